@@ -1,0 +1,3 @@
+//! Rules: plain structs and pure functions that take `now` as an argument.
+
+pub mod ledger;

@@ -1,0 +1,1 @@
+//! The pretended card processor: customers, cards, payments and their webhooks.

@@ -1,0 +1,1 @@
+//! The pretended chain: accounts, twins, contracts, blocks and hourly billing.

@@ -1,0 +1,1 @@
+//! The founding fleet: a few dozen nodes in several countries with different owners.

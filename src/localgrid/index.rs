@@ -1,0 +1,1 @@
+//! The pretended node index, made from the chain and the nodes.

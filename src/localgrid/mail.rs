@@ -1,0 +1,1 @@
+//! The pretended post office: keeps every mail for reading in the browser.

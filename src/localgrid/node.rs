@@ -1,0 +1,1 @@
+//! Pretended Zero-OS nodes: they take deployments, run nothing, and answer like the real ones.

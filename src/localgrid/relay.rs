@@ -1,0 +1,1 @@
+//! The pretended relay: carries envelopes between twins.

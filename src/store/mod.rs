@@ -1,0 +1,1 @@
+//! Everything we remember: typed tables on redb, snapshot reads, one writer.

@@ -1,0 +1,1 @@
+//! The node index: a read-only REST view of nodes and farms.

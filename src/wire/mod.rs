@@ -1,0 +1,9 @@
+//! Protocols: types, codec, client and server of each. Nothing here knows what we sell.
+
+pub mod gridproxy;
+pub mod key;
+pub mod rmb;
+pub mod smtp;
+pub mod stripe;
+pub mod tfchain;
+pub mod zos;

@@ -1,0 +1,1 @@
+//! The message bus between us and the nodes.

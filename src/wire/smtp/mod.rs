@@ -1,0 +1,1 @@
+//! Mail: the receiving half, for the mail sink.

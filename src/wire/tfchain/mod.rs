@@ -1,0 +1,1 @@
+//! The chain: extrinsics, storage and events of TFChain.

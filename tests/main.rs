@@ -1,0 +1,1 @@
+//! The stories: every test that drives the product from outside, in one binary.
