@@ -1,3 +1,11 @@
 //! Rules: plain structs and pure functions that take `now` as an argument.
 
+pub mod account;
+pub mod catalogue;
+pub mod charge;
+pub mod job;
 pub mod ledger;
+pub mod mail;
+pub mod order;
+pub mod placement;
+pub mod signer;

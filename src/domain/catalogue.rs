@@ -1,0 +1,202 @@
+//! What is for sale: sizes, images, places, and the promise that comes with them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::money::Usd;
+
+pub const GIB: u64 = 1 << 30;
+
+/// Cores, and bytes of memory and SSD.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Capacity {
+    pub cores: u64,
+    pub memory: u64,
+    pub ssd: u64,
+    #[serde(default)]
+    pub hdd: u64,
+}
+
+impl Capacity {
+    pub fn plus(self, other: Capacity) -> Capacity {
+        Capacity {
+            cores: self.cores.saturating_add(other.cores),
+            memory: self.memory.saturating_add(other.memory),
+            ssd: self.ssd.saturating_add(other.ssd),
+            hdd: self.hdd.saturating_add(other.hdd),
+        }
+    }
+
+    /// What is left when `used` is taken away; nothing below zero.
+    pub fn minus(self, used: Capacity) -> Capacity {
+        Capacity {
+            cores: self.cores.saturating_sub(used.cores),
+            memory: self.memory.saturating_sub(used.memory),
+            ssd: self.ssd.saturating_sub(used.ssd),
+            hdd: self.hdd.saturating_sub(used.hdd),
+        }
+    }
+}
+
+/// A VM size with its price for a month of 720 hours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    pub id: String,
+    pub name: String,
+    pub capacity: Capacity,
+    pub price: Usd,
+}
+
+/// How an image boots (`zos.md`, Images): it decides where its disk lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Boot {
+    /// A disk image with its own kernel: the first disk becomes its boot disk.
+    Full,
+    /// A root file system with the node's kernel.
+    Micro,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    pub id: String,
+    pub name: String,
+    pub about: String,
+    pub flist: String,
+    pub entrypoint: String,
+    pub boot: Boot,
+}
+
+/// Where a VM may run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    Anywhere,
+    Country(String),
+}
+
+impl Place {
+    pub fn parse(text: &str) -> Place {
+        match text.trim() {
+            "" | "anywhere" => Place::Anywhere,
+            country => Place::Country(country.to_owned()),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Place::Anywhere => "Anywhere",
+            Place::Country(country) => country,
+        }
+    }
+}
+
+/// What is promised. Shown before payment and frozen into the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sla {
+    /// Hundredths of a percent of a month: 9950 is 99.5 %.
+    pub availability_bp: u32,
+    pub deploy_minutes: u32,
+    /// Percent of the month's price given back when availability was missed.
+    pub credit_percent: u32,
+    pub backup: String,
+    pub support: String,
+}
+
+impl Default for Sla {
+    fn default() -> Self {
+        Sla {
+            availability_bp: 9950,
+            deploy_minutes: 10,
+            credit_percent: 10,
+            backup: "None included: keep copies of what matters to you.".into(),
+            support: "By e-mail, answered within one working day.".into(),
+        }
+    }
+}
+
+impl Sla {
+    /// `99.5 %`
+    pub fn availability(&self) -> String {
+        let text = format!("{}.{:02}", self.availability_bp / 100, self.availability_bp % 100);
+        format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalogue {
+    pub sizes: Vec<Size>,
+    pub images: Vec<Image>,
+    pub sla: Sla,
+}
+
+impl Default for Catalogue {
+    /// What a fresh instance sells. Images: `apps/README.md` §2.1.
+    fn default() -> Self {
+        let size = |id: &str, name: &str, cores, memory_gib, ssd_gib, cents| Size {
+            id: id.into(),
+            name: name.into(),
+            capacity: Capacity { cores, memory: memory_gib * GIB, ssd: ssd_gib * GIB, hdd: 0 },
+            price: Usd::from_cents(cents),
+        };
+        let image = |id: &str, name: &str, about: &str, flist: &str, entrypoint: &str, boot| Image {
+            id: id.into(),
+            name: name.into(),
+            about: about.into(),
+            flist: format!("https://hub.grid.tf/{flist}.flist"),
+            entrypoint: entrypoint.into(),
+            boot,
+        };
+        Catalogue {
+            sizes: vec![
+                size("small", "Small", 1, 2, 25, 600),
+                size("medium", "Medium", 2, 4, 50, 1000),
+                size("large", "Large", 4, 16, 100, 2900),
+                size("huge", "Huge", 8, 32, 250, 5900),
+            ],
+            images: vec![
+                image(
+                    "ubuntu-24.04",
+                    "Ubuntu 24.04",
+                    "The usual choice: its own kernel, Docker works.",
+                    "tf-official-vms/ubuntu-24.04-full",
+                    "",
+                    Boot::Full,
+                ),
+                image(
+                    "ubuntu-22.04",
+                    "Ubuntu 22.04",
+                    "The older long-term release.",
+                    "tf-official-vms/ubuntu-22.04",
+                    "",
+                    Boot::Full,
+                ),
+                image(
+                    "debian-12",
+                    "Debian 12",
+                    "Small and steady, starts in seconds.",
+                    "tf-official-apps/threefoldtech-debian-12",
+                    "/sbin/zinit init",
+                    Boot::Micro,
+                ),
+                image(
+                    "alpine-3",
+                    "Alpine 3",
+                    "The smallest of all.",
+                    "tf-official-apps/threefoldtech-alpine-3",
+                    "/entrypoint.sh",
+                    Boot::Micro,
+                ),
+            ],
+            sla: Sla::default(),
+        }
+    }
+}
+
+impl Catalogue {
+    pub fn size(&self, id: &str) -> Option<&Size> {
+        self.sizes.iter().find(|size| size.id == id)
+    }
+
+    pub fn image(&self, id: &str) -> Option<&Image> {
+        self.images.iter().find(|image| image.id == id)
+    }
+}

@@ -1,0 +1,342 @@
+//! An order: the ladder it climbs, and what it says to people on every rung.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::{Image, Place, Size, Sla};
+use super::placement::Choice;
+use crate::base::Time;
+use crate::base::ids::{CardId, ChargeId, OrderId, QuoteId, UserId};
+use crate::base::money::Usd;
+use crate::base::text::{SshKey, VmName};
+use crate::base::time::{HOUR, MINUTE, MONTH};
+
+/// How long a price stands.
+pub const QUOTE_LIFE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
+/// Nodes that are tried before the money goes back.
+pub const MAX_ATTEMPTS: usize = 4;
+/// How long a node may take before another one is tried (`zos.md`, step 7, with room for a first image download).
+pub const DEPLOY_PATIENCE: Duration = Duration::from_secs(6 * MINUTE.as_secs());
+/// Entries kept on a timeline; an order that needs more than this has other problems.
+const TIMELINE_MAX: usize = 200;
+
+/// What somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    pub name: VmName,
+    pub image: Image,
+    pub size: Size,
+    pub ssh_key: SshKey,
+    pub place: Place,
+}
+
+/// A price given once and kept, with the promise and the node it was given for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    pub id: QuoteId,
+    pub user: UserId,
+    pub wish: Wish,
+    /// For the first month of 720 hours.
+    pub price: Usd,
+    pub sla: Sla,
+    pub choice: Choice,
+    pub created: Time,
+    /// The order made of it. Pressing the button twice makes one order.
+    #[serde(default)]
+    pub order: Option<OrderId>,
+}
+
+impl Quote {
+    pub fn expires(&self) -> Time {
+        self.created + QUOTE_LIFE
+    }
+}
+
+/// Where an order stands. At rest it is `Active`, `Ended` or `Refunded`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The card is being authorised.
+    Paying,
+    /// A contract for the node is being made.
+    Reserving,
+    /// The node is setting the VM up.
+    Deploying,
+    /// It runs; the authorised money is being captured.
+    Settling,
+    Active,
+    /// Nothing worked: contracts are cancelled and the money goes back.
+    Undoing,
+    /// The customer, or the end of the paid time, ended it: final bill, rest of the money back.
+    Ending,
+    Ended,
+    Refunded,
+}
+
+impl State {
+    pub const ALL: [State; 9] = [
+        State::Paying,
+        State::Reserving,
+        State::Deploying,
+        State::Settling,
+        State::Active,
+        State::Undoing,
+        State::Ending,
+        State::Ended,
+        State::Refunded,
+    ];
+
+    pub const fn at_rest(self) -> bool {
+        matches!(self, State::Active | State::Ended | State::Refunded)
+    }
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            State::Paying => "Paying",
+            State::Reserving => "Reserving",
+            State::Deploying => "Deploying",
+            State::Settling => "Finishing",
+            State::Active => "Running",
+            State::Undoing => "Undoing",
+            State::Ending => "Ending",
+            State::Ended => "Ended",
+            State::Refunded => "Refunded",
+        }
+    }
+}
+
+/// The five steps people see (requirement S2-10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    Select,
+    Pay,
+    Deploy,
+    Allocate,
+    Access,
+}
+
+impl Step {
+    pub const ALL: [Step; 5] = [Step::Select, Step::Pay, Step::Deploy, Step::Allocate, Step::Access];
+
+    pub const fn title(self) -> &'static str {
+        match self {
+            Step::Select => "Select",
+            Step::Pay => "Pay",
+            Step::Deploy => "Deploy",
+            Step::Allocate => "Allocate",
+            Step::Access => "Access",
+        }
+    }
+}
+
+/// One line of an order's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Time,
+    pub step: Step,
+    pub text: String,
+    /// Something went wrong here.
+    #[serde(default)]
+    pub trouble: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Trying,
+    Works,
+    Failed { why: String },
+}
+
+/// One node tried for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub choice: Choice,
+    pub started: Time,
+    /// The deployment, frozen: what the contract's hash was made of, and what is sent to the node. Opaque here.
+    pub deployment: serde_json::Value,
+    /// Hex of its hash, as on the chain.
+    pub hash: String,
+    #[serde(default)]
+    pub contract: Option<u64>,
+    /// When the node took the deployment.
+    #[serde(default)]
+    pub sent: Option<Time>,
+    pub outcome: Outcome,
+    /// The contract is gone from the chain, or never was there.
+    #[serde(default)]
+    pub cleared: bool,
+}
+
+impl Attempt {
+    pub fn node(&self) -> u32 {
+        self.choice.best.node
+    }
+}
+
+/// How the customer reaches the VM.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Access {
+    pub private_ip: String,
+    #[serde(default)]
+    pub public_ip: Option<String>,
+    #[serde(default)]
+    pub mycelium_ip: Option<String>,
+    #[serde(default)]
+    pub console: Option<String>,
+}
+
+impl Access {
+    /// The address to connect to: public if there is one.
+    pub fn address(&self) -> &str {
+        let bare = |ip: &'_ String| ip.split('/').next().unwrap_or_default().len();
+        match (&self.public_ip, &self.mycelium_ip) {
+            (Some(ip), _) => &ip[..bare(ip)],
+            (None, Some(ip)) => ip,
+            (None, None) => &self.private_ip,
+        }
+    }
+
+    pub fn ssh(&self) -> String {
+        format!("ssh root@{}", self.address())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub id: OrderId,
+    pub user: UserId,
+    pub quote: QuoteId,
+    pub wish: Wish,
+    pub price: Usd,
+    pub sla: Sla,
+    pub card: CardId,
+    pub charge: ChargeId,
+    pub created: Time,
+    pub state: State,
+    pub attempts: Vec<Attempt>,
+    pub timeline: Vec<Entry>,
+    #[serde(default)]
+    pub access: Option<Access>,
+    #[serde(default)]
+    pub active_since: Option<Time>,
+    /// When the VM stopped being the customer's.
+    #[serde(default)]
+    pub ended: Option<Time>,
+    /// Why it is not running, in a sentence for its owner.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Earned by running, out of the price.
+    #[serde(default)]
+    pub earned: Usd,
+}
+
+impl Order {
+    pub fn note(&mut self, at: Time, step: Step, text: impl Into<String>) {
+        self.push(Entry { at, step, text: text.into(), trouble: false });
+    }
+
+    pub fn trouble(&mut self, at: Time, step: Step, text: impl Into<String>) {
+        self.push(Entry { at, step, text: text.into(), trouble: true });
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.timeline.len() < TIMELINE_MAX {
+            self.timeline.push(entry);
+        }
+    }
+
+    /// The attempt under way, or the one that works.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    pub fn tried(&self) -> Vec<u32> {
+        self.attempts.iter().map(Attempt::node).collect()
+    }
+
+    pub fn paid_until(&self) -> Option<Time> {
+        self.active_since.map(|since| since + MONTH)
+    }
+
+    /// What the price has earned after running from `active_since` until `now`: by the started hour, at most all of it.
+    pub fn earned_by(&self, now: Time) -> Usd {
+        let Some(since) = self.active_since else { return Usd::ZERO };
+        let ran = self.ended.map_or(now, |ended| ended.min(now)).since(since);
+        let hours = ran.as_millis().div_ceil(HOUR.as_millis()).min(720);
+        self.price.part(u64::try_from(hours).unwrap_or(720), 720).unwrap_or(self.price)
+    }
+
+    /// The step people see as current, and the percentage of the way.
+    pub fn progress(&self) -> (Step, u8) {
+        match self.state {
+            State::Paying => (Step::Pay, 20),
+            State::Reserving => (Step::Deploy, 40),
+            State::Deploying => (Step::Allocate, 60),
+            State::Settling => (Step::Access, 90),
+            State::Active | State::Ending | State::Ended => (Step::Access, 100),
+            State::Undoing | State::Refunded => (self.timeline.last().map_or(Step::Pay, |entry| entry.step), 100),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::DAY;
+    use crate::domain::catalogue::Catalogue;
+
+    pub(crate) fn order() -> Order {
+        let catalogue = Catalogue::default();
+        let size = catalogue.size("medium").unwrap().clone();
+        Order {
+            id: OrderId::from_bits(1),
+            user: UserId::from_bits(1),
+            quote: QuoteId::from_bits(1),
+            price: size.price,
+            wish: Wish {
+                name: VmName::parse("web").unwrap(),
+                image: catalogue.images[0].clone(),
+                size,
+                ssh_key: SshKey::parse("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti a@b")
+                    .unwrap(),
+                place: Place::Anywhere,
+            },
+            sla: Sla::default(),
+            card: CardId::from_bits(1),
+            charge: ChargeId::from_bits(1),
+            created: Time::EPOCH,
+            state: State::Active,
+            attempts: vec![],
+            timeline: vec![],
+            access: None,
+            active_since: Some(Time::EPOCH),
+            ended: None,
+            reason: None,
+            earned: Usd::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_price_is_earned_by_the_started_hour_and_never_more_than_once() {
+        let mut order = order();
+        assert_eq!(order.earned_by(Time::EPOCH), Usd::ZERO);
+        assert_eq!(order.earned_by(Time::from_ms(1)), order.price.part(1, 720).unwrap());
+        assert_eq!(order.earned_by(Time::EPOCH + HOUR), order.price.part(1, 720).unwrap());
+        assert_eq!(order.earned_by(Time::EPOCH + MONTH + DAY), order.price);
+        order.ended = Some(Time::EPOCH + HOUR + HOUR);
+        assert_eq!(order.earned_by(Time::EPOCH + MONTH), order.price.part(2, 720).unwrap());
+    }
+
+    #[test]
+    fn the_address_shown_is_the_one_that_can_be_reached() {
+        let mut access = Access { private_ip: "10.1.2.2".into(), ..Access::default() };
+        assert_eq!(access.ssh(), "ssh root@10.1.2.2");
+        access.mycelium_ip = Some("5f1::2".into());
+        assert_eq!(access.address(), "5f1::2");
+        access.public_ip = Some("192.0.2.7/24".into());
+        assert_eq!(access.address(), "192.0.2.7");
+    }
+}
