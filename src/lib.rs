@@ -4,5 +4,6 @@ pub mod base;
 pub mod domain;
 pub mod host;
 pub mod localgrid;
+pub mod settings;
 pub mod store;
 pub mod wire;

@@ -1,0 +1,467 @@
+//! Settings: one struct. Flags over `COOPERAGE_SECTION__KEY` over systemd credentials over the file over defaults.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::base::money::Usd;
+use crate::base::{Error, Result, Secret, Time};
+
+/// Where the file is looked for when no flag names one.
+pub const DEFAULT_FILE: &str = "/etc/cooperage/config.toml";
+const ENV_PREFIX: &str = "COOPERAGE_";
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub server: Server,
+    pub grid: Grid,
+    pub cards: Cards,
+    pub mail: Mail,
+    pub brand: Brand,
+    /// Monthly price of a size in dollars, by its id: `medium = "10.00"`.
+    pub prices: BTreeMap<String, String>,
+    /// The provider's share, newest rule last.
+    pub share: Vec<ShareRule>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on.
+    pub listen: String,
+    /// What people type into the browser; every link in a mail begins with it. Empty: `http://` and the listen address.
+    pub public_url: String,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Address of a proxy whose `X-Forwarded-For` is believed. Empty: nobody's is.
+    pub trusted_proxy: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server { listen: "127.0.0.1:8080".into(), public_url: String::new(), data: "./data".into(), trusted_proxy: String::new() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// The built-in local grid: nothing leaves the machine.
+    #[default]
+    Local,
+    Main,
+    Test,
+    Qa,
+    Dev,
+}
+
+impl Network {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Network::Local => "local",
+            Network::Main => "main",
+            Network::Test => "test",
+            Network::Qa => "qa",
+            Network::Dev => "dev",
+        }
+    }
+}
+
+/// Empty addresses mean the network's own (`grid/tfchain.md`, Networks).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grid {
+    pub network: Network,
+    /// Chain endpoints, `wss://…`, tried in order.
+    pub chain: Vec<String>,
+    /// Relay, `wss://…`.
+    pub relay: String,
+    /// Node index endpoints, `https://…`, tried in order.
+    pub index: Vec<String>,
+    /// The words of the operator's account.
+    pub mnemonic: Secret<String>,
+}
+
+impl Grid {
+    /// The grid with its network's addresses filled in.
+    pub fn resolved(mut self) -> Grid {
+        let (chain, index): (&[&str], &[&str]) = match self.network {
+            Network::Local => (&[], &[]),
+            Network::Main => (
+                &["wss://tfchain.grid.tf/ws", "wss://tfchain.grid.threefold.me/ws", "wss://02.tfchain.grid.tf/ws"],
+                &["https://gridproxy.grid.tf", "https://gridproxy.grid.threefold.me"],
+            ),
+            Network::Test => {
+                (&["wss://tfchain.test.grid.tf/ws", "wss://tfchain.test.threefold.me/ws"], &["https://gridproxy.test.grid.tf"])
+            }
+            Network::Qa => (&["wss://tfchain.qa.grid.tf/ws"], &["https://gridproxy.qa.grid.tf"]),
+            Network::Dev => (&["wss://tfchain.dev.grid.tf/ws"], &["https://gridproxy.dev.grid.tf"]),
+        };
+        let relay = match self.network {
+            Network::Local => "",
+            Network::Main => "wss://relay.grid.tf",
+            Network::Test => "wss://relay.test.grid.tf",
+            Network::Qa => "wss://relay.qa.grid.tf",
+            Network::Dev => "wss://relay.dev.grid.tf",
+        };
+        if self.chain.is_empty() {
+            self.chain = chain.iter().map(|url| (*url).to_owned()).collect();
+        }
+        if self.index.is_empty() {
+            self.index = index.iter().map(|url| (*url).to_owned()).collect();
+        }
+        if self.relay.is_empty() {
+            self.relay = relay.to_owned();
+        }
+        self
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cards {
+    /// The processor's API. Stripe's own, unless it is the local one.
+    pub url: String,
+    /// Where the card page is, for the local processor. Empty: Stripe Elements on our page.
+    pub page: String,
+    pub secret_key: Secret<String>,
+    pub publishable_key: String,
+    /// Signs webhooks. Without it there is no webhook route and no checkout.
+    pub webhook_secret: Secret<String>,
+    /// The secret before the last rotation, still accepted.
+    pub webhook_secret_old: Secret<String>,
+}
+
+impl Default for Cards {
+    fn default() -> Self {
+        Cards {
+            url: "https://api.stripe.com".into(),
+            page: String::new(),
+            secret_key: Secret::default(),
+            publishable_key: String::new(),
+            webhook_secret: Secret::default(),
+            webhook_secret_old: Secret::default(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// `smtp://host:port`, or `smtps://user:password@host`.
+    pub smtp: Secret<String>,
+    pub from: String,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Mail { smtp: Secret::default(), from: "Cooperage <hello@cooperage.example>".into() }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Brand {
+    pub name: String,
+}
+
+impl Default for Brand {
+    fn default() -> Self {
+        Brand { name: "Cooperage".into() }
+    }
+}
+
+/// Which amount the provider's share is a part of (`requirements.md`, facts 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// What the chain bills, after the discount.
+    #[default]
+    Billed,
+    /// What it would have billed without one: "make providers whole".
+    List,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareRule {
+    /// Milliseconds since 1970; the rule holds for bills from then on.
+    pub from: Time,
+    pub basis: Basis,
+    pub percent: u32,
+}
+
+const FIRST_RULE: ShareRule = ShareRule { from: Time::EPOCH, basis: Basis::Billed, percent: 50 };
+
+impl Settings {
+    /// Puts the layers on top of each other. `flags` and `env` are pairs of name and text; `file` must exist when `required`.
+    pub fn load(
+        flags: &[(String, String)],
+        env: impl Iterator<Item = (String, String)>,
+        file: &Path,
+        required: bool,
+    ) -> Result<Settings> {
+        let env: BTreeMap<String, String> = env.collect();
+        let mut all = Table::try_from(Settings::default())
+            .map_err(|cause| Error::internal("The default settings do not print.").because(cause))?;
+        match std::fs::read_to_string(file) {
+            Ok(text) => {
+                let layer: Table = text.parse().map_err(|cause| wrong(file, &format!("{cause}")))?;
+                merge(&mut all, with_files(layer)?);
+            }
+            Err(cause) if required || cause.kind() != std::io::ErrorKind::NotFound => {
+                return Err(wrong(file, &cause.to_string()));
+            }
+            Err(_) => {}
+        }
+        if let Some(folder) = env.get("CREDENTIALS_DIRECTORY") {
+            for (name, text) in credentials(Path::new(folder))? {
+                if let Some((section, key)) = name.split_once('.') {
+                    set(&mut all, section, key, &text)?;
+                }
+            }
+        }
+        for (name, text) in &env {
+            let Some((section, key)) = name.strip_prefix(ENV_PREFIX).and_then(|name| name.split_once("__")) else { continue };
+            let (section, key) = (section.to_lowercase(), key.to_lowercase());
+            match key.strip_suffix("_file") {
+                Some(key) => set(&mut all, &section, key, &read_secret(Path::new(text))?)?,
+                None => set(&mut all, &section, &key, text)?,
+            }
+        }
+        for (name, text) in flags {
+            let (section, key) = name.split_once('.').unwrap_or((name, ""));
+            set(&mut all, section, key, text)?;
+        }
+        let settings: Settings = Value::Table(all).try_into().map_err(|cause: toml::de::Error| {
+            Error::new(crate::base::Kind::Invalid, format!("A setting is wrong: {}.", cause.message().trim_end_matches('.')))
+        })?;
+        settings.checked()
+    }
+
+    fn checked(mut self) -> Result<Settings> {
+        let bad = |what: String| Error::new(crate::base::Kind::Invalid, what);
+        if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
+            return Err(bad(format!(
+                "server.listen is “{}”, which is not an address with a port such as 127.0.0.1:8080.",
+                self.server.listen
+            )));
+        }
+        if self.server.public_url.is_empty() {
+            self.server.public_url = format!("http://{}", self.server.listen);
+        }
+        self.server.public_url = self.server.public_url.trim_end_matches('/').to_owned();
+        if !self.server.public_url.starts_with("http://") && !self.server.public_url.starts_with("https://") {
+            return Err(bad(format!(
+                "server.public_url is “{}”: it must begin with https:// (or http:// on your own machine).",
+                self.server.public_url
+            )));
+        }
+        for (size, price) in &self.prices {
+            if parse_price(price).is_none() {
+                return Err(bad(format!("prices.{size} is “{price}”, which is not a price in dollars such as \"10.00\".")));
+            }
+        }
+        if self.share.iter().any(|rule| rule.percent > 100) {
+            return Err(bad("A share rule gives more than 100 percent.".into()));
+        }
+        self.share.sort_by_key(|rule| rule.from);
+        self.grid = self.grid.resolved();
+        Ok(self)
+    }
+
+    /// The share rule in force at a moment.
+    pub fn share_at(&self, at: Time) -> ShareRule {
+        self.share.iter().rev().find(|rule| rule.from <= at).copied().unwrap_or(FIRST_RULE)
+    }
+
+    /// The price of a size, if the operator set one.
+    pub fn price_of(&self, size: &str) -> Option<Usd> {
+        self.prices.get(size).and_then(|text| parse_price(text))
+    }
+
+    /// `https` needs cookies that never travel without it.
+    pub fn is_https(&self) -> bool {
+        self.server.public_url.starts_with("https://")
+    }
+
+    /// Name and value of each setting, secrets as dots.
+    pub fn printed(&self) -> Vec<(String, String)> {
+        let mut lines = Vec::new();
+        let Ok(table) = Table::try_from(self) else { return lines };
+        for (section, value) in table {
+            match value {
+                Value::Table(keys) => {
+                    for (key, value) in keys {
+                        let secret = is_secret(&section, &key);
+                        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                        let shown = if !secret {
+                            text
+                        } else if text.is_empty() {
+                            "(not set)".into()
+                        } else {
+                            "•••".into()
+                        };
+                        lines.push((format!("{section}.{key}"), shown));
+                    }
+                }
+                other => lines.push((section, other.to_string())),
+            }
+        }
+        lines
+    }
+}
+
+fn is_secret(section: &str, key: &str) -> bool {
+    matches!(
+        (section, key),
+        ("grid", "mnemonic") | ("cards", "secret_key" | "webhook_secret" | "webhook_secret_old") | ("mail", "smtp")
+    )
+}
+
+/// `10`, `10.5` or `10.50` dollars.
+fn parse_price(text: &str) -> Option<Usd> {
+    let (whole, cents) = text.split_once('.').unwrap_or((text, "0"));
+    if whole.is_empty()
+        || cents.is_empty()
+        || cents.len() > 2
+        || !text.chars().all(|letter| letter.is_ascii_digit() || letter == '.')
+    {
+        return None;
+    }
+    let cents: i64 = format!("{cents:0<2}").parse().ok()?;
+    let whole: i64 = whole.parse().ok()?;
+    whole.checked_mul(100)?.checked_add(cents).filter(|cents| (1..=100_000_000).contains(cents)).map(Usd::from_cents)
+}
+
+fn wrong(file: &Path, cause: &str) -> Error {
+    Error::new(crate::base::Kind::Invalid, format!("The settings file {} can't be used: {}", file.display(), cause.trim_end()))
+}
+
+fn read_secret(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path)
+        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+        .map_err(|cause| wrong(path, &cause.to_string()))
+}
+
+fn credentials(folder: &Path) -> Result<Vec<(String, String)>> {
+    let entries = std::fs::read_dir(folder).map_err(|cause| wrong(folder, &cause.to_string()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|cause| wrong(folder, &cause.to_string()))?;
+        found.push((entry.file_name().to_string_lossy().into_owned(), read_secret(&entry.path())?));
+    }
+    Ok(found)
+}
+
+/// Replaces each `key_file = "path"` by the key with the file's content.
+fn with_files(mut layer: Table) -> Result<Table> {
+    for (_, section) in layer.iter_mut() {
+        let Value::Table(keys) = section else { continue };
+        let files: Vec<String> = keys.keys().filter(|key| key.ends_with("_file")).cloned().collect();
+        for name in files {
+            if let Some(Value::String(path)) = keys.remove(&name) {
+                keys.insert(name.trim_end_matches("_file").to_owned(), Value::String(read_secret(Path::new(&path))?));
+            }
+        }
+    }
+    Ok(layer)
+}
+
+fn merge(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Sets one key from text, as the type it has in the defaults.
+fn set(all: &mut Table, section: &str, key: &str, text: &str) -> Result<()> {
+    let unknown = || Error::new(crate::base::Kind::Invalid, format!("There is no setting {section}.{key}."));
+    let Some(Value::Table(keys)) = all.get_mut(section) else { return Err(unknown()) };
+    let value = match keys.get(key) {
+        Some(Value::Array(_)) => Value::Array(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect()),
+        Some(_) => Value::String(text.to_owned()),
+        None if section == "prices" => Value::String(text.to_owned()),
+        None => return Err(unknown()),
+    };
+    keys.insert(key.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Settings> {
+        let own = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect::<Vec<_>>()
+        };
+        let path = std::env::temp_dir().join(format!(
+            "cooperage-settings-{}-{:?}.toml",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::write(&path, file).unwrap();
+        let settings = Settings::load(&own(flags), own(env).into_iter(), &path, true);
+        std::fs::remove_file(&path).unwrap();
+        settings
+    }
+
+    #[test]
+    fn flags_beat_environment_beats_file_beats_default() {
+        let file = "[server]\nlisten = \"127.0.0.1:1\"\n[brand]\nname = \"File\"\n[grid]\nnetwork = \"test\"";
+        let settings =
+            load(file, &[("COOPERAGE_SERVER__LISTEN", "127.0.0.1:2"), ("HOME", "/")], &[("server.listen", "127.0.0.1:3")])
+                .unwrap();
+        assert_eq!(settings.server.listen, "127.0.0.1:3");
+        assert_eq!(settings.server.public_url, "http://127.0.0.1:3");
+        assert_eq!(settings.brand.name, "File");
+        assert_eq!(settings.grid.relay, "wss://relay.test.grid.tf");
+        assert_eq!(load("", &[("COOPERAGE_GRID__CHAIN", "ws://a, ws://b")], &[]).unwrap().grid.chain, ["ws://a", "ws://b"]);
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_is_one_clear_sentence() {
+        for (file, env, said) in [
+            ("[server]\nlissten = \"x\"", None, "lissten"),
+            ("[sever]\n", None, "sever"),
+            ("", Some(("COOPERAGE_SERVER__LISSTEN", "x")), "server.lissten"),
+            ("[server]\nlisten = \"nowhere\"", None, "nowhere"),
+            ("[grid]\nnetwork = \"mars\"", None, "mars"),
+            ("[prices]\nmedium = \"ten\"", None, "ten"),
+            ("[server", None, "settings file"),
+        ] {
+            let env: Vec<_> = env.into_iter().collect();
+            let error = load(file, &env, &[]).unwrap_err();
+            assert!(error.message().contains(said), "{said}: {error}");
+        }
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_print_as_dots() {
+        let path = std::env::temp_dir().join(format!("cooperage-secret-{}", std::process::id()));
+        std::fs::write(&path, "sk_test_canary\n").unwrap();
+        let settings = load("", &[("COOPERAGE_CARDS__SECRET_KEY_FILE", path.to_str().unwrap())], &[]).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(settings.cards.secret_key.reveal(), "sk_test_canary");
+        let printed = format!("{:?} {settings:?}", settings.printed());
+        assert!(!printed.contains("canary") && printed.contains("•••"));
+    }
+
+    #[test]
+    fn the_share_rule_in_force_is_the_newest_that_began() {
+        let file =
+            "[[share]]\nfrom = 2000\nbasis = \"list\"\npercent = 60\n[[share]]\nfrom = 1000\nbasis = \"billed\"\npercent = 40";
+        let settings = load(file, &[], &[]).unwrap();
+        let percent = |at| settings.share_at(Time::from_ms(at)).percent;
+        assert_eq!((percent(999), percent(1000), percent(5000)), (50, 40, 60));
+    }
+}
