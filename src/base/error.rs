@@ -19,6 +19,8 @@ pub enum Kind {
     Unfunded,
     /// Something outside does not answer; trying again later may help.
     Unavailable,
+    /// Too often; waiting helps.
+    Limited,
     /// Our fault.
     Internal,
 }

@@ -11,6 +11,8 @@ use crate::base::Time;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     pub id: u32,
+    /// Where the node is reached on the message bus.
+    pub twin: u32,
     pub farm: u32,
     pub farm_name: String,
     /// The farmer's twin: whoever it belongs to earns the share.
@@ -40,6 +42,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scored {
     pub node: u32,
+    pub twin: u32,
     pub farm: u32,
     pub farm_name: String,
     pub owner: u32,
@@ -167,6 +170,7 @@ fn score(node: &Node, free: Capacity, need: Capacity, ours_on_farm: u32) -> Scor
     let part = |name: &str, points, of, why: String| Part { name: name.into(), points, of, why };
     Scored {
         node: node.id,
+        twin: node.twin,
         farm: node.farm,
         farm_name: node.farm_name.clone(),
         owner: node.owner,
@@ -202,6 +206,7 @@ mod tests {
     fn node(id: u32, country: &str, days: u64) -> Node {
         Node {
             id,
+            twin: id,
             farm: id,
             farm_name: format!("Farm {id}"),
             owner: id,

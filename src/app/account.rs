@@ -1,0 +1,298 @@
+//! Coming and going: sign-up, log-in, log-out, reset, the first run.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::App;
+use super::limit::Limit;
+use super::mail;
+use crate::base::ids::{SessionId, UserId};
+use crate::base::text::{Email, PersonName};
+use crate::base::{Error, Kind, Result, Secret, Time};
+use crate::domain::account::{Purpose, Role, SESSION_STAMP, Session, Ticket, User, check_password};
+use crate::store::account::Accounts;
+use crate::store::{Read, Tx};
+
+/// The text of a cookie or one-time link: 256 random bits in hex. Only its hash is stored.
+pub type Token = Secret<String>;
+
+/// What a form sends for a new account.
+pub struct NewPerson {
+    pub name: String,
+    pub email: String,
+    pub password: Secret<String>,
+}
+
+/// A browser's session, ready for its cookie.
+pub struct LoggedIn {
+    pub token: Token,
+    pub user: User,
+}
+
+pub fn hash_token(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+impl App {
+    fn token(&self) -> Token {
+        Secret::new(hex::encode(self.random.bytes::<32>()))
+    }
+
+    /// Signs a person up. The answer is the same whether or not the address is known: the mail tells the difference.
+    pub async fn sign_up(&self, form: NewPerson, from: &str) -> Result<()> {
+        let now = self.now();
+        let name = PersonName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
+        let email = Email::parse(&form.email).map_err(|why| Error::invalid("email", why))?;
+        check_password(form.password.reveal(), &email)?;
+        self.limits.take(Limit::SignUp, from, now)?;
+        let password = self.hasher.hash(form.password, &*self.random).await?;
+        let user = new_user(UserId::random(&*self.random), name, email, password, [Role::User].into(), now);
+        let token = self.token();
+        let link = format!("{}/verify?token={}", self.settings.server.public_url, token.reveal());
+        let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
+        let random = self.random.clone();
+        self.store
+            .write(move |tx| {
+                if let Some(known) = tx.user_by_email(&user.email)? {
+                    let mail = mail::already_known(&brand, &site, &known, &*random, now);
+                    return tx.post(&mail, &*random, now);
+                }
+                tx.add_user(&user)?;
+                tx.add_ticket(&hash_token(token.reveal()), &ticket(Purpose::VerifyEmail, &user, now))?;
+                tx.post(&mail::verify(&brand, &link, &user, &*random, now), &*random, now)
+            })
+            .await?;
+        self.nudge();
+        Ok(())
+    }
+
+    /// Proves the address and logs the browser in.
+    pub async fn verify_email(&self, token: &str, from: &str, agent: &str) -> Result<LoggedIn> {
+        let now = self.now();
+        self.limits.take(Limit::Ticket, from, now)?;
+        let hash = hash_token(token);
+        let user = self
+            .store
+            .write(move |tx| {
+                let mut user = claim(tx, &hash, Purpose::VerifyEmail, now)?;
+                user.verified = Some(now);
+                tx.put_user(&user)?;
+                Ok(user)
+            })
+            .await?;
+        self.open_session(user, agent).await
+    }
+
+    /// Logs in. Unknown address and wrong password are one answer, and take as long.
+    pub async fn log_in(&self, email: &str, password: Secret<String>, from: &str, agent: &str) -> Result<LoggedIn> {
+        let now = self.now();
+        let refused = || Error::invalid("password", "This address and password don't go together.");
+        self.limits.take(Limit::LogIn, from, now)?;
+        let Ok(email) = Email::parse(email) else { return Err(Error::invalid("email", "This does not look like an e-mail address.")) };
+        self.limits.take(Limit::LogInAccount, email.as_str(), now)?;
+        let user = self.read()?.user_by_email(&email)?;
+        let fits = self.hasher.fits(password, user.as_ref().map(|user| user.password.clone())).await?;
+        let user = user.filter(|_| fits).ok_or_else(refused)?;
+        if user.verified.is_none() {
+            self.send_verification(&user).await?;
+            return Err(Error::invalid("email", "Please confirm your address first. We have just sent the mail again."));
+        }
+        self.open_session(user, agent).await
+    }
+
+    async fn send_verification(&self, user: &User) -> Result<()> {
+        let now = self.now();
+        let token = self.token();
+        let link = format!("{}/verify?token={}", self.settings.server.public_url, token.reveal());
+        let mail = mail::verify(&self.settings.brand.name, &link, user, &*self.random, now);
+        let ticket = ticket(Purpose::VerifyEmail, user, now);
+        let random = self.random.clone();
+        self.store
+            .write(move |tx| {
+                tx.add_ticket(&hash_token(token.reveal()), &ticket)?;
+                tx.post(&mail, &*random, now)
+            })
+            .await?;
+        self.nudge();
+        Ok(())
+    }
+
+    async fn open_session(&self, user: User, agent: &str) -> Result<LoggedIn> {
+        let now = self.now();
+        let token = self.token();
+        let session = Session {
+            id: SessionId::random(&*self.random),
+            user: user.id,
+            created: now,
+            last_seen: now,
+            epoch: user.epoch,
+            agent: agent.chars().filter(|letter| !letter.is_control()).take(120).collect(),
+        };
+        let hash = hash_token(token.reveal());
+        self.store.write(move |tx| tx.add_session(&hash, &session)).await?;
+        Ok(LoggedIn { token, user })
+    }
+
+    /// Who a cookie belongs to.
+    pub fn session(&self, token: &str) -> Result<Option<(Session, User)>> {
+        self.read()?.session(&hash_token(token), self.now())
+    }
+
+    /// Notes that a session is in use, at most once in a while: a page view is not a write.
+    pub async fn stamp_session(&self, token: &str, session: &Session) -> Result<()> {
+        let now = self.now();
+        if now.since(session.last_seen) < SESSION_STAMP {
+            return Ok(());
+        }
+        let hash = hash_token(token);
+        self.store.write(move |tx| tx.stamp_session(&hash, now)).await
+    }
+
+    pub async fn log_out(&self, token: &str) -> Result<()> {
+        let hash = hash_token(token);
+        self.store.write(move |tx| tx.end_session(&hash)).await
+    }
+
+    pub async fn end_session(&self, user: UserId, id: SessionId) -> Result<()> {
+        self.store.write(move |tx| tx.end_session_of(user, id)).await
+    }
+
+    /// Sends a reset link, if there is such a person; says the same in either case.
+    pub async fn forgot_password(&self, email: &str, from: &str) -> Result<()> {
+        let now = self.now();
+        let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
+        self.limits.take(Limit::Link, from, now)?;
+        let token = self.token();
+        let link = format!("{}/reset?token={}", self.settings.server.public_url, token.reveal());
+        let brand = self.settings.brand.name.clone();
+        let random = self.random.clone();
+        self.store
+            .write(move |tx| {
+                let Some(user) = tx.user_by_email(&email)? else { return Ok(()) };
+                tx.add_ticket(&hash_token(token.reveal()), &ticket(Purpose::ResetPassword, &user, now))?;
+                tx.post(&mail::reset(&brand, &link, &user, &*random, now), &*random, now)
+            })
+            .await?;
+        self.nudge();
+        Ok(())
+    }
+
+    /// Sets a new password and ends every session there is.
+    pub async fn reset_password(&self, token: &str, password: Secret<String>, from: &str) -> Result<()> {
+        let now = self.now();
+        self.limits.take(Limit::Ticket, from, now)?;
+        let hash = hash_token(token);
+        let known = self.read()?.ticket(&hash)?.and_then(|ticket| ticket.user);
+        let user = known.map(|id| self.read()?.user(id)).transpose()?.flatten().ok_or_else(used_up)?;
+        check_password(password.reveal(), &user.email)?;
+        let password = self.hasher.hash(password, &*self.random).await?;
+        self.store
+            .write(move |tx| {
+                let mut user = claim(tx, &hash, Purpose::ResetPassword, now)?;
+                user.password = password;
+                user.epoch += 1;
+                // Whoever reads the mail owns the address.
+                user.verified = user.verified.or(Some(now));
+                tx.end_sessions_of(user.id)?;
+                tx.put_user(&user)
+            })
+            .await
+    }
+
+    /// On a store without an operator: a fresh one-time link that makes one. None once there is an operator.
+    pub async fn offer_set_up(&self) -> Result<Option<String>> {
+        if self.read()?.has_operator()? {
+            return Ok(None);
+        }
+        let now = self.now();
+        let token = self.token();
+        let link = format!("{}/setup?token={}", self.settings.server.public_url, token.reveal());
+        let ticket = Ticket { purpose: Purpose::SetUp, user: None, expires: now + Purpose::SetUp.life(), epoch: 0 };
+        self.store.write(move |tx| tx.add_ticket(&hash_token(token.reveal()), &ticket)).await?;
+        Ok(Some(link))
+    }
+
+    /// Whether the first run is still open to whoever holds this token.
+    pub fn set_up_is_open(&self, token: &str) -> Result<bool> {
+        let snapshot = self.read()?;
+        let open = snapshot.ticket(&hash_token(token))?.is_some_and(|ticket| ticket.purpose == Purpose::SetUp && ticket.expires > self.now());
+        Ok(open && !snapshot.has_operator()?)
+    }
+
+    /// Makes the first operator, once.
+    pub async fn set_up(&self, token: &str, form: NewPerson, from: &str, agent: &str) -> Result<LoggedIn> {
+        let now = self.now();
+        self.limits.take(Limit::Ticket, from, now)?;
+        if !self.set_up_is_open(token)? {
+            return Err(Error::not_found("page"));
+        }
+        let user = self.person(form, Role::ALL.into_iter().filter(|role| *role != Role::Provider).collect()).await?;
+        let (hash, added) = (hash_token(token), user.clone());
+        self.store
+            .write(move |tx| {
+                if tx.take_ticket(&hash)?.is_none() || tx.has_operator()? {
+                    return Err(Error::not_found("page"));
+                }
+                tx.add_user(&added)
+            })
+            .await?;
+        self.open_session(user, agent).await
+    }
+
+    /// Makes a person who needs no mail to be believed: for the command line and the ready-made people of the demo.
+    pub async fn create_person(&self, form: NewPerson, roles: BTreeSet<Role>) -> Result<User> {
+        let user = self.person(form, roles).await?;
+        let added = user.clone();
+        self.store.write(move |tx| tx.add_user(&added)).await.map_err(|error| match error.kind() {
+            Kind::Conflict => Error::conflict(format!("There is already an account for {}.", user.email)),
+            _ => error,
+        })?;
+        Ok(user)
+    }
+
+    async fn person(&self, form: NewPerson, roles: BTreeSet<Role>) -> Result<User> {
+        let name = PersonName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
+        let email = Email::parse(&form.email).map_err(|why| Error::invalid("email", why))?;
+        check_password(form.password.reveal(), &email)?;
+        let password = self.hasher.hash(form.password, &*self.random).await?;
+        let now = self.now();
+        let mut user = new_user(UserId::random(&*self.random), name, email, password, roles, now);
+        user.verified = Some(now);
+        Ok(user)
+    }
+}
+
+fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>, roles: BTreeSet<Role>, now: Time) -> User {
+    User {
+        id,
+        email,
+        name,
+        password,
+        verified: None,
+        roles,
+        created: now,
+        epoch: 0,
+        customer: None,
+        farms: BTreeSet::new(),
+        ssh_key: None,
+    }
+}
+
+fn ticket(purpose: Purpose, user: &User, now: Time) -> Ticket {
+    Ticket { purpose, user: Some(user.id), expires: now + purpose.life(), epoch: user.epoch }
+}
+
+fn used_up() -> Error {
+    Error::invalid("token", "This link was used already, or it is too old. Please ask for a new one.")
+}
+
+/// Takes a ticket and gives the person it is for.
+fn claim(tx: &mut Tx<'_>, hash: &str, purpose: Purpose, now: Time) -> Result<User> {
+    let ticket = tx.take_ticket(hash)?.filter(|ticket| ticket.purpose == purpose && ticket.expires > now).ok_or_else(used_up)?;
+    let user = ticket.user.map(|id| tx.user(id)).transpose()?.flatten().ok_or_else(used_up)?;
+    if ticket.epoch != user.epoch {
+        return Err(used_up());
+    }
+    Ok(user)
+}

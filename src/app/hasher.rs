@@ -1,0 +1,82 @@
+//! Passwords, hashed at a price that burglars can't pay and that floods can't make us pay.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::base::{Error, Random, Result, Secret};
+
+/// OWASP ASVS 5.0.0, 11.4.2: 19 MiB and two passes.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+/// Hashes at once; what comes on top waits.
+const AT_ONCE: usize = 2;
+/// Waiting hashes; what comes on top is turned away.
+const WAITING: usize = 64;
+
+pub struct Hasher {
+    at_once: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    /// Verified against when there is no such person, so that the answer takes as long.
+    nobody: String,
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("the parameters are in range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn hash(password: &str, salt: [u8; 16]) -> Result<String> {
+    let failed = |cause| Error::internal("The password can't be kept right now.").because(format!("argon2: {cause}"));
+    argon2().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(failed)
+}
+
+impl Hasher {
+    pub fn new(random: &dyn Random) -> Result<Self> {
+        let nobody = hash("nobody has this password", random.bytes())?;
+        Ok(Hasher { at_once: Arc::new(Semaphore::new(AT_ONCE)), places: Arc::new(Semaphore::new(AT_ONCE + WAITING)), nobody })
+    }
+
+    /// The PHC string of a new password.
+    pub async fn hash(&self, password: Secret<String>, random: &dyn Random) -> Result<Secret<String>> {
+        let salt = random.bytes();
+        self.run(move || hash(password.reveal(), salt)).await?.map(Secret::new)
+    }
+
+    /// Whether the password fits the PHC string; takes as long, and says no, when there is none.
+    pub async fn fits(&self, password: Secret<String>, known: Option<Secret<String>>) -> Result<bool> {
+        let against = known.as_ref().map_or_else(|| self.nobody.clone(), |phc| phc.reveal().clone());
+        let fits = self
+            .run(move || {
+                PasswordHash::new(&against).is_ok_and(|hash| argon2().verify_password(password.reveal().as_bytes(), &hash).is_ok())
+            })
+            .await?;
+        Ok(fits && known.is_some())
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let busy = || Error::unavailable("Too many people are logging in at this moment. Please try again in a few seconds.");
+        let _place = self.places.try_acquire().map_err(|_| busy())?;
+        let _turn = self.at_once.acquire().await.map_err(|_| busy())?;
+        tokio::task::spawn_blocking(work).await.map_err(|cause| Error::internal("Hashing broke off.").because(cause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostRandom;
+
+    #[tokio::test]
+    async fn a_password_fits_its_own_hash_only() {
+        let hasher = Hasher::new(&HostRandom).unwrap();
+        let known = hasher.hash("barrels and staves".into(), &HostRandom).await.unwrap();
+        assert!(known.reveal().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(hasher.fits("barrels and staves".into(), Some(known.clone())).await.unwrap());
+        assert!(!hasher.fits("barrels and slaves".into(), Some(known)).await.unwrap());
+        assert!(!hasher.fits("nobody has this password".into(), None).await.unwrap());
+    }
+}

@@ -1,0 +1,488 @@
+//! The order ladder: paid (held) → reserved on chain → deployed → active; a failed rung tries another node, or undoes it all.
+//!
+//! Each run of the job takes at most one step outwards. What leaves the house was stored before, so a run can be cut off
+//! anywhere and simply happens again. While an outcome is unknown the order stays on its rung: nothing second is begun.
+
+use std::time::Duration;
+
+use super::App;
+use super::mail;
+use super::order::{new_attempt, next_choice};
+use crate::base::ids::{JobId, OrderId, RefundId, TransferId};
+use crate::base::time::SECOND;
+use crate::base::{Error, Result, Time};
+use crate::domain::bill::Contract;
+use crate::domain::charge::{Charge, ChargeState, Refund, RefundState};
+use crate::domain::job::{Next, Work};
+use crate::domain::ledger::{Account, Cause, Movement};
+use crate::domain::order::{Attempt, DEPLOY_PATIENCE, Order, Outcome, State, Step};
+use crate::domain::signer::Purpose;
+use crate::grid::{Call, Fate, Progress};
+use crate::store::account::Accounts;
+use crate::store::charge::Charges;
+use crate::store::order::{Orders, Reservation};
+use crate::store::schema::BILLED_TO;
+use crate::store::{Read, Tx};
+
+/// How soon to look again while something outside is under way.
+const SOON: Duration = Duration::from_millis(200);
+/// How soon to look again at something that takes a block or more.
+const LATER: Duration = Duration::from_secs(3);
+/// How long a reservation outlives activation: the node reports its used room every 40 minutes (`gridproxy.md`, Status).
+const REPORTED_AFTER: Duration = Duration::from_secs(3600);
+
+impl App {
+    /// Takes an order as far as it goes now.
+    pub async fn climb_order(&self, id: OrderId) -> Result<Next> {
+        loop {
+            let order = self.read()?.order(id)?.ok_or_else(|| Error::not_found("order"))?;
+            let before = (order.state, order.attempts.len());
+            let next = match order.state {
+                State::Paying => self.pay(&order).await?,
+                State::Reserving => self.reserve(&order).await?,
+                State::Deploying => self.deploy(&order).await?,
+                State::Settling => self.settle(&order).await?,
+                State::Undoing => self.undo(&order).await?,
+                State::Ending => self.finish(&order).await?,
+                State::Active | State::Ended | State::Refunded => return Ok(Next::Done),
+            };
+            let now = self.read()?.order(id)?.map(|order| (order.state, order.attempts.len()));
+            if now == Some(before) {
+                return Ok(next);
+            }
+        }
+    }
+
+    fn soon(&self) -> Next {
+        Next::Again(self.now() + SOON)
+    }
+
+    fn later(&self) -> Next {
+        Next::Again(self.now() + LATER)
+    }
+
+    /// Changes an order in one transaction, if it is still in the state the change was thought up for.
+    async fn change<F>(&self, order: &Order, change: F) -> Result<()>
+    where
+        F: FnOnce(&mut Tx<'_>, &mut Order) -> Result<()> + Send + 'static,
+    {
+        let (id, state) = (order.id, order.state);
+        self.store
+            .write(move |tx| {
+                let mut order = tx.order(id)?.ok_or_else(|| Error::not_found("order"))?;
+                if order.state != state {
+                    return Ok(()); // somebody took it onwards meanwhile: what was learned here is old
+                }
+                change(tx, &mut order)?;
+                tx.put_order(&order)
+            })
+            .await
+    }
+
+    /// Rung 1: the bank holds the money.
+    async fn pay(&self, order: &Order) -> Result<Next> {
+        let charge = self.drive_authorization(order.charge).await?;
+        let now = self.now();
+        let random = self.random.clone();
+        match charge.state {
+            ChargeState::Authorized => {
+                let amount = charge.amount;
+                self.change(order, move |_, order| {
+                    order.state = State::Reserving;
+                    order.note(now, Step::Pay, format!("The bank holds {amount} for you; it is taken when the VM runs."));
+                    Ok(())
+                })
+                .await?;
+            }
+            ChargeState::Declined { reason } => {
+                let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
+                self.change(order, move |tx, order| {
+                    order.trouble(now, Step::Pay, reason.clone());
+                    order.reason = Some(reason);
+                    release_all(tx, order)?;
+                    for attempt in &mut order.attempts {
+                        attempt.cleared = true;
+                    }
+                    order.state = State::Ended;
+                    tell(tx, order, |user, order| mail::not_running(&brand, &site, user, order, &*random, now), &*random, now)
+                })
+                .await?;
+            }
+            ChargeState::NeedsAction { .. } if now.since(order.created) > Duration::from_secs(1800) => {
+                self.give_up(order, Step::Pay, "The payment was not confirmed with your bank within half an hour.".into()).await?;
+            }
+            ChargeState::NeedsAction { .. } => return Ok(self.later()),
+            ChargeState::Sent => return Ok(self.soon()),
+            ChargeState::Captured => return Err(Error::internal("A charge was captured before its order was deployed.")),
+            ChargeState::Voided => return Err(Error::internal("A charge was voided before its order was undone.")),
+        }
+        Ok(self.soon())
+    }
+
+    /// Rung 2: a contract on the chain.
+    async fn reserve(&self, order: &Order) -> Result<Next> {
+        let (number, attempt) = current(order)?;
+        let purpose = Purpose::CreateContract { order: order.id, attempt: number };
+        let fate = self.drive_call(purpose, self.grid.contract_call(&attempt.hash, attempt.node())).await?;
+        match fate {
+            Fate::Pending | Fate::Expired => Ok(self.soon()),
+            Fate::Landed => {
+                let Some(contract) = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await? else { return Ok(self.later()) };
+                let now = self.now();
+                self.change(order, move |tx, order| {
+                    let best = order.attempts[number as usize].choice.best.clone();
+                    order.attempts[number as usize].contract = Some(contract);
+                    order.state = State::Deploying;
+                    order.note(now, Step::Deploy, format!("{} has agreed: contract {contract}.", best.farm_name));
+                    tx.put_contract(&Contract {
+                        id: contract,
+                        order: order.id,
+                        attempt: number,
+                        node: best.node,
+                        farm: best.farm,
+                        owner: best.owner,
+                        created: now,
+                    })
+                })
+                .await?;
+                Ok(self.soon())
+            }
+            Fate::Refused(reason) => {
+                tracing::warn!(order = %order.id, node = attempt.node(), %reason, "the chain refused a contract");
+                self.next_node(order, Step::Deploy, "did not take the order").await
+            }
+        }
+    }
+
+    /// Rung 3: the VM on the node.
+    async fn deploy(&self, order: &Order) -> Result<Next> {
+        let (number, attempt) = current(order)?;
+        let contract = attempt.contract.ok_or_else(|| Error::internal("A deployment without a contract."))?;
+        let (node, twin) = (attempt.node(), attempt.choice.best.twin);
+        let now = self.now();
+        if attempt.sent.is_none() {
+            match self.grid.deploy(twin, contract, &attempt.deployment).await {
+                Ok(()) => {}
+                // The answer is lost, not the request: the next look tells.
+                Err(error) if error.kind() == crate::base::Kind::Unavailable => {
+                    tracing::info!(order = %order.id, node, %error, "no answer to a deployment");
+                }
+                Err(error) => {
+                    tracing::warn!(order = %order.id, node, %error, "a node refused a deployment");
+                    return self.next_node(order, Step::Allocate, "refused the VM").await;
+                }
+            }
+            self.change(order, move |_, order| {
+                order.attempts[number as usize].sent = Some(now);
+                let farm = order.attempts[number as usize].choice.best.farm_name.clone();
+                order.note(now, Step::Allocate, format!("{farm} is setting the VM up."));
+                Ok(())
+            })
+            .await?;
+            return Ok(self.soon());
+        }
+        let overdue = now.since(attempt.started) > DEPLOY_PATIENCE;
+        match self.grid.progress(twin, contract).await {
+            Ok(Progress::Ready(access)) => {
+                self.change(order, move |_, order| {
+                    order.attempts[number as usize].outcome = Outcome::Works;
+                    order.note(now, Step::Allocate, format!("The VM is up at {}.", access.address()));
+                    order.access = Some(access);
+                    order.state = State::Settling;
+                    Ok(())
+                })
+                .await?;
+                Ok(self.soon())
+            }
+            Ok(Progress::Failed(why)) => {
+                tracing::warn!(order = %order.id, node, %why, "a deployment failed");
+                self.next_node(order, Step::Allocate, "could not start the VM").await
+            }
+            Ok(Progress::Working { .. }) if !overdue => Ok(self.soon()),
+            Ok(Progress::Unknown) if !overdue => {
+                // The request may have been lost: the same deployment again is the same deployment.
+                match self.grid.deploy(twin, contract, &attempt.deployment).await {
+                    Err(error) if error.kind() != crate::base::Kind::Unavailable => self.next_node(order, Step::Allocate, "refused the VM").await,
+                    _ => Ok(self.later()),
+                }
+            }
+            Err(error) if !overdue => {
+                tracing::info!(order = %order.id, node, %error, "a node does not answer");
+                Ok(self.later())
+            }
+            Ok(_) | Err(_) => self.next_node(order, Step::Allocate, "did not get it done in time").await,
+        }
+    }
+
+    /// Rung 4: the money is taken, and the VM is the customer's.
+    async fn settle(&self, order: &Order) -> Result<Next> {
+        let charge = self.drive_capture(order.charge).await?;
+        let now = self.now();
+        match charge.state {
+            ChargeState::Captured => {
+                let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
+                let random = self.random.clone();
+                self.change(order, move |tx, order| {
+                    order.state = State::Active;
+                    order.active_since = Some(now);
+                    order.note(now, Step::Access, format!("It is yours until {}.", order.paid_until().map(Time::day).unwrap_or_default()));
+                    let attempt = order.attempts.last().ok_or_else(|| Error::internal("An order without an attempt."))?;
+                    let best = &attempt.choice.best;
+                    let fading = Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: Some(now + REPORTED_AFTER) };
+                    tx.reserve(best.node, order.id, &fading)?;
+                    tx.owe(JobId::random(&*random), Work::BookFee(charge.id), now + SECOND)?;
+                    tell(tx, order, |user, order| mail::running(&brand, &site, user, order, &charge, &*random, now), &*random, now)
+                })
+                .await?;
+                Ok(Next::Done)
+            }
+            ChargeState::Declined { reason } => {
+                self.give_up(order, Step::Access, format!("The bank let go of the money before it was taken. {reason}")).await?;
+                Ok(self.soon())
+            }
+            _ => Ok(self.soon()),
+        }
+    }
+
+    /// The attempt failed: its contract is cancelled by a job of its own, and another node is tried, or none is left.
+    async fn next_node(&self, order: &Order, step: Step, what: &'static str) -> Result<Next> {
+        let now = self.now();
+        let (number, _) = current(order)?;
+        let (nodes, random) = (self.nodes(), self.random.clone());
+        let planner = self.grid.planner(self.twin()?);
+        self.change(order, move |tx, order| {
+            let failed = &mut order.attempts[number as usize];
+            let why = format!("{} in {} {what}.", failed.choice.best.farm_name, failed.choice.best.city);
+            failed.outcome = Outcome::Failed { why: why.clone() };
+            let node = failed.node();
+            tx.release(node, order.id)?;
+            tx.owe(JobId::random(&*random), Work::CancelAttempt { order: order.id, attempt: number }, now)?;
+            match next_choice(tx, &nodes, order, now)? {
+                Some(choice) => {
+                    let best = choice.best.clone();
+                    order.trouble(now, step, format!("{why} Trying {} in {} instead.", best.farm_name, best.city));
+                    let plan = planner.plan(&order.wish, order.id, &choice, &*random)?;
+                    tx.reserve(best.node, order.id, &Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: None })?;
+                    order.attempts.push(new_attempt(choice, plan, now));
+                    order.state = State::Reserving;
+                }
+                None => {
+                    order.trouble(now, step, format!("{why} No other place is left to try: you get your money back."));
+                    order.reason = Some("None of the places we tried could start it. You were not charged.".into());
+                    order.state = State::Undoing;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        self.nudge();
+        Ok(self.soon())
+    }
+
+    async fn give_up(&self, order: &Order, step: Step, why: String) -> Result<()> {
+        let now = self.now();
+        self.change(order, move |_, order| {
+            order.trouble(now, step, why.clone());
+            order.reason = Some(why);
+            order.state = State::Undoing;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Cancels the contract of one attempt, whether or not we know its number. True when it is gone for good.
+    async fn clear_attempt(&self, order: &Order, number: u32) -> Result<bool> {
+        let attempt = order.attempts.get(number as usize).ok_or_else(|| Error::not_found("attempt"))?;
+        if attempt.cleared {
+            return Ok(true);
+        }
+        let contract = match attempt.contract {
+            Some(contract) => Some(contract),
+            None => match self.fate_of_creation(order.id, number, attempt).await? {
+                Fate::Pending | Fate::Expired => return Ok(false),
+                Fate::Refused(_) => None,
+                Fate::Landed => self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?,
+            },
+        };
+        if let Some(contract) = contract {
+            if !self.grid.contract_is_gone(contract).await? {
+                let purpose = Purpose::CancelContract { order: order.id, attempt: number };
+                match self.drive_call(purpose, Call::CancelContract { contract }).await? {
+                    Fate::Landed => {}
+                    Fate::Pending | Fate::Expired => return Ok(false),
+                    // Only "it is gone already" is a success; anything else must be looked at by a person.
+                    Fate::Refused(reason) if reason.contains("NotExist") => {}
+                    Fate::Refused(reason) => return Err(Error::internal("The chain refuses to cancel a contract.").because(reason)),
+                }
+            }
+        }
+        let id = order.id;
+        self.store
+            .write(move |tx| {
+                let mut order = tx.order(id)?.ok_or_else(|| Error::not_found("order"))?;
+                let attempt = &mut order.attempts[number as usize];
+                attempt.cleared = true;
+                attempt.contract = attempt.contract.or(contract);
+                let node = attempt.node();
+                if order.attempts.iter().all(|other| other.cleared || other.node() != node) {
+                    tx.release(node, id)?;
+                }
+                tx.put_order(&order)
+            })
+            .await?;
+        Ok(true)
+    }
+
+    /// Whether the contract of an attempt was ever made. Never signed is the same as refused.
+    async fn fate_of_creation(&self, order: OrderId, number: u32, attempt: &Attempt) -> Result<Fate> {
+        use crate::store::grid::Chain;
+        let purpose = Purpose::CreateContract { order, attempt: number };
+        match self.read()?.call(&purpose)? {
+            None => Ok(Fate::Refused("never signed".into())),
+            Some(_) => self.drive_call(purpose, self.grid.contract_call(&attempt.hash, attempt.node())).await,
+        }
+    }
+
+    /// The job of a failed attempt.
+    pub async fn cancel_attempt(&self, id: OrderId, number: u32) -> Result<Next> {
+        let order = self.read()?.order(id)?.ok_or_else(|| Error::not_found("order"))?;
+        Ok(if self.clear_attempt(&order, number).await? { Next::Done } else { self.soon() })
+    }
+
+    async fn clear_all(&self, order: &Order) -> Result<bool> {
+        let mut clear = true;
+        for number in 0..order.attempts.len() {
+            clear &= self.clear_attempt(order, u32::try_from(number).unwrap_or(u32::MAX)).await?;
+        }
+        Ok(clear)
+    }
+
+    /// The way down: no contract is left, then the money goes back.
+    async fn undo(&self, order: &Order) -> Result<Next> {
+        if !self.clear_all(order).await? {
+            return Ok(self.soon());
+        }
+        let charge = self.drive_void(order.charge).await?;
+        if charge.state == ChargeState::Captured {
+            let amount = charge.amount;
+            return self.refund_and(order, &charge, amount, State::Refunded).await;
+        }
+        if !matches!(charge.state, ChargeState::Voided | ChargeState::Declined { .. }) {
+            return Ok(self.soon());
+        }
+        let now = self.now();
+        let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
+        let random = self.random.clone();
+        self.change(order, move |tx, order| {
+            release_all(tx, order)?;
+            order.note(now, Step::Pay, "The bank was told to let go of the money: nothing was charged.");
+            order.state = State::Refunded;
+            tell(tx, order, |user, order| mail::not_running(&brand, &site, user, order, &*random, now), &*random, now)
+        })
+        .await?;
+        Ok(Next::Done)
+    }
+
+    /// The end of a VM that ran: no contract is left, its last bill is in the books, and unused hours are paid back.
+    async fn finish(&self, order: &Order) -> Result<Next> {
+        if !self.clear_all(order).await? {
+            return Ok(self.soon());
+        }
+        // The cancellation billed once more; wait until that block has been read.
+        if !self.last_bills_are_read(order).await? {
+            return Ok(self.soon());
+        }
+        let charge = self.read()?.charge(order.charge)?.ok_or_else(|| Error::not_found("charge"))?;
+        let unused = order.price.checked_sub(order.earned_by(self.now())).unwrap_or_default().floor_to_cent();
+        self.refund_and(order, &charge, unused, State::Ended).await
+    }
+
+    async fn last_bills_are_read(&self, order: &Order) -> Result<bool> {
+        use crate::store::grid::Chain;
+        let snapshot = self.read()?;
+        let read_to = snapshot.single(&BILLED_TO)?.unwrap_or(0);
+        for number in 0..order.attempts.len() {
+            let purpose = Purpose::CancelContract { order: order.id, attempt: u32::try_from(number).unwrap_or(u32::MAX) };
+            // It landed somewhere between its birth and now; everything up to the head of that moment must be read.
+            if let Some(call) = snapshot.call(&purpose)?
+                && read_to < self.grid.landed_by(&call.hash, call.birth_block, call.last_block).await?
+            {
+                self.nudge();
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Brings the earned part home, owes the refund of the rest, and comes to rest.
+    async fn refund_and(&self, order: &Order, charge: &Charge, amount: crate::base::money::Usd, rest: State) -> Result<Next> {
+        let now = self.now();
+        let random = self.random.clone();
+        let charge = charge.clone();
+        self.change(order, move |tx, order| {
+            release_all(tx, order)?;
+            super::bill::earn(tx, order, now)?;
+            if amount.units() > 0 {
+                let refund = Refund {
+                    id: RefundId::random(&*random),
+                    charge: charge.id,
+                    order: order.id,
+                    amount,
+                    key: hex::encode(random.bytes::<16>()),
+                    hold: TransferId::random(&*random),
+                    created: now,
+                    state: RefundState::Sent,
+                    processor_refund: None,
+                };
+                tx.hold(
+                    Movement {
+                        id: refund.hold,
+                        debit: Account::Customer(order.user),
+                        credit: Account::CardProcessor,
+                        amount: amount.units(),
+                        cause: Cause::new("refund", refund.id),
+                        memo: format!("Unused hours of {}", order.wish.name),
+                    },
+                    now,
+                )?;
+                tx.put_refund(&refund)?;
+                tx.owe(JobId::random(&*random), Work::PayRefund(refund.id), now)?;
+                order.note(now, Step::Pay, format!("{amount} goes back to your card."));
+            }
+            // What is left of the month is less than a cent: it can't be paid back.
+            super::bill::round_off(tx, order, amount, now)?;
+            order.state = rest;
+            order.note(now, Step::Access, "Everything is given back.");
+            Ok(())
+        })
+        .await?;
+        self.nudge();
+        Ok(Next::Done)
+    }
+}
+
+fn current(order: &Order) -> Result<(u32, &Attempt)> {
+    let attempt = order.attempts.last().ok_or_else(|| Error::internal("An order without an attempt."))?;
+    Ok((u32::try_from(order.attempts.len() - 1).unwrap_or(u32::MAX), attempt))
+}
+
+fn release_all(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
+    order.attempts.iter().try_for_each(|attempt| tx.release(attempt.node(), order.id))
+}
+
+fn tell(
+    tx: &mut Tx<'_>,
+    order: &Order,
+    write: impl FnOnce(&crate::domain::account::User, &Order) -> crate::domain::mail::Mail,
+    random: &dyn crate::base::Random,
+    now: Time,
+) -> Result<()> {
+    match tx.user(order.user)? {
+        Some(user) => {
+            let mail = write(&user, order);
+            tx.post(&mail, random, now)
+        }
+        None => Ok(()),
+    }
+}
+

@@ -1,0 +1,79 @@
+//! The mails we write, and the outbox they wait in.
+
+use super::App;
+use crate::base::ids::{JobId, MailId};
+use crate::base::{Random, Result, Time};
+use crate::domain::account::User;
+use crate::domain::charge::Charge;
+use crate::domain::job::{Next, Work};
+use crate::domain::mail::Mail;
+use crate::domain::order::Order;
+use crate::store::Tx;
+use crate::store::schema::MAILS;
+use crate::store::Read;
+
+impl Tx<'_> {
+    /// Puts a mail into the outbox, and the job that sends it.
+    pub fn post(&mut self, mail: &Mail, random: &dyn Random, now: Time) -> Result<()> {
+        self.put(&MAILS, mail.id, mail)?;
+        self.owe(JobId::random(random), Work::SendMail(mail.id), now)
+    }
+}
+
+impl App {
+    /// Sends one mail of the outbox. A crash between sending and marking sends it once more under the same Message-ID.
+    pub async fn send_mail(&self, id: MailId) -> Result<Next> {
+        let Some(mut mail) = self.read()?.get(&MAILS, id)? else { return Ok(Next::Done) };
+        if mail.sent.is_some() {
+            return Ok(Next::Done);
+        }
+        self.post_office.send(&mail).await?;
+        mail.sent = Some(self.now());
+        self.store.write(move |tx| tx.put(&MAILS, id, &mail)).await?;
+        Ok(Next::Done)
+    }
+}
+
+fn mail(user: &User, subject: String, text: String, random: &dyn Random, now: Time) -> Mail {
+    let text = format!("Hello {},\n\n{text}\n", user.name);
+    Mail { id: MailId::random(random), to: user.email.clone(), subject, text, created: now, sent: None }
+}
+
+pub fn verify(brand: &str, link: &str, user: &User, random: &dyn Random, now: Time) -> Mail {
+    let text = format!(
+        "Please confirm that this address is yours:\n\n{link}\n\nThe link works for a day. If you did not sign up at {brand}, you need not do anything."
+    );
+    mail(user, format!("Confirm your address for {brand}"), text, random, now)
+}
+
+pub fn already_known(brand: &str, site: &str, user: &User, random: &dyn Random, now: Time) -> Mail {
+    let text = format!(
+        "Somebody, probably you, tried to sign up at {brand} with this address. You have an account already:\n\nLog in: {site}/login\nForgotten your password: {site}/forgot"
+    );
+    mail(user, format!("You already have an account at {brand}"), text, random, now)
+}
+
+pub fn reset(brand: &str, link: &str, user: &User, random: &dyn Random, now: Time) -> Mail {
+    let text = format!(
+        "Choose a new password here:\n\n{link}\n\nThe link works for 15 minutes and ends every open session. If you did not ask for it, you need not do anything."
+    );
+    mail(user, format!("A new password for {brand}"), text, random, now)
+}
+
+pub fn running(brand: &str, site: &str, user: &User, order: &Order, charge: &Charge, random: &dyn Random, now: Time) -> Mail {
+    let ssh = order.access.as_ref().map(|access| access.ssh()).unwrap_or_default();
+    let text = format!(
+        "Your VM “{}” is running.\n\n    {ssh}\n\nAll about it: {site}/deployments/{}\nReceipt: {site}/receipts/{}\n\nIt is paid until {}.",
+        order.wish.name,
+        order.id,
+        charge.id,
+        order.paid_until().map(Time::minute).unwrap_or_default()
+    );
+    mail(user, format!("{brand}: {} is running", order.wish.name), text, random, now)
+}
+
+pub fn not_running(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {
+    let reason = order.reason.clone().unwrap_or_default();
+    let text = format!("Your VM “{}” could not be started. {reason}\n\nWhat happened, step by step: {site}/deployments/{}", order.wish.name, order.id);
+    mail(user, format!("{brand}: {} was not started", order.wish.name), text, random, now)
+}

@@ -1,0 +1,230 @@
+//! Quoting, ordering and ending a VM.
+
+use super::App;
+use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
+use crate::base::text::{SshKey, VmName};
+use crate::base::{Error, Random, Result, Time};
+use crate::domain::account::User;
+use crate::domain::charge::{Charge, ChargeState};
+use crate::domain::job::Work;
+use crate::domain::ledger::{Account, Cause, Movement};
+use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
+use crate::domain::catalogue::Place;
+use crate::domain::placement::{Choice, choose};
+use crate::grid::Plan;
+use crate::store::account::Accounts;
+use crate::store::charge::Charges;
+use crate::store::order::{Orders, Reservation};
+use crate::store::Tx;
+
+/// What an order form sends.
+#[derive(Debug, Clone, Default)]
+pub struct OrderForm {
+    pub name: String,
+    pub image: String,
+    pub size: String,
+    pub ssh_key: String,
+    pub place: String,
+}
+
+/// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
+const OPEN_ORDERS_MAX: usize = 50;
+
+impl App {
+    /// Checks a form and finds a node; the price stands for half an hour.
+    pub async fn quote(&self, user: &User, form: &OrderForm) -> Result<Quote> {
+        let now = self.now();
+        let name = VmName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
+        let image = self.catalogue.image(&form.image).cloned().ok_or_else(|| Error::invalid("image", "Please choose one of the systems."))?;
+        let size = self.catalogue.size(&form.size).cloned().ok_or_else(|| Error::invalid("size", "Please choose one of the sizes."))?;
+        let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
+        let place = Place::parse(&form.place);
+        let snapshot = self.read()?;
+        let choice = choose(&self.nodes(), size.capacity, &place, &snapshot.reserved(now)?, &snapshot.carried()?, &[])
+            .map_err(|none| Error::invalid("place", none.sentence()))?;
+        let price = size.price;
+        let wish = Wish { name, image, size, ssh_key, place };
+        let quote = Quote { id: QuoteId::random(&*self.random), user: user.id, wish, price, sla: self.catalogue.sla.clone(), choice, created: now, order: None };
+        let (row, owner) = (quote.clone(), user.id);
+        self.store
+            .write(move |tx| {
+                if let Some(mut user) = tx.user(owner)? {
+                    user.ssh_key = Some(row.wish.ssh_key.clone());
+                    tx.put_user(&user)?;
+                }
+                tx.put_quote(&row)
+            })
+            .await?;
+        Ok(quote)
+    }
+
+    /// A person's own quote.
+    pub fn quote_of(&self, user: UserId, id: QuoteId) -> Result<Quote> {
+        self.read()?.quote(id)?.filter(|quote| quote.user == user).ok_or_else(|| Error::not_found("offer"))
+    }
+
+    /// A person's own order.
+    pub fn order_of(&self, user: UserId, id: OrderId) -> Result<Order> {
+        self.read()?.order(id)?.filter(|order| order.user == user).ok_or_else(|| Error::not_found("deployment"))
+    }
+
+    /// Makes an order of a quote. Pressing the button twice makes one order: the second press gives the first one's.
+    ///
+    /// One transaction reserves the room on the node, stores the intent to charge with its keys, holds the money in
+    /// the ledger and queues the job. Only then does anything leave the house.
+    pub async fn place_order(&self, user: &User, quote: QuoteId, card: CardId) -> Result<OrderId> {
+        let now = self.now();
+        let customer = user.customer.clone().ok_or_else(no_card)?;
+        let (user, random, nodes) = (user.id, self.random.clone(), self.nodes());
+        let twin = self.twin()?;
+        // Plans of the first choice and, should its room be gone meanwhile, of a new one are made inside: they are pure.
+        let planner = self.grid.planner(twin);
+        let id = self
+            .store
+            .write(move |tx| {
+                let mut quote = tx.quote(quote)?.filter(|quote| quote.user == user).ok_or_else(|| Error::not_found("offer"))?;
+                if let Some(order) = quote.order {
+                    return Ok(order);
+                }
+                if quote.expires() <= now {
+                    return Err(Error::conflict("This offer is more than half an hour old. Please ask for a new one."));
+                }
+                let card = tx.card(card)?.filter(|card| card.user == user && card.removed.is_none()).ok_or_else(no_card)?;
+                let open = tx.orders_of(user, None, 500)?.into_iter().filter(|order| !matches!(order.state, State::Ended | State::Refunded)).count();
+                if open >= OPEN_ORDERS_MAX {
+                    return Err(Error::conflict(format!("You have {OPEN_ORDERS_MAX} VMs already. Please write to us if you need more.")));
+                }
+                let choice = still_free(tx, &nodes, &quote, now)?;
+                let id = OrderId::random(&*random);
+                let plan = planner.plan(&quote.wish, id, &choice, &*random)?;
+                let attempt = new_attempt(choice, plan, now);
+                let charge = new_charge(&*random, id, user, card.id, &quote, customer, card.method.clone(), now);
+                let first = &attempt.choice.best;
+                tx.reserve(first.node, id, &Reservation { farm: first.farm, capacity: quote.wish.size.capacity, until: None })?;
+                tx.hold(
+                    Movement {
+                        id: charge.hold,
+                        debit: Account::CardProcessor,
+                        credit: Account::Customer(user),
+                        amount: charge.amount.units(),
+                        cause: Cause::new("charge", charge.id),
+                        memo: format!("Prepaid month of {}", quote.wish.name),
+                    },
+                    now,
+                )?;
+                let mut order = Order {
+                    id,
+                    user,
+                    quote: quote.id,
+                    wish: quote.wish.clone(),
+                    price: quote.price,
+                    sla: quote.sla.clone(),
+                    card: card.id,
+                    charge: charge.id,
+                    created: now,
+                    state: State::Paying,
+                    attempts: vec![],
+                    timeline: vec![],
+                    access: None,
+                    active_since: None,
+                    ended: None,
+                    reason: None,
+                    earned: Default::default(),
+                };
+                order.note(now, Step::Select, format!("Room kept for you at {} in {}, {}.", first.farm_name, first.city, first.country));
+                order.note(now, Step::Pay, format!("Asking the bank of {} to hold {}.", card.label(), quote.price));
+                order.attempts.push(attempt);
+                quote.order = Some(id);
+                tx.put_quote(&quote)?;
+                tx.add_charge(&charge)?;
+                tx.add_order(&order)?;
+                tx.owe(JobId::random(&*random), Work::ClimbOrder(id), now)?;
+                Ok(id)
+            })
+            .await?;
+        self.nudge();
+        Ok(id)
+    }
+
+    /// Ends a running VM: the contract is cancelled, the last bill awaited, and what was paid for hours not used goes back.
+    pub async fn end_order(&self, user: UserId, id: OrderId) -> Result<()> {
+        let now = self.now();
+        let random = self.random.clone();
+        self.store
+            .write(move |tx| {
+                let order = tx.order(id)?.filter(|order| order.user == user).ok_or_else(|| Error::not_found("deployment"))?;
+                begin_end(tx, order, "You deleted it.", &*random, now)
+            })
+            .await?;
+        self.nudge();
+        Ok(())
+    }
+}
+
+/// Takes an active order onto its way out.
+pub(super) fn begin_end(tx: &mut Tx<'_>, mut order: Order, reason: &str, random: &dyn Random, now: Time) -> Result<()> {
+    match order.state {
+        State::Active => {}
+        State::Ending | State::Ended => return Ok(()), // pressed twice
+        _ => return Err(Error::conflict("It can be deleted as soon as it is running, or by itself if it can't.")),
+    }
+    order.state = State::Ending;
+    order.ended = Some(now);
+    order.reason = Some(reason.to_owned());
+    order.note(now, Step::Access, "Switching off and giving the room back.");
+    tx.owe(JobId::random(random), Work::ClimbOrder(order.id), now)?;
+    tx.put_order(&order)
+}
+
+fn no_card() -> Error {
+    Error::invalid("card", "Please add a card first.")
+}
+
+/// The node of the quote if it still has room, else the best one now: the price stays.
+fn still_free(tx: &Tx<'_>, nodes: &[crate::domain::placement::Node], quote: &Quote, now: Time) -> Result<Choice> {
+    let (reserved, carried) = (tx.reserved(now)?, tx.carried()?);
+    let only: Vec<_> = nodes.iter().filter(|node| node.id == quote.choice.best.node).cloned().collect();
+    let need = quote.wish.size.capacity;
+    if choose(&only, need, &quote.wish.place, &reserved, &carried, &[]).is_ok() {
+        return Ok(quote.choice.clone());
+    }
+    choose(nodes, need, &quote.wish.place, &reserved, &carried, &[]).map_err(|none| Error::unfunded(none.sentence()))
+}
+
+#[allow(clippy::too_many_arguments, reason = "a row is made of its parts")]
+fn new_charge(random: &dyn Random, order: OrderId, user: UserId, card: CardId, quote: &Quote, customer: String, method: String, now: Time) -> Charge {
+    let key = || hex::encode(random.bytes::<16>());
+    Charge {
+        id: ChargeId::random(random),
+        order,
+        user,
+        card,
+        amount: quote.price,
+        customer,
+        method,
+        created: now,
+        state: ChargeState::Sent,
+        authorize_key: key(),
+        capture_key: key(),
+        cancel_key: key(),
+        hold: TransferId::random(random),
+        payment_intent: None,
+        processor_charge: None,
+        captured: None,
+        fee: None,
+        refunded: Default::default(),
+        receipt: None,
+    }
+}
+
+/// The next node for an order whose last attempt failed, or None when enough were tried.
+pub(super) fn next_choice(tx: &Tx<'_>, nodes: &[crate::domain::placement::Node], order: &Order, now: Time) -> Result<Option<Choice>> {
+    if order.attempts.len() >= crate::domain::order::MAX_ATTEMPTS {
+        return Ok(None);
+    }
+    Ok(choose(nodes, order.wish.size.capacity, &order.wish.place, &tx.reserved(now)?, &tx.carried()?, &order.tried()).ok())
+}
+
+pub(super) fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {
+    Attempt { choice, started: now, deployment: plan.deployment, hash: plan.hash, contract: None, sent: None, outcome: Outcome::Trying, cleared: false }
+}

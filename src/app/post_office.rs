@@ -1,0 +1,46 @@
+//! The way out for mails: one SMTP connection pool.
+
+use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+
+use crate::base::{Error, Kind, Result};
+use crate::domain::mail::Mail;
+use crate::settings::Settings;
+
+pub struct PostOffice {
+    from: Mailbox,
+    /// None when no mail server is set: mails wait in the outbox.
+    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
+    domain: String,
+}
+
+impl PostOffice {
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let wrong = |what: &str| Error::new(Kind::Invalid, format!("The setting mail.{what} can't be used."));
+        let from: Mailbox = settings.mail.from.parse().map_err(|cause| wrong("from").because(cause))?;
+        let url = settings.mail.smtp.reveal();
+        let transport = match url.is_empty() {
+            true => None,
+            false => Some(AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| wrong("smtp"))?.build()),
+        };
+        let domain = from.email.domain().to_owned();
+        Ok(PostOffice { from, transport, domain })
+    }
+
+    pub async fn send(&self, mail: &Mail) -> Result<()> {
+        let Some(transport) = &self.transport else { return Err(Error::unavailable("No mail server is set (mail.smtp).")) };
+        let failed = |cause: String| Error::unavailable("The mail server did not take the mail.").because(cause);
+        let to = mail.to.as_str().parse().map_err(|_| Error::internal("The address can't be written to."))?;
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .message_id(Some(format!("<{}@{}>", mail.id, self.domain)))
+            .subject(&mail.subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(mail.text.clone())
+            .map_err(|cause| failed(cause.to_string()))?;
+        transport.send(message).await.map_err(|cause| failed(cause.to_string()))?;
+        Ok(())
+    }
+}

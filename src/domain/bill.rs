@@ -1,0 +1,85 @@
+//! What the chain billed for a contract, and the provider's part of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Time;
+use crate::base::ids::OrderId;
+use crate::base::money::Tft;
+
+/// A contract of ours on the chain: which order it serves, and whose node it is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    pub id: u64,
+    pub order: OrderId,
+    pub attempt: u32,
+    pub node: u32,
+    pub farm: u32,
+    /// The farmer's twin.
+    pub owner: u32,
+    pub created: Time,
+}
+
+/// One bill of the chain, found in a finalized block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bill {
+    pub contract: u64,
+    pub order: OrderId,
+    pub node: u32,
+    pub owner: u32,
+    pub block: u32,
+    /// Position of the event in its block.
+    pub event: u32,
+    pub at: Time,
+    pub amount: Tft,
+    /// Discount level by its name on the chain.
+    pub level: String,
+    /// What `amount` would be without the discount.
+    pub list: Tft,
+    /// The provider's share by the rule in force at that moment.
+    pub share: Tft,
+}
+
+/// Percent of the list price that is paid at a discount level (`tfchain.md`, Discount).
+pub fn pay_percent(level: &str) -> u64 {
+    match level {
+        "Default" => 80,
+        "Bronze" => 70,
+        "Silver" => 60,
+        "Gold" => 40,
+        _ => 100,
+    }
+}
+
+/// The undiscounted amount behind a bill, rounded down to a unit.
+pub fn list_amount(amount: Tft, level: &str) -> Tft {
+    amount.part(100, pay_percent(level)).unwrap_or(amount)
+}
+
+/// The provider's share: `percent` of the basis, rounded down; the rest stays with the operator's cost account.
+pub fn share(basis: Tft, percent: u32) -> Tft {
+    basis.part(u64::from(percent), 100).unwrap_or(Tft::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sixty_percent_off_leaves_the_provider_a_fifth_of_the_list_price() {
+        let billed = Tft::from_units(4_300_000);
+        assert_eq!(list_amount(billed, "Gold"), Tft::from_units(10_750_000));
+        assert_eq!(share(billed, 50), Tft::from_units(2_150_000));
+        assert_eq!(share(list_amount(billed, "Gold"), 50), Tft::from_units(5_375_000));
+    }
+
+    proptest! {
+        /// S0-13: half of what the chain billed, for every amount, never a unit more.
+        #[test]
+        fn the_share_is_half_of_the_bill_to_the_unit(units in 0i64..i64::MAX / 2) {
+            let share = share(Tft::from_units(units), 50);
+            prop_assert_eq!(share.units(), units / 2);
+        }
+    }
+}

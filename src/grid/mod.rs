@@ -1,0 +1,99 @@
+//! What we ask of any compute grid, in our own words. `tfgrid.rs` is the first that answers; nothing above knows which.
+
+mod tfgrid;
+
+pub use tfgrid::{Config, Tfgrid as Grid};
+
+use serde_json::Value;
+
+use crate::base::Time;
+use crate::base::money::Tft;
+use crate::domain::order::Access;
+
+/// A finalized block: what it says can't change any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    pub number: u32,
+    pub hash: [u8; 32],
+    pub at: Time,
+}
+
+/// What is put on a node: opaque, frozen, and hashed as the contract wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub deployment: Value,
+    /// 32 hex letters.
+    pub hash: String,
+}
+
+/// Something to be signed for the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    AcceptTerms,
+    CreateTwin,
+    UpdateTwin,
+    CreateContract { node: u32, hash: String, data: String, public_ips: u32 },
+    CancelContract { contract: u64 },
+}
+
+/// A signed call, not sent yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    pub bytes: Vec<u8>,
+    pub hash: [u8; 32],
+    pub birth_block: u32,
+    /// It can't land in a later block than this.
+    pub last_block: u32,
+}
+
+/// What became of a signed call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Not in a finalized block yet, and it still may be.
+    Pending,
+    Landed,
+    /// In a finalized block, and the chain said no.
+    Refused(String),
+    /// It can never land any more.
+    Expired,
+}
+
+/// How far a node is with a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// The node does not know of it.
+    Unknown,
+    /// So many of so many parts are ready.
+    Working { ready: usize, of: usize, now: String },
+    Ready(Access),
+    Failed(String),
+}
+
+/// One bill in a finalized block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillEvent {
+    pub event: u32,
+    pub contract: u64,
+    pub amount: Tft,
+    /// Name of the discount level.
+    pub level: String,
+    pub at: Time,
+}
+
+/// The operator's tokens at a finalized block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wallet {
+    pub free: Tft,
+    /// Billed, and not paid out to anybody yet.
+    pub reserved: Tft,
+}
+
+/// What the operator's account on the grid has and lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub address: String,
+    pub terms_accepted: bool,
+    pub twin: Option<u32>,
+    /// Relay and encryption key on the chain are the ones we use.
+    pub twin_current: bool,
+}

@@ -1,0 +1,63 @@
+//! Calls we signed for the chain, and what the chain billed.
+
+use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN};
+use super::{Order, Read, Tx};
+use crate::base::{Result, Time};
+use crate::domain::bill::Bill;
+use crate::domain::signer::{CallState, Purpose, SignedCall};
+
+pub trait Chain: Read {
+    fn call(&self, purpose: &Purpose) -> Result<Option<SignedCall>> {
+        self.get(&CALLS, purpose.key().as_str())
+    }
+
+    /// Calls that may still land, lowest nonce first.
+    fn open_calls(&self, limit: usize) -> Result<Vec<SignedCall>> {
+        let open = self.links::<_, _, u32>(&CALLS_OPEN, .., Order::Up, limit)?;
+        open.into_iter().map(|(_, purpose)| self.need(&CALLS, purpose.as_str(), "signed call")).collect()
+    }
+
+    /// What was billed for one contract, oldest first.
+    fn bills_of(&self, contract: u64, limit: usize) -> Result<Vec<Bill>> {
+        let rows = self.under(&BILLS, &contract, Order::Up, limit)?;
+        Ok(rows.into_iter().map(|(_, bill)| bill).collect())
+    }
+
+    /// What was billed on a farmer's nodes, newest first.
+    fn bills_on(&self, owner: u32, limit: usize) -> Result<Vec<Bill>> {
+        let links = self.links::<_, _, ((u32, Time), (u64, u32, u32))>(
+            &BILLS_BY_OWNER,
+            ((owner, Time::from_ms(i64::MIN)), (0, 0, 0))..=((owner, Time::from_ms(i64::MAX)), (u64::MAX, u32::MAX, u32::MAX)),
+            Order::Down,
+            limit,
+        )?;
+        links.into_iter().map(|(_, key)| self.need(&BILLS, key, "bill")).collect()
+    }
+}
+
+impl<T: Read> Chain for T {}
+
+impl Tx<'_> {
+    /// Remembers a signed call, before it is sent.
+    pub fn put_call(&mut self, call: &SignedCall) -> Result<()> {
+        let key = call.purpose.key();
+        if let Some(old) = self.call(&call.purpose)? {
+            self.unlink(&CALLS_OPEN, old.nonce, key.clone());
+        }
+        if call.state == CallState::Open {
+            self.link(&CALLS_OPEN, call.nonce, key.clone());
+        }
+        self.put(&CALLS, key.as_str(), call)
+    }
+
+    /// Remembers a bill; tells whether it is new.
+    pub fn add_bill(&mut self, bill: &Bill) -> Result<bool> {
+        let key = (bill.contract, bill.block, bill.event);
+        if self.has(&BILLS, key)? {
+            return Ok(false);
+        }
+        self.link(&BILLS_BY_OWNER, (bill.owner, bill.at), key);
+        self.put(&BILLS, key, bill)?;
+        Ok(true)
+    }
+}

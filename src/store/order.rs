@@ -1,0 +1,131 @@
+//! Quotes, orders, what they hold on nodes, and their contracts on the chain.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::schema::{CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, QUOTES, RESERVATIONS};
+use super::{Order as From, Read, Tx};
+use crate::base::ids::{OrderId, QuoteId, UserId};
+use crate::base::{Result, Time};
+use crate::domain::bill::Contract;
+use crate::domain::catalogue::Capacity;
+use crate::domain::order::{Order, Quote, State};
+
+/// Room on a node that we promised and that the node does not know of yet. Keyed by node and order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    pub farm: u32,
+    pub capacity: Capacity,
+    /// Once the node reports the VM as used room, the reservation would count it twice: it fades then.
+    #[serde(default)]
+    pub until: Option<Time>,
+}
+
+/// Where a list of orders goes on: the pair of its last row.
+pub type OrderMark = (Time, OrderId);
+
+pub trait Orders: Read {
+    fn quote(&self, id: QuoteId) -> Result<Option<Quote>> {
+        self.get(&QUOTES, id)
+    }
+
+    fn order(&self, id: OrderId) -> Result<Option<Order>> {
+        self.get(&ORDERS, id)
+    }
+
+    /// A person's own orders, newest first.
+    fn orders_of(&self, user: UserId, before: Option<OrderMark>, limit: usize) -> Result<Vec<Order>> {
+        let to = before.unwrap_or((Time::from_ms(i64::MAX), OrderId::from_bits(u128::MAX)));
+        let links = self.links::<_, _, ((UserId, Time), OrderId)>(
+            &ORDERS_BY_USER,
+            ((user, Time::from_ms(i64::MIN)), OrderId::from_bits(0))..((user, to.0), to.1),
+            From::Down,
+            limit,
+        )?;
+        links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
+    }
+
+    /// Everybody's orders, newest first.
+    fn orders(&self, before: Option<OrderMark>, limit: usize) -> Result<Vec<Order>> {
+        let links = match before {
+            Some(mark) => self.links(&ORDERS_BY_AGE, ..mark, From::Down, limit)?,
+            None => self.links::<_, _, (Time, OrderId)>(&ORDERS_BY_AGE, .., From::Down, limit)?,
+        };
+        links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
+    }
+
+    /// Orders in one state, newest first.
+    fn orders_in(&self, state: State, before: Option<OrderMark>, limit: usize) -> Result<Vec<Order>> {
+        let to = before.unwrap_or((Time::from_ms(i64::MAX), OrderId::from_bits(u128::MAX)));
+        let links = self.links::<_, _, ((u8, Time), OrderId)>(
+            &ORDERS_BY_STATE,
+            ((state as u8, Time::from_ms(i64::MIN)), OrderId::from_bits(0))..((state as u8, to.0), to.1),
+            From::Down,
+            limit,
+        )?;
+        links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
+    }
+
+    fn contract(&self, id: u64) -> Result<Option<Contract>> {
+        self.get(&CONTRACTS, id)
+    }
+
+    /// What is promised on each node beyond what the nodes report.
+    fn reserved(&self, now: Time) -> Result<BTreeMap<u32, Capacity>> {
+        let mut sums: BTreeMap<u32, Capacity> = BTreeMap::new();
+        self.each(&RESERVATIONS, |(node, _), row| {
+            if row.until.is_none_or(|until| until > now) {
+                let sum = sums.entry(node).or_default();
+                *sum = sum.plus(row.capacity);
+            }
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+
+    /// How many live VMs of ours each farm carries.
+    fn carried(&self) -> Result<BTreeMap<u32, u32>> {
+        let mut counts = BTreeMap::new();
+        self.each(&RESERVATIONS, |_, row: Reservation| {
+            *counts.entry(row.farm).or_default() += 1;
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+}
+
+impl<T: Read> Orders for T {}
+
+impl Tx<'_> {
+    pub fn put_quote(&mut self, quote: &Quote) -> Result<()> {
+        self.put(&QUOTES, quote.id, quote)
+    }
+
+    pub fn add_order(&mut self, order: &Order) -> Result<()> {
+        self.link(&ORDERS_BY_USER, (order.user, order.created), order.id);
+        self.link(&ORDERS_BY_AGE, order.created, order.id);
+        self.link(&ORDERS_BY_STATE, (order.state as u8, order.created), order.id);
+        self.insert(&ORDERS, order.id, order)
+    }
+
+    pub fn put_order(&mut self, order: &Order) -> Result<()> {
+        if let Some(old) = self.order(order.id)?.filter(|old| old.state != order.state) {
+            self.unlink(&ORDERS_BY_STATE, (old.state as u8, old.created), old.id);
+            self.link(&ORDERS_BY_STATE, (order.state as u8, order.created), order.id);
+        }
+        self.put(&ORDERS, order.id, order)
+    }
+
+    pub fn put_contract(&mut self, contract: &Contract) -> Result<()> {
+        self.put(&CONTRACTS, contract.id, contract)
+    }
+
+    pub fn reserve(&mut self, node: u32, order: OrderId, reservation: &Reservation) -> Result<()> {
+        self.put(&RESERVATIONS, (node, order), reservation)
+    }
+
+    pub fn release(&mut self, node: u32, order: OrderId) -> Result<()> {
+        self.remove(&RESERVATIONS, (node, order)).map(|_| ())
+    }
+}
