@@ -1,0 +1,1 @@
+//! How fast postings become durable on this machine's disk.
