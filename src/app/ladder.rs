@@ -14,7 +14,7 @@ use crate::base::{Error, Result, Time};
 use crate::domain::bill::Contract;
 use crate::domain::charge::{Charge, ChargeState, Refund, RefundState};
 use crate::domain::job::{Next, Work};
-use crate::domain::ledger::{Account, Cause, Movement};
+use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, DEPLOY_PATIENCE, Order, Outcome, State, Step};
 use crate::domain::signer::Purpose;
 use crate::grid::{Call, Fate, Progress};
@@ -435,13 +435,13 @@ impl App {
                     processor_refund: None,
                 };
                 tx.hold(
-                    Movement {
+                    NewTransfer {
                         id: refund.hold,
-                        debit: Account::Customer(order.user),
-                        credit: Account::CardProcessor,
+                        debit: Account::customer(order.user),
+                        credit: Account::CARD_PROCESSOR,
                         amount: amount.units(),
                         cause: Cause::new("refund", refund.id),
-                        memo: format!("Unused hours of {}", order.wish.name),
+                        memo: "unused hours".into(),
                     },
                     now,
                 )?;

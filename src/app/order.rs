@@ -7,7 +7,7 @@ use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::job::Work;
-use crate::domain::ledger::{Account, Cause, Movement};
+use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
 use crate::domain::catalogue::Place;
 use crate::domain::placement::{Choice, choose};
@@ -102,13 +102,13 @@ impl App {
                 let first = &attempt.choice.best;
                 tx.reserve(first.node, id, &Reservation { farm: first.farm, capacity: quote.wish.size.capacity, until: None })?;
                 tx.hold(
-                    Movement {
+                    NewTransfer {
                         id: charge.hold,
-                        debit: Account::CardProcessor,
-                        credit: Account::Customer(user),
+                        debit: Account::CARD_PROCESSOR,
+                        credit: Account::customer(user),
                         amount: charge.amount.units(),
                         cause: Cause::new("charge", charge.id),
-                        memo: format!("Prepaid month of {}", quote.wish.name),
+                        memo: "prepaid month".into(),
                     },
                     now,
                 )?;

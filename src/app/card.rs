@@ -1,0 +1,112 @@
+//! Saving and removing cards. The number of a card never comes near us: the processor's own page takes it.
+
+use super::App;
+use super::charge::no_answer;
+use crate::base::ids::{CardId, UserId};
+use crate::base::{Error, Result};
+use crate::domain::account::User;
+use crate::domain::charge::{Card, CardSetup};
+use crate::store::account::Accounts;
+use crate::store::charge::{CARDS_MAX, Charges};
+use crate::wire::stripe::SetupStatus;
+
+/// Where the browser goes to type its card.
+pub struct CardPage {
+    pub url: String,
+}
+
+impl App {
+    /// Begins saving a card. `then` is the path to come back to afterwards.
+    pub async fn start_card(&self, user: &User, then: &str) -> Result<CardPage> {
+        if self.read()?.cards_of(user.id)?.len() >= CARDS_MAX {
+            return Err(Error::conflict("You have saved twenty cards. Please remove one first."));
+        }
+        let customer = self.customer(user).await?;
+        // Nothing is charged by this call; a lost answer leaves an unused set-up that expires by itself.
+        let key = hex::encode(self.random.bytes::<16>());
+        let setup = self.cards.create_setup_intent(&key, &customer).await.map_err(no_answer)?;
+        let secret = setup.client_secret.ok_or_else(|| Error::internal("The card processor gave no secret for its page."))?;
+        let back = format!("{}/cards/done", self.settings.server.public_url);
+        let row = CardSetup { user: user.id, created: self.now(), then: then.to_owned(), card: None };
+        let id = setup.id.clone();
+        self.store.write(move |tx| tx.put_card_setup(&id, &row)).await?;
+        let query = serde_query(&[("client_secret", secret.reveal()), ("return_url", &back)]);
+        Ok(CardPage { url: format!("{}/card/{}?{query}", self.settings.cards.page.trim_end_matches('/'), setup.id) })
+    }
+
+    /// The processor's name for a person; made once.
+    async fn customer(&self, user: &User) -> Result<String> {
+        if let Some(customer) = &user.customer {
+            return Ok(customer.clone());
+        }
+        // The key is made of what is asked for, so that two tabs get one customer.
+        let key = format!("customer-{}", user.id);
+        let customer = self.cards.create_customer(&key, user.email.as_str(), user.name.as_str(), &user.id.to_string()).await.map_err(no_answer)?;
+        let (id, name) = (user.id, customer.id.clone());
+        self.store
+            .write(move |tx| {
+                let mut user = tx.user(id)?.ok_or_else(|| Error::not_found("person"))?;
+                user.customer.get_or_insert(name);
+                tx.put_user(&user)
+            })
+            .await?;
+        Ok(customer.id)
+    }
+
+    /// Finishes saving a card: asks the processor what really happened. Gives the path to go to; safe to call twice.
+    pub async fn finish_card(&self, intent: &str) -> Result<String> {
+        let row = self.read()?.card_setup(intent)?.ok_or_else(|| Error::not_found("card"))?;
+        if row.card.is_some() {
+            return Ok(row.then);
+        }
+        let setup = self.cards.setup_intent(intent).await.map_err(no_answer)?;
+        let user = self.read()?.user(row.user)?.ok_or_else(|| Error::not_found("person"))?;
+        if setup.customer != user.customer {
+            return Err(Error::not_found("card"));
+        }
+        let method = match (setup.status, setup.payment_method) {
+            (SetupStatus::Succeeded, Some(method)) => method,
+            _ => return Err(Error::conflict("Your bank did not agree to save this card. Please try again or take another one.")),
+        };
+        let printed = self.cards.payment_method(&method).await.map_err(no_answer)?;
+        let card = Card {
+            id: CardId::random(&*self.random),
+            user: row.user,
+            method: printed.id,
+            brand: printed.brand,
+            last4: printed.last4,
+            exp_month: u32::try_from(printed.exp_month).unwrap_or(0),
+            exp_year: u32::try_from(printed.exp_year).unwrap_or(0),
+            added: self.now(),
+            removed: None,
+        };
+        let intent = intent.to_owned();
+        self.store
+            .write(move |tx| {
+                let mut row = tx.card_setup(&intent)?.ok_or_else(|| Error::not_found("card"))?;
+                if row.card.is_none() {
+                    row.card = Some(card.id);
+                    tx.add_card(&card)?;
+                    tx.put_card_setup(&intent, &row)?;
+                }
+                Ok(row.then)
+            })
+            .await
+    }
+
+    pub async fn remove_card(&self, user: UserId, id: CardId) -> Result<()> {
+        let card = self.read()?.card(id)?.filter(|card| card.user == user && card.removed.is_none()).ok_or_else(|| Error::not_found("card"))?;
+        // Forgetting twice is refused and harmless; what counts is that we no longer offer it.
+        if let Err(error) = self.cards.detach(&card.method).await {
+            tracing::info!(card = %card.id, %error, "the card processor did not forget a card");
+        }
+        let removed = Card { removed: Some(self.now()), ..card };
+        self.store.write(move |tx| tx.remove_card(&removed)).await
+    }
+}
+
+fn serde_query(pairs: &[(&str, &str)]) -> String {
+    let mut url = reqwest::Url::parse("http://x").expect("a constant address");
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
