@@ -4,6 +4,7 @@ pub mod account;
 pub mod bill;
 pub mod catalogue;
 pub mod charge;
+pub mod export;
 pub mod job;
 pub mod ledger;
 pub mod mail;

@@ -4,6 +4,7 @@
 //! transaction: what it returns with `Ok` is durable when its future resolves, after `Err` nothing of it is left.
 //! Nothing outside this room names redb, but for tests that bring a disk of their own.
 
+pub mod check;
 mod health;
 mod key;
 pub mod ledger;
@@ -204,5 +205,196 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::base::Kind;
+
+    const NOTES: Table<(u64, String), String> = Table::new("test_notes");
+    const NOTES_BY_WORD: Index<String, (u64, String)> = Index::new("test_notes_by_word");
+
+    fn key(number: u64, name: &str) -> (u64, String) {
+        (number, name.into())
+    }
+
+    fn note(store: &Store, number: u64, name: &'static str) -> impl Future<Output = Result<()>> + use<> {
+        store.write(move |tx| tx.insert(&NOTES, key(number, name), &name.to_owned()))
+    }
+
+    fn names(reader: &impl Read) -> Vec<String> {
+        reader.all(&NOTES, 100).unwrap().into_iter().map(|(_, name)| name).collect()
+    }
+
+    #[tokio::test]
+    async fn a_failing_request_leaves_nothing_behind_while_its_batch_mates_live() {
+        let store = Store::in_memory().unwrap();
+        let commits = store.commits();
+        let fails = store.write(|tx| {
+            tx.put(&NOTES, key(2, "b"), &"b".into())?;
+            tx.remove(&NOTES, key(1, "a"))?;
+            tx.link(&NOTES_BY_WORD, "b", key(2, "b"));
+            assert_eq!(names(tx), ["b"], "a request sees its own writes");
+            Err::<(), _>(Error::conflict("no"))
+        });
+        let panics = store.write(|tx| {
+            tx.put(&NOTES, key(3, "c"), &"c".into())?;
+            if tx.has(&NOTES, key(3, "c"))? { panic!("a bug") } else { Ok(()) }
+        });
+        let batch: Vec<std::pin::Pin<Box<dyn Future<Output = Result<()>>>>> =
+            vec![Box::pin(note(&store, 1, "a")), Box::pin(fails), Box::pin(panics), Box::pin(note(&store, 4, "d"))];
+        let kinds: Vec<_> = join_all(batch).await.into_iter().map(|result| result.err().map(|error| error.kind())).collect();
+        assert_eq!(kinds, [None, Some(Kind::Conflict), Some(Kind::Internal), None]);
+        assert_eq!(*commits.borrow(), 1, "they shared one commit");
+        assert_eq!(names(&store.read().unwrap()), ["a", "d"]);
+        assert!(!store.read().unwrap().is_linked(&NOTES_BY_WORD, "b", key(2, "b")).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_request_sees_what_its_batch_mates_before_it_wrote() {
+        let store = Store::in_memory().unwrap();
+        let answers = join_all([note(&store, 1, "a"), note(&store, 1, "a")]).await;
+        assert!(answers[0].is_ok());
+        assert_eq!(answers[1].as_ref().map_err(Error::kind), Err(Kind::Conflict));
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_stays_as_it_was() {
+        let store = Store::in_memory().unwrap();
+        note(&store, 1, "a").await.unwrap();
+        let before = store.read().unwrap();
+        note(&store, 2, "b").await.unwrap();
+        assert_eq!(names(&before), ["a"]);
+        assert_eq!(names(&store.read().unwrap()), ["a", "b"]);
+    }
+
+    #[test]
+    fn ranges_pages_and_prefixes_read_through_what_a_write_has_changed() {
+        let store = Store::in_memory().unwrap();
+        store
+            .write_blocking(|tx| {
+                for (number, name) in [(1, "a"), (1, "b"), (2, "a"), (2, "c"), (3, "z")] {
+                    tx.put(&NOTES, key(number, name), &format!("{number}{name}"))?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        store
+            .write_blocking(|tx| {
+                tx.remove(&NOTES, key(2, "a"))?;
+                tx.put(&NOTES, key(2, "b"), &"2b".into())?;
+                tx.put(&NOTES, key(2, "c"), &"2C".into())?;
+                let words = |found: Vec<((u64, String), String)>| found.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+                assert_eq!(names(tx), ["1a", "1b", "2b", "2C", "3z"]);
+                assert_eq!(words(tx.newest(&NOTES, 3)?), ["3z", "2C", "2b"]);
+                assert_eq!(words(tx.under(&NOTES, &2, Order::Up, 9)?), ["2b", "2C"]);
+                assert_eq!(words(tx.range(&NOTES, 1..3, Order::Down, 2)?), ["2C", "2b"]);
+                assert_eq!(words(tx.range(&NOTES, key(1, "b")..=key(2, "b"), Order::Up, 9)?), ["1b", "2b"]);
+                assert_eq!(words(tx.range(&NOTES, 3..1, Order::Up, 9)?), [""; 0]);
+                assert_eq!(words(tx.page(&NOTES, Some(key(1, "b")), 2)?), ["2b", "2C"]);
+                assert_eq!(tx.last(&NOTES)?.map(|(key, _)| key.0), Some(3));
+                assert_eq!(tx.take(&NOTES, key(3, "z"))?.as_deref(), Some("3z"));
+                assert_eq!(tx.take(&NOTES, key(3, "z"))?, None);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(store.read().unwrap().count(&NOTES).unwrap(), 4);
+    }
+
+    #[test]
+    fn an_index_finds_rows_until_they_are_moved() {
+        let store = Store::in_memory().unwrap();
+        let found = |word: &str| store.read().unwrap().follow(&NOTES_BY_WORD, word, &NOTES, 9).unwrap();
+        store
+            .write_blocking(|tx| {
+                for (number, name) in [(1, "a"), (2, "b")] {
+                    tx.put(&NOTES, key(number, name), &name.into())?;
+                    tx.link(&NOTES_BY_WORD, "red", key(number, name));
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!((found("red"), found("re")), (vec!["a".to_owned(), "b".to_owned()], vec![]));
+        store
+            .write_blocking(|tx| {
+                tx.relink(&NOTES_BY_WORD, &key(1, "a"), Some(&"red".into()), Some(&"blue".into()));
+                tx.relink(&NOTES_BY_WORD, &key(2, "b"), Some(&"red".into()), None);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!((found("red"), found("blue")), (vec![], vec!["a".to_owned()]));
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_a_closed_store_too() {
+        let options = Options { queue: 1, writer: Writer::Inline, ..Options::default() };
+        let store = Store::open_backend(redb::backends::InMemoryBackend::new(), options).unwrap();
+        let waits = note(&store, 1, "a");
+        let refused = store.write_blocking(|_| Ok(()));
+        assert_eq!(refused.map_err(|error| error.kind()), Err(Kind::Unavailable));
+        drop(waits);
+        store.close();
+        assert_eq!(store.write_blocking(|_| Ok(())).map_err(|error| error.kind()), Err(Kind::Unavailable));
+        assert_eq!(store.read().err().map(|error| error.kind()), Some(Kind::Unavailable));
+    }
+
+    /// A disk in memory whose syncs fail from some moment on.
+    #[derive(Debug)]
+    struct Failing {
+        memory: redb::backends::InMemoryBackend,
+        syncs_left: Arc<AtomicU64>,
+    }
+
+    impl redb::StorageBackend for Failing {
+        fn len(&self) -> std::io::Result<u64> {
+            self.memory.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+            self.memory.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> std::io::Result<()> {
+            self.memory.set_len(len)
+        }
+        fn sync_data(&self) -> std::io::Result<()> {
+            let left = self.syncs_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            left.map(|_| ()).map_err(|_| std::io::Error::other("the cable is out"))
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+            self.memory.write(offset, data)
+        }
+    }
+
+    #[tokio::test]
+    async fn after_the_first_disk_error_everything_is_refused_and_the_process_hears_of_it() {
+        for writer in [Writer::Inline, Writer::Thread] {
+            let syncs_left = Arc::new(AtomicU64::new(u64::MAX));
+            let disk = Failing { memory: redb::backends::InMemoryBackend::new(), syncs_left: syncs_left.clone() };
+            let store = Store::open_backend(disk, Options { writer, ..Options::default() }).unwrap();
+            note(&store, 1, "a").await.unwrap();
+            syncs_left.store(1, Ordering::SeqCst);
+            assert_eq!(note(&store, 2, "b").await.map_err(|error| error.kind()), Err(Kind::Unavailable));
+            syncs_left.store(u64::MAX, Ordering::SeqCst);
+            assert_eq!(note(&store, 3, "c").await.map_err(|error| error.kind()), Err(Kind::Unavailable));
+            assert_eq!(store.read().err().map(|error| error.kind()), Some(Kind::Unavailable));
+            assert!(store.failed().await.contains("the cable is out"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_before_closing_is_done() {
+        let dir = open::tests::Folder::new("closing");
+        let store = Store::open(&dir.0, Options::default()).unwrap();
+        let asked: Vec<_> = (0..50).map(|number| note(&store, number, "a")).collect();
+        store.close();
+        assert!(join_all(asked).await.into_iter().all(|result| result.is_ok()));
+        drop(store);
+        let store = Store::open(&dir.0, Options::default()).unwrap();
+        assert_eq!(names(&store.read().unwrap()).len(), 50);
     }
 }

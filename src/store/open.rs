@@ -215,3 +215,139 @@ impl StorageBackend for Spectacles {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::PathBuf;
+
+    use super::super::{Store, Table};
+    use super::*;
+    use crate::base::Kind;
+
+    /// A folder that goes away with the test.
+    pub(in crate::store) struct Folder(pub(in crate::store) PathBuf);
+
+    impl Folder {
+        pub(in crate::store) fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("cooperage-{}-{name}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&dir);
+            Folder(dir)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const WORDS: Table<u64, String> = Table::new("test_words");
+    const NOTHING: fn(&mut crate::store::Tx<'_>) -> Result<()> = |_| Ok(());
+    const SHOUT: fn(&mut crate::store::Tx<'_>) -> Result<()> = |tx| {
+        for (key, word) in tx.all(&WORDS, 10)? {
+            tx.put(&WORDS, key, &word.to_uppercase())?;
+        }
+        Ok(())
+    };
+    const FAIL: fn(&mut crate::store::Tx<'_>) -> Result<()> = |_| Err(Error::internal("a bad migration"));
+
+    fn open_at(dir: &Path, runs: &[fn(&mut crate::store::Tx<'_>) -> Result<()>]) -> Result<Store> {
+        let list: Vec<Migration> = runs.iter().map(|&run| Migration { name: "test", run }).collect();
+        Ok(Store::start(open(dir, &Options::default(), &list)?, &Options::default()))
+    }
+
+    fn word(dir: &Path, runs: &[fn(&mut crate::store::Tx<'_>) -> Result<()>]) -> Option<String> {
+        open_at(dir, runs).unwrap().read().unwrap().get(&WORDS, 1).unwrap()
+    }
+
+    fn filled(name: &str) -> (Folder, PathBuf) {
+        let dir = Folder::new(name);
+        let store = open_at(&dir.0, &[NOTHING]).unwrap();
+        store.write_blocking(|tx| tx.put(&WORDS, 1, &"quiet".into())).unwrap();
+        let file = dir.0.join(FILE);
+        (dir, file)
+    }
+
+    #[test]
+    fn a_second_process_is_refused_with_a_sentence_that_names_the_first() {
+        let dir = Folder::new("second");
+        let first = Store::open(&dir.0, Options::default()).unwrap();
+        let error = Store::open(&dir.0, Options::default()).err().unwrap();
+        assert_eq!(error.kind(), Kind::Conflict);
+        let start = format!("Another Cooperage is using the data folder {} (process {})", dir.0.display(), std::process::id());
+        assert!(error.message().starts_with(&start), "{error}");
+        drop(first);
+        Store::open(&dir.0, Options::default()).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_copied_before_it_is_migrated() {
+        let (dir, file) = filled("migrate");
+        let before = std::fs::read(&file).unwrap();
+        assert_eq!(word(&dir.0, &[NOTHING, SHOUT, NOTHING]).as_deref(), Some("QUIET"));
+        let copy = dir.0.join("cooperage.redb.before-v3");
+        assert!(std::fs::read(&copy).unwrap() == before, "the copy is the file as it was");
+        std::fs::copy(copy, &file).unwrap();
+        assert_eq!(word(&dir.0, &[NOTHING]).as_deref(), Some("quiet"), "and the older program opens it");
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let (dir, _) = filled("half");
+        assert_eq!(open_at(&dir.0, &[NOTHING, SHOUT, FAIL]).err().unwrap().message(), "a bad migration");
+        assert_eq!(word(&dir.0, &[NOTHING]).as_deref(), Some("quiet"));
+    }
+
+    #[test]
+    fn a_file_of_a_newer_program_is_refused_untouched() {
+        let (dir, file) = filled("newer");
+        drop(open_at(&dir.0, &[NOTHING, NOTHING]).unwrap());
+        let before = std::fs::read(&file).unwrap();
+        let error = open_at(&dir.0, &[NOTHING]).err().unwrap();
+        assert_eq!(error.kind(), Kind::Conflict);
+        assert!(error.message().contains("written by a newer Cooperage (version 2"), "{error}");
+        assert!(std::fs::read(&file).unwrap() == before);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_program_that_crashed_is_refused_untouched() {
+        let (dir, file) = filled("newer-crashed");
+        let crashed = Folder::new("newer-crashed-copy");
+        std::fs::create_dir_all(&crashed.0).unwrap();
+        let store = open_at(&dir.0, &[NOTHING, NOTHING]).unwrap();
+        store.write_blocking(|tx| tx.put(&WORDS, 2, &"more".into())).unwrap();
+        let copy = crashed.0.join(FILE);
+        std::fs::copy(&file, &copy).unwrap(); // as a crash would leave it: never closed
+        let before = std::fs::read(&copy).unwrap();
+        assert!(open_at(&crashed.0, &[NOTHING]).err().unwrap().message().contains("newer Cooperage"));
+        assert!(std::fs::read(&copy).unwrap() == before);
+        assert_eq!(word(&crashed.0, &[NOTHING, NOTHING]).as_deref(), Some("quiet"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_untouched_with_one_sentence() {
+        let (dir, file) = filled("damaged");
+        let whole = std::fs::read(&file).unwrap();
+        let half = whole[..whole.len() / 2].to_vec();
+        let mut headless = whole.clone();
+        headless[..64].fill(0xaa);
+        let odd = whole[..whole.len() - 1].to_vec();
+        let short = whole[..100].to_vec();
+        for wrong in [Vec::new(), b"hello".to_vec(), vec![7; 100_000], half, odd, short, headless] {
+            std::fs::write(&file, &wrong).unwrap();
+            let error = open_at(&dir.0, &[NOTHING]).err().unwrap_or_else(|| panic!("{} bytes were opened", wrong.len()));
+            assert!(error.message().starts_with("The data file ") && error.message().contains("left as it is"), "{error}");
+            assert!(std::fs::read(&file).unwrap() == wrong, "the file was touched");
+        }
+        std::fs::write(&file, whole).unwrap();
+        assert_eq!(word(&dir.0, &[NOTHING]).as_deref(), Some("quiet"));
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_short_is_begun_anew() {
+        let dir = Folder::new("cut-short");
+        std::fs::create_dir_all(&dir.0).unwrap();
+        std::fs::write(dir.0.join("cooperage.redb.new"), b"half").unwrap();
+        Store::open(&dir.0, Options::default()).unwrap();
+    }
+}
