@@ -1,1 +1,10 @@
-//! The node index: a read-only REST view of nodes and farms.
+//! Gridproxy, the REST index of the grid: good for choosing, not for confirming. Source: `grid/gridproxy.md`.
+
+pub mod client;
+pub mod filter;
+pub mod server;
+pub mod types;
+
+pub use client::{GridProxy, IndexError, Page};
+pub use filter::{ContractFilter, FarmFilter, NodeFilter, Order, Paging};
+pub use types::{Contract, Farm, Node, Resources, Stats, Status, Twin};
