@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeRequest};
+use stripe_client_core::RequestBuilder;
 use stripe_core::charge::RetrieveCharge;
 use stripe_core::customer::CreateCustomer;
 use stripe_core::event::ListEvent;
@@ -189,7 +190,7 @@ impl Stripe {
         R::Output: miniserde::Deserialize,
     {
         let key = IdempotencyKey::new(key).map_err(|error| rejected(0, None, error.to_string()))?;
-        request.customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await.map_err(from_sdk)
+        Sorted(request).customize().request_strategy(RequestStrategy::Idempotent(key)).send(&self.client).await.map_err(from_sdk)
     }
 
     async fn ask<R: StripeRequest>(&self, request: &R) -> Result<R::Output>
@@ -220,6 +221,24 @@ impl Stripe {
             }
         }
         Err(unknown("the list has no end"))
+    }
+}
+
+/// The same request with its fields in order. The SDK keeps metadata in a hash map, so that the same call would else have another
+/// body after a restart, and a key is only good for the same parameters.
+struct Sorted<'a, R>(&'a R);
+
+impl<R: StripeRequest> StripeRequest for Sorted<'_, R> {
+    type Output = R::Output;
+
+    fn build(&self) -> RequestBuilder {
+        let mut request = self.0.build();
+        if let Some(body) = &mut request.body {
+            let mut fields: Vec<&str> = body.split('&').collect();
+            fields.sort_unstable();
+            *body = fields.join("&");
+        }
+        request
     }
 }
 
@@ -375,5 +394,32 @@ fn event_head(from: stripe_shared::Event) -> EventHead {
         created: Time::from_secs(from.created),
         livemode: from.livemode,
         object_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_call_has_the_same_bytes_every_time() {
+        let body = || {
+            let metadata: HashMap<String, String> = ["order", "charge", "user", "try"].map(|k| (k.into(), "1".into())).into();
+            Sorted(&CreatePaymentIntent::new(500, currency("usd")).metadata(metadata)).build().body
+        };
+        let expected = "amount=500&currency=usd&metadata[charge]=1&metadata[order]=1&metadata[try]=1&metadata[user]=1";
+        for _ in 0..20 {
+            assert_eq!(body().as_deref().map(|body| body.replace("%5B", "[").replace("%5D", "]")).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_base_url_that_is_none_is_refused_at_once() {
+        assert!(matches!(
+            Stripe::new("not a url", "sk_test_1".into(), Duration::from_secs(1)),
+            Err(StripeError::Rejected { status: 0, .. })
+        ));
+        let shown = format!("{:?}", Stripe::new("http://127.0.0.1:1", "sk_test_canary".into(), Duration::from_secs(1)));
+        assert_eq!(shown, "Ok(Stripe)");
     }
 }

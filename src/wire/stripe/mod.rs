@@ -2,7 +2,9 @@
 
 pub mod client;
 pub mod decline;
-
+pub mod form;
+pub mod objects;
+pub mod server;
 pub mod types;
 pub mod webhook;
 
