@@ -1,1 +1,0 @@
-//! The pretended card processor: customers, cards, payments and their webhooks.
