@@ -56,11 +56,11 @@ impl App {
             .write(move |tx| {
                 if let Some(known) = tx.user_by_email(&user.email)? {
                     let mail = mail::already_known(&brand, &site, &known, &*random, now);
-                    return tx.post(&mail, &*random, now);
+                    return tx.queue_mail(&mail, &*random, now);
                 }
                 tx.add_user(&user)?;
                 tx.add_ticket(&hash_token(token.reveal()), &ticket(Purpose::VerifyEmail, &user, now))?;
-                tx.post(&mail::verify(&brand, &link, &user, &*random, now), &*random, now)
+                tx.queue_mail(&mail::verify(&brand, &link, &user, &*random, now), &*random, now)
             })
             .await?;
         self.nudge();
@@ -111,7 +111,7 @@ impl App {
         self.store
             .write(move |tx| {
                 tx.add_ticket(&hash_token(token.reveal()), &ticket)?;
-                tx.post(&mail, &*random, now)
+                tx.queue_mail(&mail, &*random, now)
             })
             .await?;
         self.nudge();
@@ -171,7 +171,7 @@ impl App {
             .write(move |tx| {
                 let Some(user) = tx.user_by_email(&email)? else { return Ok(()) };
                 tx.add_ticket(&hash_token(token.reveal()), &ticket(Purpose::ResetPassword, &user, now))?;
-                tx.post(&mail::reset(&brand, &link, &user, &*random, now), &*random, now)
+                tx.queue_mail(&mail::reset(&brand, &link, &user, &*random, now), &*random, now)
             })
             .await?;
         self.nudge();

@@ -132,14 +132,14 @@ impl App {
                 refund.processor_refund = Some(processor);
                 if done {
                     refund.state = RefundState::Done;
-                    tx.post_hold(refund.hold, None, now)?;
+                    tx.post(refund.hold, None, now)?;
                     if let Some(mut charge) = tx.charge(refund.charge)? {
                         charge.refunded = charge.refunded.checked_add(refund.amount).unwrap_or(charge.refunded);
                         tx.put_charge(&charge)?;
                     }
                 } else {
                     refund.state = RefundState::Failed;
-                    tx.void_hold(refund.hold, now)?;
+                    tx.void(refund.hold, now)?;
                 }
                 tx.put_refund(&refund)
             })
@@ -212,7 +212,7 @@ impl App {
             PaymentStatus::Canceled => {
                 self.update(charge, id, move |tx, charge| {
                     charge.state = ChargeState::Voided;
-                    tx.void_hold(charge.hold, now).map(|_| ())
+                    tx.void(charge.hold, now).map(|_| ())
                 })
                 .await
             }
@@ -234,7 +234,7 @@ impl App {
         let id = intent.or_else(|| charge.payment_intent.clone()).unwrap_or_default();
         self.update(charge, id, move |tx, charge| {
             charge.state = ChargeState::Declined { reason };
-            tx.void_hold(charge.hold, now).map(|_| ())
+            tx.void(charge.hold, now).map(|_| ())
         })
         .await
     }
@@ -266,7 +266,7 @@ fn captured(tx: &mut Tx<'_>, charge: &mut Charge, processor: Option<String>, now
     charge.captured = Some(now);
     charge.processor_charge = processor;
     charge.receipt = Some(tx.next_receipt()?);
-    tx.post_hold(charge.hold, None, now).map(|_| ())
+    tx.post(charge.hold, None, now).map(|_| ())
 }
 
 fn cents(amount: Usd) -> Result<i64> {

@@ -16,7 +16,7 @@ use crate::domain::charge::{Charge, ChargeState, Refund, RefundState};
 use crate::domain::job::{Next, Work};
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, DEPLOY_PATIENCE, Order, Outcome, State, Step};
-use crate::domain::signer::Purpose;
+use crate::domain::signer::{CallState, Purpose, SignedCall};
 use crate::grid::{Call, Fate, Progress};
 use crate::store::account::Accounts;
 use crate::store::charge::Charges;
@@ -123,10 +123,10 @@ impl App {
     async fn reserve(&self, order: &Order) -> Result<Next> {
         let (number, attempt) = current(order)?;
         let purpose = Purpose::CreateContract { order: order.id, attempt: number };
-        let fate = self.drive_call(purpose, self.grid.contract_call(&attempt.hash, attempt.node())).await?;
+        let fate = self.drive_call(purpose, self.grid.contract_call(order.id, &attempt.hash, attempt.node())).await?;
         match fate {
             Fate::Pending | Fate::Expired => Ok(self.soon()),
-            Fate::Landed => {
+            Fate::Landed { .. } => {
                 let Some(contract) = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await? else { return Ok(self.later()) };
                 let now = self.now();
                 self.change(order, move |tx, order| {
@@ -301,14 +301,14 @@ impl App {
             None => match self.fate_of_creation(order.id, number, attempt).await? {
                 Fate::Pending | Fate::Expired => return Ok(false),
                 Fate::Refused(_) => None,
-                Fate::Landed => self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?,
+                Fate::Landed { .. } => self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?,
             },
         };
         if let Some(contract) = contract {
             if !self.grid.contract_is_gone(contract).await? {
                 let purpose = Purpose::CancelContract { order: order.id, attempt: number };
                 match self.drive_call(purpose, Call::CancelContract { contract }).await? {
-                    Fate::Landed => {}
+                    Fate::Landed { .. } => {}
                     Fate::Pending | Fate::Expired => return Ok(false),
                     // Only "it is gone already" is a success; anything else must be looked at by a person.
                     Fate::Refused(reason) if reason.contains("NotExist") => {}
@@ -339,7 +339,7 @@ impl App {
         let purpose = Purpose::CreateContract { order, attempt: number };
         match self.read()?.call(&purpose)? {
             None => Ok(Fate::Refused("never signed".into())),
-            Some(_) => self.drive_call(purpose, self.grid.contract_call(&attempt.hash, attempt.node())).await,
+            Some(_) => self.drive_call(purpose, self.grid.contract_call(order, &attempt.hash, attempt.node())).await,
         }
     }
 
@@ -403,9 +403,8 @@ impl App {
         let read_to = snapshot.single(&BILLED_TO)?.unwrap_or(0);
         for number in 0..order.attempts.len() {
             let purpose = Purpose::CancelContract { order: order.id, attempt: u32::try_from(number).unwrap_or(u32::MAX) };
-            // It landed somewhere between its birth and now; everything up to the head of that moment must be read.
-            if let Some(call) = snapshot.call(&purpose)?
-                && read_to < self.grid.landed_by(&call.hash, call.birth_block, call.last_block).await?
+            if let Some(SignedCall { state: CallState::Landed { block }, .. }) = snapshot.call(&purpose)?
+                && read_to < block
             {
                 self.nudge();
                 return Ok(false);
@@ -480,7 +479,7 @@ fn tell(
     match tx.user(order.user)? {
         Some(user) => {
             let mail = write(&user, order);
-            tx.post(&mail, random, now)
+            tx.queue_mail(&mail, random, now)
         }
         None => Ok(()),
     }

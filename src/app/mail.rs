@@ -14,7 +14,7 @@ use crate::store::Read;
 
 impl Tx<'_> {
     /// Puts a mail into the outbox, and the job that sends it.
-    pub fn post(&mut self, mail: &Mail, random: &dyn Random, now: Time) -> Result<()> {
+    pub fn queue_mail(&mut self, mail: &Mail, random: &dyn Random, now: Time) -> Result<()> {
         self.put(&MAILS, mail.id, mail)?;
         self.owe(JobId::random(random), Work::SendMail(mail.id), now)
     }

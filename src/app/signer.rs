@@ -3,7 +3,7 @@
 use super::App;
 use crate::base::{Error, Result};
 use crate::domain::signer::{CallState, Purpose, SignedCall};
-use crate::grid::{Call, Fate};
+use crate::grid::{Call, Fate, Signed};
 use crate::store::grid::Chain;
 
 impl App {
@@ -12,7 +12,7 @@ impl App {
         let known = self.read()?.call(&purpose)?;
         let signed = match known {
             Some(known) => match &known.state {
-                CallState::Landed => return Ok(Fate::Landed),
+                CallState::Landed { block } => return Ok(Fate::Landed { block: *block }),
                 CallState::Refused { reason } => return Ok(Fate::Refused(reason.clone())),
                 CallState::Open => known,
             },
@@ -21,10 +21,11 @@ impl App {
         let bytes = hex::decode(&signed.bytes).map_err(|cause| Error::internal("A signed call can't be read.").because(cause))?;
         // Sending twice is harmless: the bytes carry their nonce. A lost answer is no answer.
         let sent = self.grid.submit(&bytes).await;
-        let fate = self.grid.fate(&bytes, signed.birth_block, signed.last_block).await?;
+        let sent_call = Signed { bytes, hash: [0; 32], birth_block: signed.birth_block, last_block: signed.last_block };
+        let fate = self.grid.fate(&sent_call).await?;
         match &fate {
             Fate::Pending => sent.map(|()| Fate::Pending),
-            Fate::Landed => self.settle_call(signed, CallState::Landed).await.map(|()| fate),
+            Fate::Landed { block } => self.settle_call(signed, CallState::Landed { block: *block }).await.map(|()| fate),
             Fate::Refused(reason) => {
                 let state = CallState::Refused { reason: reason.clone() };
                 self.settle_call(signed, state).await.map(|()| fate)

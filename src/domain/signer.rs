@@ -34,8 +34,8 @@ impl Purpose {
 pub enum CallState {
     /// Signed; it may land until its last block is finalized.
     Open,
-    /// In a finalized block, and it did what it says.
-    Landed,
+    /// In this finalized block, and it did what it says.
+    Landed { block: u32 },
     /// In a finalized block, and the chain refused: pallet and error.
     Refused { reason: String },
 }

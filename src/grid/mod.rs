@@ -51,7 +51,8 @@ pub struct Signed {
 pub enum Fate {
     /// Not in a finalized block yet, and it still may be.
     Pending,
-    Landed,
+    /// It did what it says, in this finalized block.
+    Landed { block: u32 },
     /// In a finalized block, and the chain said no.
     Refused(String),
     /// It can never land any more.
@@ -78,6 +79,22 @@ pub struct BillEvent {
     /// Name of the discount level.
     pub level: String,
     pub at: Time,
+}
+
+/// Tokens that a bill took from us to somebody else, found in a finalized block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentEvent {
+    pub event: u32,
+    /// The farmer's twin it went to.
+    pub to: u32,
+    pub amount: Tft,
+}
+
+/// What one finalized block did to our purse.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BlockReport {
+    pub bills: Vec<BillEvent>,
+    pub payments: Vec<PaymentEvent>,
 }
 
 /// The operator's tokens at a finalized block.

@@ -4,13 +4,18 @@
 //! transaction: what it returns with `Ok` is durable when its future resolves, after `Err` nothing of it is left.
 //! Nothing outside this room names redb, but for tests that bring a disk of their own.
 
+pub mod account;
+pub mod charge;
 pub mod check;
+pub mod grid;
 mod health;
+pub mod job;
 mod key;
 pub mod ledger;
 pub mod measure;
 mod migrate;
 mod open;
+pub mod order;
 pub mod schema;
 mod table;
 mod tx;

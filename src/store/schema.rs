@@ -1,8 +1,17 @@
 //! Every table and every index there is. Stored names never change.
 
 use super::table::{Index, Single, Table};
-use crate::base::ids::TransferId;
+use super::order::Reservation;
+use crate::base::Time;
+use crate::base::ids::{CardId, ChargeId, JobId, MailId, OrderId, QuoteId, RefundId, TransferId, UserId};
+use crate::domain::account::{Session, Ticket, User};
+use crate::domain::bill::{Bill, Contract};
+use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
+use crate::domain::job::Job;
 use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
+use crate::domain::mail::Mail;
+use crate::domain::order::{Order, Quote};
+use crate::domain::signer::SignedCall;
 
 // META: single values.
 /// How many migrations this file has been through.
@@ -17,3 +26,60 @@ pub const TRANSFERS_BY_CAUSE: Table<String, TransferId> = Table::new("transfers_
 pub const TRANSFERS_BY_ACCOUNT: Index<Account, (u64, TransferId)> = Index::new("transfers_by_account");
 pub const BALANCES: Table<Account, Balance> = Table::new("balances");
 pub const JOURNAL: Table<u64, Entry> = Table::new("journal");
+
+// People.
+pub const USERS: Table<UserId, User> = Table::new("users");
+pub const USER_BY_EMAIL: Table<String, UserId> = Table::new("user_by_email");
+pub const USERS_BY_AGE: Index<Time, UserId> = Index::new("users_by_age");
+/// Under the hash of the cookie's secret.
+pub const SESSIONS: Table<String, Session> = Table::new("sessions");
+pub const SESSIONS_BY_USER: Index<UserId, String> = Index::new("sessions_by_user");
+/// Under the hash of the link's secret.
+pub const TICKETS: Table<String, Ticket> = Table::new("tickets");
+/// Who earns what a farm earns, by the farm's number.
+pub const FARM_CLAIMS: Table<u32, UserId> = Table::new("farm_claims");
+
+// Orders.
+pub const QUOTES: Table<QuoteId, Quote> = Table::new("quotes");
+pub const ORDERS: Table<OrderId, Order> = Table::new("orders");
+pub const ORDERS_BY_USER: Index<(UserId, Time), OrderId> = Index::new("orders_by_user");
+pub const ORDERS_BY_AGE: Index<Time, OrderId> = Index::new("orders_by_age");
+/// Under the state's place in `State::ALL`.
+pub const ORDERS_BY_STATE: Index<(u8, Time), OrderId> = Index::new("orders_by_state");
+pub const RESERVATIONS: Table<(u32, OrderId), Reservation> = Table::new("reservations");
+
+// Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.
+pub const CARDS: Table<CardId, Card> = Table::new("cards");
+pub const CARDS_BY_USER: Index<UserId, CardId> = Index::new("cards_by_user");
+pub const CARD_SETUPS: Table<String, CardSetup> = Table::new("card_setups");
+pub const CHARGES: Table<ChargeId, Charge> = Table::new("charges");
+pub const CHARGES_BY_USER: Index<(UserId, Time), ChargeId> = Index::new("charges_by_user");
+pub const CHARGE_BY_PAYMENT: Table<String, ChargeId> = Table::new("charge_by_payment");
+pub const REFUNDS: Table<RefundId, Refund> = Table::new("refunds");
+pub const REFUNDS_BY_CHARGE: Index<ChargeId, RefundId> = Index::new("refunds_by_charge");
+pub const NOTICES: Table<String, Notice> = Table::new("notices");
+/// The number of the last receipt.
+pub const RECEIPTS: Single<u64> = Single::new("receipts");
+
+// The grid.
+/// Our contracts, under the chain's numbers.
+pub const CONTRACTS: Table<u64, Contract> = Table::new("contracts");
+/// Under contract, block and event.
+pub const BILLS: Table<(u64, u32, u32), Bill> = Table::new("bills");
+/// Under the farmer's twin and the moment.
+pub const BILLS_BY_OWNER: Index<(u32, Time), (u64, u32, u32)> = Index::new("bills_by_owner");
+/// Under the purpose they were signed for.
+pub const CALLS: Table<String, SignedCall> = Table::new("calls");
+/// Purposes whose call may still land, by nonce.
+pub const CALLS_OPEN: Index<u32, String> = Index::new("calls_open");
+/// The last finalized block whose bills were read.
+pub const BILLED_TO: Single<u32> = Single::new("billed_to");
+/// Our twin on the grid.
+pub const TWIN: Single<u32> = Single::new("twin");
+
+// What we owe.
+pub const JOBS: Table<JobId, Job> = Table::new("jobs");
+pub const JOB_BY_WORK: Table<String, JobId> = Table::new("job_by_work");
+pub const JOBS_BY_DUE: Index<Time, JobId> = Index::new("jobs_by_due");
+pub const JOBS_PARKED: Index<Time, JobId> = Index::new("jobs_parked");
+pub const MAILS: Table<MailId, Mail> = Table::new("mails");

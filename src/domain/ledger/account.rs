@@ -108,6 +108,7 @@ chart! {
     Customer      Liability "customer"       Users [Usd]     Zero "What a customer has paid and not yet used.",
     Provider      Liability "provider"       Twins [Tft]     Zero "What a provider has earned and not yet been paid.",
     Member        Liability "member"         Users [Usd]     Zero "What a member of the co-op is due by the split.",
+    GridDue       Liability "grid-due"       Ours  [Tft]     None "Billed by the grid and not yet taken from the wallet.",
     Tax           Liability "tax"            Ours  [Usd]     None "Taxes collected and not yet handed on.",
     Opening       Equity    "opening"        Ours  [Usd Tft] None "What was there before these books began, and what the co-op puts in.",
     Exchange      Equity    "conversion"     Ours  [Usd Tft] None "Where one asset leaves and another comes in.",
@@ -165,6 +166,7 @@ impl Account {
     pub const CARD_PROCESSOR: Account = Account::ours(Title::CardProcessor, Asset::Usd);
     pub const WALLET: Account = Account::ours(Title::Wallet, Asset::Tft);
     pub const GRID_RESERVE: Account = Account::ours(Title::GridReserve, Asset::Tft);
+    pub const GRID_DUE: Account = Account::ours(Title::GridDue, Asset::Tft);
     pub const TAX: Account = Account::ours(Title::Tax, Asset::Usd);
     pub const HOSTING: Account = Account::ours(Title::Hosting, Asset::Usd);
     pub const CARD_FEES: Account = Account::ours(Title::CardFees, Asset::Usd);

@@ -1,0 +1,155 @@
+//! What the grid bills, read from finalized blocks into the books, and what customers' paid hours earn meanwhile.
+
+use sha2::{Digest, Sha256};
+
+use super::App;
+use crate::base::ids::TransferId;
+use crate::base::money::{Asset, Usd};
+use crate::base::{Result, Time};
+use crate::domain::bill::{Bill, list_amount, share};
+use crate::domain::ledger::{Account, Cause, NewTransfer};
+use crate::domain::order::{Order, State};
+use crate::grid::{Block, BlockReport, Wallet};
+use crate::settings::{Basis, Settings};
+use crate::store::ledger::Ledger;
+use crate::store::order::Orders;
+use crate::store::schema::BILLED_TO;
+use crate::store::{Read, Tx};
+
+/// Blocks read in one go; what is left waits for the next round.
+const BLOCKS_AT_ONCE: u32 = 1200;
+
+impl App {
+    /// Reads the finalized blocks that were not read before. Each bill is booked once: its cause is where it stands on the
+    /// chain. At the end the ledger's wallet equals the chain's, and what explains the difference is written down.
+    pub async fn read_bills(&self) -> Result<u32> {
+        let head = self.grid.finalized().await?;
+        let from = match self.read()?.single(&BILLED_TO)? {
+            Some(last) => last.saturating_add(1),
+            // A fresh instance has no contracts in blocks before its own.
+            None => head.number,
+        };
+        if from > head.number {
+            return Ok(0);
+        }
+        let to = head.number.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
+        let reports = self.grid.reports(from, to).await?;
+        let wallet = match to == head.number {
+            true => Some((self.grid.wallet(&head).await?, head)),
+            false => None,
+        };
+        let settings = self.settings.clone();
+        let now = self.now();
+        self.store
+            .write(move |tx| {
+                for (block, report) in &reports {
+                    book(tx, &settings, *block, report, now)?;
+                }
+                if let Some((wallet, head)) = &wallet {
+                    reconcile(tx, *wallet, head, now)?;
+                }
+                tx.set(&BILLED_TO, &to)
+            })
+            .await?;
+        Ok(to - from + 1)
+    }
+}
+
+fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, now: Time) -> Result<()> {
+    for event in &report.bills {
+        let Some(contract) = tx.contract(event.contract)? else { continue }; // somebody else's
+        let list = list_amount(event.amount, &event.level);
+        let rule = settings.share_at(event.at);
+        let basis = if rule.basis == Basis::List { list } else { event.amount };
+        let bill = Bill {
+            contract: event.contract,
+            order: contract.order,
+            node: contract.node,
+            owner: contract.owner,
+            block,
+            event: event.event,
+            at: event.at,
+            amount: event.amount,
+            level: event.level.clone(),
+            list,
+            share: share(basis, rule.percent),
+        };
+        if !tx.add_bill(&bill)? {
+            continue;
+        }
+        let place = format!("{block}-{}", event.event);
+        move_once(tx, "grid-bill", &place, Account::GRID, Account::GRID_DUE, bill.amount.units(), "billed by the grid", now)?;
+        move_once(tx, "provider-share", &place, Account::PROVIDER_SHARE, Account::provider(bill.owner), bill.share.units(), "the provider's share", now)?;
+        if let Some(mut order) = tx.order(bill.order)?.filter(|order| order.state == State::Active) {
+            earn(tx, &mut order, event.at.min(now))?;
+            tx.put_order(&order)?;
+        }
+    }
+    for payment in &report.payments {
+        // What the chain paid a farmer counts towards his share, as far as he is due one.
+        let due = Ledger::balance(tx, Account::provider(payment.to))?.posted(Account::provider(payment.to));
+        let counted = i64::try_from(due.clamp(0, i128::from(payment.amount.units()))).unwrap_or(0);
+        let place = format!("{block}-{}", payment.event);
+        move_once(tx, "chain-payout", &place, Account::provider(payment.to), Account::GRID, counted, "paid by the chain", now)?;
+    }
+    Ok(())
+}
+
+/// Brings home what running has earned since the last time.
+pub(super) fn earn(tx: &mut Tx<'_>, order: &mut Order, now: Time) -> Result<()> {
+    let earned = order.earned_by(now);
+    let more = earned.checked_sub(order.earned).unwrap_or_default();
+    if more.units() > 0 {
+        let place = format!("{}-{}", order.id, earned.units());
+        move_once(tx, "earned", &place, Account::customer(order.user), Account::HOSTING, more.units(), "hours used", now)?;
+        order.earned = earned;
+    }
+    Ok(())
+}
+
+/// The part of a cent that can't be refunded.
+pub(super) fn round_off(tx: &mut Tx<'_>, order: &mut Order, refunded: Usd, now: Time) -> Result<()> {
+    let rest = order.price.checked_sub(order.earned).and_then(|rest| rest.checked_sub(refunded)).unwrap_or_default();
+    if rest.units() > 0 && rest < Usd::from_cents(1) {
+        let account = Account::rounding(Asset::Usd);
+        move_once(tx, "rounding", &order.id.to_string(), Account::customer(order.user), account, rest.units(), "part of a cent", now)?;
+    }
+    Ok(())
+}
+
+/// Makes the ledger's wallet and dues equal the chain's, at one finalized block.
+fn reconcile(tx: &mut Tx<'_>, wallet: Wallet, head: &Block, now: Time) -> Result<()> {
+    let place = head.number.to_string();
+    let total = i128::from(wallet.free.units()) + i128::from(wallet.reserved.units());
+    let booked = Ledger::balance(tx, Account::WALLET)?.posted(Account::WALLET);
+    let due = Ledger::balance(tx, Account::GRID_DUE)?.posted(Account::GRID_DUE);
+    let units = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+    if total > booked {
+        // Tokens came in: what was there before the books began, or a top-up by hand.
+        let opening = Account::opening(Asset::Tft);
+        return move_once(tx, "wallet-in", &place, Account::WALLET, opening, units(total - booked), "tokens came in", now);
+    }
+    // What the chain no longer reserves, it has taken; beyond that it took fees.
+    let missing = booked - total;
+    let settled = (due - i128::from(wallet.reserved.units())).clamp(0, missing);
+    move_once(tx, "grid-settled", &place, Account::GRID_DUE, Account::WALLET, units(settled), "taken by the grid", now)?;
+    let fees = Account::transfer_fees(Asset::Tft);
+    move_once(tx, "grid-fee", &place, fees, Account::WALLET, units(missing - settled), "fees of the chain", now)
+}
+
+#[allow(clippy::too_many_arguments, reason = "a transfer is made of its parts")]
+fn move_once(tx: &mut Tx<'_>, kind: &str, place: &str, debit: Account, credit: Account, amount: i64, memo: &str, now: Time) -> Result<()> {
+    if amount <= 0 {
+        return Ok(());
+    }
+    let cause = Cause::new(kind, place);
+    // The id is made of what happened, not of the attempt to write it down: twice is once.
+    let id = TransferId::from_bits(u128::from_be_bytes(first_16(&Sha256::digest(cause.as_str()))));
+    tx.transfer(NewTransfer { id, debit, credit, amount, cause, memo: memo.into() }, now).map(|_| ())
+}
+
+fn first_16(hash: &[u8]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    bytes
+}

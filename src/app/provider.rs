@@ -1,0 +1,99 @@
+//! Providers: proving that a farm is theirs, and what it earned.
+
+use super::App;
+use crate::base::ids::UserId;
+use crate::base::money::Tft;
+use crate::base::{Error, Result};
+use crate::domain::account::{Role, User};
+use crate::domain::bill::Bill;
+use crate::domain::ledger::Account;
+use crate::domain::placement::Node;
+use crate::store::Read;
+use crate::store::account::Accounts;
+use crate::store::grid::Chain;
+use crate::store::ledger::Ledger;
+use crate::store::schema::FARM_CLAIMS;
+use crate::wire::key::{Scheme, verify};
+
+/// Bills read for one earnings page.
+const BILLS_SHOWN: usize = 2000;
+
+/// What a farmer's twin earned, all in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Earned {
+    pub billed: Tft,
+    pub share: Tft,
+    pub paid_by_chain: Tft,
+    pub owed: Tft,
+}
+
+impl App {
+    /// The sentence that a farmer signs with the key of the farm's twin.
+    pub fn claim_text(&self, user: UserId, farm: u32) -> String {
+        format!("{} farm {farm} belongs to {user}", self.settings.server.public_url)
+    }
+
+    /// Proves that a farm is somebody's, by a signature of its twin's key, and makes them a provider.
+    pub async fn claim_farm(&self, user: &User, farm: &str, signature: &str) -> Result<()> {
+        let farm: u32 = farm.trim().parse().map_err(|_| Error::invalid("farm", "A farm has a number, such as 12."))?;
+        let node = self.nodes().iter().find(|node| node.farm == farm).cloned();
+        let node = node.ok_or_else(|| Error::invalid("farm", "No node of this farm is on the grid right now."))?;
+        let bytes = hex::decode(signature.trim().trim_start_matches("0x"))
+            .map_err(|_| Error::invalid("signature", "A signature is 128 letters of 0 to 9 and a to f."))?;
+        let account = self.grid.account_of(node.owner).await?;
+        let text = self.claim_text(user.id, farm);
+        let wrapped = format!("<Bytes>{text}</Bytes>"); // what wallet extensions sign
+        let fits = [Scheme::Sr25519, Scheme::Ed25519]
+            .into_iter()
+            .any(|scheme| [text.as_bytes(), wrapped.as_bytes()].into_iter().any(|message| verify(scheme, &account, message, &bytes)));
+        if !fits {
+            return Err(Error::invalid("signature", "This signature was not made with the key of the farm's owner, or not over this sentence."));
+        }
+        self.grant_farm(user.id, farm).await
+    }
+
+    /// Lets somebody earn what a farm earns. The proof is the caller's business.
+    pub async fn grant_farm(&self, user: UserId, farm: u32) -> Result<()> {
+        self.store
+            .write(move |tx| {
+                if tx.get(&FARM_CLAIMS, farm)?.is_some_and(|owner| owner != user) {
+                    return Err(Error::conflict("This farm belongs to another account already."));
+                }
+                let mut user = tx.user(user)?.ok_or_else(|| Error::not_found("person"))?;
+                user.farms.insert(farm);
+                user.roles.insert(Role::Provider);
+                tx.put(&FARM_CLAIMS, farm, &user.id)?;
+                tx.put_user(&user)
+            })
+            .await
+    }
+
+    /// The nodes of a provider's farms.
+    pub fn nodes_of(&self, user: &User) -> Vec<Node> {
+        self.nodes().iter().filter(|node| user.farms.contains(&node.farm)).cloned().collect()
+    }
+
+    /// What a provider's farms earned, and the bills it came from, newest first.
+    pub fn earnings(&self, user: &User) -> Result<(Earned, Vec<Bill>)> {
+        let snapshot = self.read()?;
+        let mut owners: Vec<u32> = self.nodes_of(user).iter().map(|node| node.owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        let mut earned = Earned::default();
+        let mut bills = Vec::new();
+        for owner in owners {
+            let account = Account::provider(owner);
+            let balance = snapshot.balance(account)?;
+            let add = |sum: &mut Tft, units: i64| *sum = sum.checked_add(Tft::from_units(units)).unwrap_or(*sum);
+            add(&mut earned.share, balance.credits_posted);
+            add(&mut earned.paid_by_chain, balance.debits_posted);
+            add(&mut earned.owed, i64::try_from(balance.posted(account)).unwrap_or(i64::MAX));
+            bills.extend(snapshot.bills_on(owner, BILLS_SHOWN)?);
+        }
+        for bill in &bills {
+            earned.billed = earned.billed.checked_add(bill.amount).unwrap_or(earned.billed);
+        }
+        bills.sort_by_key(|bill| std::cmp::Reverse((bill.at, bill.event)));
+        Ok((earned, bills))
+    }
+}

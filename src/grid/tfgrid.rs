@@ -1,0 +1,511 @@
+//! The ThreeFold Grid, version 3: contracts on TFChain, deployments over the message bus, nodes from the index.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use md5::Md5;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::{Account, BillEvent, Block, BlockReport, Call, Fate, PaymentEvent, Plan, Progress, Signed, Wallet};
+use crate::base::ids::OrderId;
+use crate::base::money::Tft;
+use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
+use crate::domain::catalogue::{Boot, Capacity};
+use crate::domain::order::{Access, Wish};
+use crate::domain::placement::{Choice, Node};
+use crate::wire::gridproxy::client::GridProxy;
+use crate::wire::gridproxy::filter::{FarmFilter, NodeFilter};
+use crate::wire::gridproxy::types::Status;
+use crate::wire::key::{AccountId, KeyPair, Scheme, address};
+use crate::wire::rmb::client::{Directory, Peer, RmbClient, RmbError};
+use crate::wire::rmb::codec::public_key;
+use crate::wire::tfchain::client::{ChainClient, Timeouts};
+use crate::wire::tfchain::types as chain;
+use crate::wire::zos::answer::{Refusal, addresses};
+use crate::wire::zos::client::{Bus, BusError, Node as ZosNode, ZosError};
+use crate::wire::zos::data::IpNet;
+use crate::wire::zos::deployment::{Deployment, State};
+use crate::wire::zos::vm::{Disk, Mycelium, PrivateNet, Vm};
+
+/// Blocks a signed call may wait: about six minutes.
+const ERA_BLOCKS: u64 = 64;
+/// How long a node may take to answer one request.
+const NODE_ANSWER: Duration = Duration::from_secs(20);
+const INDEX_ANSWER: Duration = Duration::from_secs(15);
+/// Nodes asked about at once, when each must be looked up on the chain.
+const AT_ONCE: usize = 16;
+const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
+/// The VM's name inside its deployment: workload names have no hyphen (`zos.md`, Deployment object).
+const MACHINE: &str = "vm";
+
+/// Where the grid is, and who we are on it.
+pub struct Config {
+    pub chain: Vec<String>,
+    pub relay: String,
+    pub index: Vec<String>,
+    pub mnemonic: Secret<String>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+pub struct Tfgrid {
+    chain: Arc<Chain>,
+    relay: reqwest::Url,
+    index: GridProxy,
+    key: KeyPair,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    bus: OnceCell<RmbBus>,
+    /// Farmers' accounts, by their twin.
+    farmers: Mutex<BTreeMap<AccountId, u32>>,
+}
+
+/// The chain, connected at the first question.
+struct Chain {
+    urls: Vec<String>,
+    client: OnceCell<ChainClient>,
+    peers: Mutex<BTreeMap<u32, Peer>>,
+}
+
+impl Chain {
+    async fn get(&self) -> Result<&ChainClient> {
+        self.client.get_or_try_init(|| ChainClient::connect(&self.urls, Timeouts::default())).await.map_err(chain_error)
+    }
+
+    async fn twin(&self, id: u32) -> Result<chain::Twin> {
+        let twin = self.get().await?.twin(id, None).await.map_err(chain_error)?;
+        twin.ok_or_else(|| Error::not_found("twin"))
+    }
+}
+
+impl Directory for Chain {
+    fn peer(&self, twin: u32) -> BoxFuture<'_, Option<Peer>> {
+        Box::pin(async move {
+            if let Some(peer) = self.peers.lock().unwrap_or_else(PoisonError::into_inner).get(&twin) {
+                return Some(peer.clone());
+            }
+            let found = self.twin(twin).await.ok()?;
+            let peer = Peer { account: found.account, pk: found.pk.filter(|pk| !pk.is_empty()) };
+            self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(twin, peer.clone());
+            Some(peer)
+        })
+    }
+}
+
+/// The message bus, as a node's client wants it.
+struct RmbBus(RmbClient);
+
+impl Bus for RmbBus {
+    fn call<'a>(&'a self, twin: u32, command: &'a str, payload: Value) -> BoxFuture<'a, Result<Value, BusError>> {
+        Box::pin(async move {
+            self.0.call(twin, command, payload, NODE_ANSWER).await.map_err(|error| match error {
+                RmbError::Remote { message, .. } => BusError::Remote(message),
+                RmbError::Disconnected => BusError::Undelivered(error.to_string()),
+                RmbError::Relay { message } => BusError::Undelivered(message),
+                RmbError::Timeout | RmbError::BadAnswer(_) => BusError::Unknown(error.to_string()),
+            })
+        })
+    }
+}
+
+/// Makes deployments without asking anybody: fit for use inside a write.
+#[derive(Clone, Copy)]
+pub struct Planner {
+    twin: u32,
+}
+
+impl Planner {
+    /// One VM with a private network of its own and an address on the mesh. `order` makes its hash unique on the chain;
+    /// nothing in it tells who the customer is.
+    pub fn plan(&self, wish: &Wish, order: OrderId, _choice: &Choice, random: &dyn Random) -> Result<Plan> {
+        let [second, third, ports @ ..] = random.bytes::<4>();
+        let net = |host, prefix| IpNet::new(IpAddr::V4(Ipv4Addr::new(10, second.max(1), third, host)), prefix);
+        let size = wish.size.capacity;
+        let disk = match wish.image.boot {
+            Boot::Full => Disk::Boot(size.ssd),
+            Boot::Micro => Disk::Root(size.ssd),
+        };
+        let vm = Vm {
+            name: MACHINE.into(),
+            flist: wish.image.flist.clone(),
+            entrypoint: wish.image.entrypoint.clone(),
+            cpu: u8::try_from(size.cores).map_err(|_| Error::invalid("size", "No node has so many cores."))?,
+            memory: size.memory,
+            disk,
+            data_disks: vec![],
+            ssh_keys: vec![wish.ssh_key.as_str().to_owned()],
+            env: BTreeMap::new(),
+            network: PrivateNet {
+                name: format!("n{}", hex::encode(random.bytes::<8>())),
+                range: IpNet::new(IpAddr::V4(Ipv4Addr::new(10, second.max(1), 0, 0)), 16),
+                subnet: net(0, 24),
+                ip: Ipv4Addr::new(10, second.max(1), third, 2),
+                wireguard_key: random.bytes(),
+                wireguard_port: 1024 + u16::from_be_bytes(ports) % 31_744,
+                peers: vec![],
+                mycelium: Some(Mycelium { key: random.bytes(), seed: random.bytes() }),
+                metadata: String::new(),
+            },
+            public_ipv4: false,
+            public_ipv6: false,
+            light: false,
+            metadata: deployment_data(order),
+            description: hex::encode(random.bytes::<16>()),
+        };
+        let deployment = vm.deployment(self.twin).map_err(|cause| Error::internal("This VM can't be described to a node.").because(cause))?;
+        let hash = deployment.hash_hex().map_err(|cause| Error::internal("This VM can't be hashed.").because(cause))?;
+        let deployment = serde_json::to_value(&deployment).map_err(|cause| Error::internal("A deployment does not print.").because(cause))?;
+        Ok(Plan { deployment, hash })
+    }
+}
+
+/// The public text of a contract (`zos.md`): our order's random number, and no customer data.
+fn deployment_data(order: OrderId) -> String {
+    json!({ "version": 3, "type": "vm", "name": MACHINE, "projectName": order.to_string() }).to_string()
+}
+
+impl Tfgrid {
+    pub fn new(config: Config) -> Result<Self> {
+        let wrong = |what: &str| Error::new(Kind::Invalid, format!("The setting {what} can't be used."));
+        let url = |what: &str, text: &str| reqwest::Url::parse(text).map_err(|_| wrong(what));
+        let http = reqwest::Client::builder()
+            .timeout(INDEX_ANSWER)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|cause| Error::internal("No HTTP client can be made.").because(cause))?;
+        let bases = config.index.iter().map(|text| url("grid.index", text)).collect::<Result<Vec<_>>>()?;
+        let key = KeyPair::from_mnemonic(config.mnemonic.reveal(), Scheme::Sr25519)
+            .map_err(|_| Error::new(Kind::Invalid, "The setting grid.mnemonic is missing, or it is not 12 to 24 words of the list."))?;
+        Ok(Tfgrid {
+            chain: Arc::new(Chain { urls: config.chain, client: OnceCell::new(), peers: Mutex::default() }),
+            relay: url("grid.relay", &config.relay)?,
+            index: GridProxy::new(bases, http),
+            key,
+            clock: config.clock,
+            random: config.random,
+            bus: OnceCell::new(),
+            farmers: Mutex::default(),
+        })
+    }
+
+    /// Our address on the chain.
+    pub fn address(&self) -> String {
+        address(&self.key.public())
+    }
+
+    pub fn planner(&self, twin: u32) -> Planner {
+        Planner { twin }
+    }
+
+    /// Every node of the grid that is up, with what selling on it needs.
+    pub async fn nodes(&self, now: Time) -> Result<Vec<Node>> {
+        let (nodes, farms) = tokio::try_join!(self.index.every_node(&NodeFilter::default()), self.index.every_farm(&FarmFilter::default()))
+            .map_err(|cause| Error::unavailable("The node index does not answer.").because(cause))?;
+        let owners: BTreeMap<u32, u32> = farms.iter().map(|farm| (farm.farm_id, farm.twin_id)).collect();
+        self.learn_farmers(owners.values().copied()).await?;
+        let chain = self.chain.get().await?;
+        let opted_out: Vec<(u32, bool)> = stream::iter(nodes.iter().map(|node| node.node_id))
+            .map(|id| async move { chain.opted_out(id, None).await.map(|out| (id, out)) })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+            .map_err(chain_error)?;
+        let opted_out: BTreeMap<u32, bool> = opted_out.into_iter().collect();
+        let takes = |features: &[String]| ["zmachine", "network", "mycelium"].iter().all(|wanted| features.iter().any(|has| has == wanted));
+        Ok(nodes
+            .into_iter()
+            .map(|node| {
+                let capacity = |own: crate::wire::gridproxy::types::Resources| Capacity { cores: own.cru, memory: own.mru, ssd: own.sru, hdd: own.hru };
+                let ours = !node.rented && !node.dedicated && !node.in_dedicated_farm && node.extra_fee == 0;
+                let out = opted_out.get(&node.node_id).copied().unwrap_or(true);
+                Node {
+                    id: node.node_id,
+                    twin: node.twin_id,
+                    farm: node.farm_id,
+                    owner: owners.get(&node.farm_id).copied().unwrap_or(0),
+                    total: capacity(node.total_resources),
+                    used: capacity(node.used_resources),
+                    certified: node.certification_type == "Certified",
+                    up: node.status == Status::Up,
+                    sellable: node.healthy && ours && !out && owners.contains_key(&node.farm_id) && takes(&node.features),
+                    uptime_s: u64::try_from(node.uptime).unwrap_or(0),
+                    seen: if node.updated_at > 0 { Time::from_secs(node.updated_at) } else { now },
+                    farm_name: node.farm_name,
+                    country: node.country,
+                    city: node.city,
+                }
+            })
+            .collect())
+    }
+
+    async fn learn_farmers(&self, twins: impl Iterator<Item = u32>) -> Result<()> {
+        let known: Vec<u32> = self.farmers().values().copied().collect();
+        for twin in twins.filter(|twin| !known.contains(twin)) {
+            let account = self.chain.twin(twin).await?.account;
+            self.farmers().insert(account, twin);
+        }
+        Ok(())
+    }
+
+    fn farmers(&self) -> std::sync::MutexGuard<'_, BTreeMap<AccountId, u32>> {
+        self.farmers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account behind a farmer's twin, for proofs of ownership.
+    pub async fn account_of(&self, twin: u32) -> Result<AccountId> {
+        self.chain.twin(twin).await.map(|twin| twin.account)
+    }
+
+    // What our account has on the chain.
+
+    pub async fn account(&self) -> Result<Account> {
+        let chain = self.chain.get().await?;
+        let own = self.key.public();
+        let twin = chain.twin_id_of(&own, None).await.map_err(chain_error)?;
+        let current = match twin {
+            Some(id) => {
+                let twin = self.chain.twin(id).await?;
+                twin.relay.as_deref() == Some(self.relay_name().as_str()) && twin.pk == self.encryption_key()
+            }
+            None => false,
+        };
+        Ok(Account {
+            address: self.address(),
+            terms_accepted: twin.is_some() || chain.accepted_terms(&own, None).await.map_err(chain_error)?,
+            twin,
+            twin_current: current,
+        })
+    }
+
+    fn relay_name(&self) -> String {
+        self.relay.host_str().unwrap_or_default().to_owned()
+    }
+
+    fn encryption_key(&self) -> Option<Vec<u8>> {
+        public_key(self.key.encryption_secret()).map(|key| key.to_vec())
+    }
+
+    /// What the chain runs.
+    pub async fn runtime(&self) -> Result<(String, u32, Vec<String>)> {
+        let chain = self.chain.get().await?;
+        let runtime = chain.runtime();
+        Ok((runtime.spec_name, runtime.spec_version, chain.missing()))
+    }
+
+    // Signed calls.
+
+    pub async fn next_nonce(&self) -> Result<u32> {
+        self.chain.get().await?.next_nonce(&self.key.public()).await.map_err(chain_error)
+    }
+
+    /// The contract for a plan on a node.
+    pub fn contract_call(&self, order: OrderId, hash: &str, node: u32) -> Call {
+        Call::CreateContract { node, hash: hash.to_owned(), data: deployment_data(order), public_ips: 0 }
+    }
+
+    /// Signs a call; nothing leaves but questions.
+    pub async fn sign(&self, call: &Call, nonce: u32) -> Result<Signed> {
+        let call = match call {
+            Call::AcceptTerms => chain::Call::AcceptTerms { link: TERMS_LINK.into(), hash: hex::encode(Md5::digest(TERMS_LINK)) },
+            Call::CreateTwin => chain::Call::CreateTwin { relay: Some(self.relay_name()), pk: self.encryption_key() },
+            Call::UpdateTwin => chain::Call::UpdateTwin { relay: Some(self.relay_name()), pk: self.encryption_key() },
+            Call::CreateContract { node, hash, data, public_ips } => chain::Call::CreateNodeContract {
+                node: *node,
+                hash: ascii(hash)?,
+                data: data.clone().into_bytes(),
+                public_ips: *public_ips,
+                solution_provider: None,
+            },
+            Call::CancelContract { contract } => chain::Call::CancelContract { contract: *contract },
+        };
+        let signed = self.chain.get().await?.sign(&self.key, &call, nonce, ERA_BLOCKS).await.map_err(chain_error)?;
+        Ok(Signed { bytes: signed.bytes, hash: signed.hash, birth_block: signed.birth_block, last_block: signed.last_block })
+    }
+
+    /// Sends signed bytes. Sending them again is harmless.
+    pub async fn submit(&self, bytes: &[u8]) -> Result<()> {
+        self.chain.get().await?.submit(bytes).await.map(drop).map_err(chain_error)
+    }
+
+    /// What became of signed bytes, by finalized blocks only.
+    pub async fn fate(&self, signed: &Signed) -> Result<Fate> {
+        let call = chain::SignedCall {
+            bytes: signed.bytes.clone(),
+            hash: Blake2b::<U32>::digest(&signed.bytes).into(),
+            signer: self.key.public(),
+            nonce: 0,
+            birth_block: signed.birth_block,
+            last_block: signed.last_block,
+        };
+        let outcome = self.chain.get().await?.outcome(&call).await.map_err(chain_error)?;
+        Ok(match outcome {
+            chain::Outcome::Pending | chain::Outcome::Included { finalized: false, .. } => Fate::Pending,
+            chain::Outcome::Included { number, result: Ok(_), .. } => Fate::Landed { block: number },
+            chain::Outcome::Included { result: Err(error), .. } => Fate::Refused(format!("{}.{}", error.pallet, error.name)),
+            chain::Outcome::Expired => Fate::Expired,
+        })
+    }
+
+    /// The number of the contract for a plan, if it is ours: anybody may squat a hash.
+    pub async fn contract_of(&self, node: u32, hash: &str, twin: u32) -> Result<Option<u64>> {
+        let chain = self.chain.get().await?;
+        let head = chain.finalized().await.map_err(chain_error)?.hash;
+        let Some(id) = chain.contract_by_hash(node, &ascii(hash)?, Some(head)).await.map_err(chain_error)? else { return Ok(None) };
+        let contract = chain.contract(id, Some(head)).await.map_err(chain_error)?;
+        Ok(contract.filter(|contract| contract.twin == twin).map(|contract| contract.id))
+    }
+
+    /// Whether a contract is deleted, at a finalized block.
+    pub async fn contract_is_gone(&self, contract: u64) -> Result<bool> {
+        let chain = self.chain.get().await?;
+        let head = chain.finalized().await.map_err(chain_error)?.hash;
+        let found = chain.contract(contract, Some(head)).await.map_err(chain_error)?;
+        Ok(found.is_none_or(|contract| matches!(contract.state, chain::ContractState::Deleted(_))))
+    }
+
+    // Deployments.
+
+    async fn bus(&self) -> Result<&RmbBus> {
+        self.bus
+            .get_or_try_init(|| async {
+                let twin = self.account().await?.twin.ok_or_else(|| Error::unavailable("The grid account is still being set up."))?;
+                let sid = hex::encode(self.random.bytes::<8>());
+                let directory: Arc<dyn Directory> = self.chain.clone();
+                let client = RmbClient::connect(self.relay.clone(), twin, self.key.clone(), sid, self.clock.clone(), self.random.clone(), directory);
+                Ok(RmbBus(client))
+            })
+            .await
+    }
+
+    /// Hands a plan to its node. Handing it over again is harmless.
+    pub async fn deploy(&self, node_twin: u32, contract: u64, plan: &Value) -> Result<()> {
+        let unread = |cause: String| Error::internal("A stored deployment can't be read.").because(cause);
+        let mut deployment: Deployment = serde_json::from_value(plan.clone()).map_err(|cause| unread(cause.to_string()))?;
+        deployment.contract_id = contract;
+        deployment.sign(deployment.twin_id, &self.key).map_err(|cause| unread(cause.to_string()))?;
+        match ZosNode::new(self.bus().await?, node_twin).deploy(&deployment).await {
+            Ok(()) | Err(ZosError::Refused(Refusal::Exists, _)) => Ok(()),
+            Err(error) => Err(node_error(error)),
+        }
+    }
+
+    /// How far a node is.
+    pub async fn progress(&self, node_twin: u32, contract: u64) -> Result<Progress> {
+        let deployment = match ZosNode::new(self.bus().await?, node_twin).get(contract).await {
+            Ok(deployment) => deployment,
+            Err(ZosError::Refused(Refusal::NotFound, _)) => return Ok(Progress::Unknown),
+            Err(error) => return Err(node_error(error)),
+        };
+        let failed = |state: &State| matches!(state, State::Error | State::Deleted | State::Paused | State::Unchanged);
+        if let Some(bad) = deployment.workloads.iter().find(|workload| failed(&workload.result.state)) {
+            return Ok(Progress::Failed(format!("{}: {}", bad.name, bad.result.message)));
+        }
+        let ready = deployment.workloads.iter().filter(|workload| workload.result.state == State::Ok).count();
+        if ready < deployment.workloads.len() {
+            let now = deployment.workloads.iter().find(|workload| workload.result.state != State::Ok).map(|workload| workload.data.kind().to_owned());
+            return Ok(Progress::Working { ready, of: deployment.workloads.len(), now: now.unwrap_or_default() });
+        }
+        let found = addresses(&deployment, MACHINE).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
+        Ok(Progress::Ready(Access {
+            private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
+            public_ip: found.public4.map(|net| net.ip.to_string()),
+            mycelium_ip: found.mycelium.map(|ip| ip.to_string()),
+            console: found.console,
+        }))
+    }
+
+    // Money.
+
+    pub async fn finalized(&self) -> Result<Block> {
+        let block = self.chain.get().await?.finalized().await.map_err(chain_error)?;
+        Ok(Block { number: block.number, hash: block.hash, at: block.time })
+    }
+
+    /// Resolves when there may be a newer finalized block.
+    pub async fn next_block(&self) -> Result<()> {
+        let mut blocks = self.chain.get().await?.finalized_blocks().await.map_err(chain_error)?;
+        blocks.next().await.map(drop).ok_or_else(|| Error::unavailable("The chain stopped telling about blocks."))
+    }
+
+    /// What the finalized blocks `from..=to` did to our purse, in their order.
+    pub async fn reports(&self, from: u32, to: u32) -> Result<Vec<(u32, BlockReport)>> {
+        let chain = self.chain.get().await?;
+        let farmers = self.farmers().clone();
+        let farmers = &farmers;
+        stream::iter(from..=to)
+            .map(|number| async move {
+                let hash = chain.block_hash(number).await.map_err(chain_error)?;
+                let hash = hash.ok_or_else(|| Error::unavailable("The chain does not know one of its blocks."))?;
+                let events = chain.events(hash).await.map_err(chain_error)?;
+                Ok((number, self.report(events, farmers)?))
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    fn report(&self, events: Vec<chain::EventRecord>, farmers: &BTreeMap<AccountId, u32>) -> Result<BlockReport> {
+        let mut report = BlockReport::default();
+        for (event, record) in (0u32..).zip(events) {
+            match record.event {
+                chain::Event::ContractBilled { contract, timestamp, level, amount } => report.bills.push(BillEvent {
+                    event,
+                    contract,
+                    amount: tft(amount)?,
+                    level: format!("{level:?}"),
+                    at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
+                }),
+                chain::Event::Transfer { from, to, amount } | chain::Event::ReserveRepatriated { from, to, amount } if from == self.key.public() => {
+                    if let Some(twin) = farmers.get(&to) {
+                        report.payments.push(PaymentEvent { event, to: *twin, amount: tft(amount)? });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(report)
+    }
+
+    /// Our tokens at a block.
+    pub async fn wallet(&self, block: &Block) -> Result<Wallet> {
+        let own = self.chain.get().await?.account(&self.key.public(), Some(block.hash)).await.map_err(chain_error)?;
+        Ok(Wallet { free: tft(own.free)?, reserved: tft(own.reserved)? })
+    }
+
+    /// Thousandths of a dollar for one token, as the chain bills.
+    pub async fn price_musd(&self) -> Result<u32> {
+        let price = self.chain.get().await?.tft_price(None).await.map_err(chain_error)?;
+        Ok(price.musd())
+    }
+}
+
+fn ascii(hash: &str) -> Result<[u8; 32]> {
+    hash.as_bytes().try_into().map_err(|_| Error::internal("A deployment hash is not 32 letters."))
+}
+
+fn tft(units: u128) -> Result<Tft> {
+    i64::try_from(units).map(Tft::from_units).map_err(|_| Error::internal("The chain names an amount that can't be."))
+}
+
+fn chain_error(error: crate::wire::tfchain::client::Error) -> Error {
+    use crate::wire::tfchain::client::Error as Chain;
+    match error {
+        Chain::Unavailable(_) => Error::unavailable("The grid's chain does not answer.").because(error),
+        _ => Error::internal("The grid's chain says something unexpected.").because(error),
+    }
+}
+
+/// `Unavailable` when the outcome is unknown, `Conflict` when the node said no.
+fn node_error(error: ZosError) -> Error {
+    match error {
+        ZosError::Refused(_, text) => Error::conflict("The node refused.").because(text),
+        unknown => Error::unavailable("The node does not answer.").because(unknown),
+    }
+}
