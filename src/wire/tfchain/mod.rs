@@ -1,1 +1,17 @@
-//! The chain: extrinsics, storage and events of TFChain.
+//! The chain: extrinsics, storage and events of TFChain. Source: `grid/tfchain.md`.
+
+pub mod client;
+pub mod codec;
+mod dynamic;
+pub mod extrinsic;
+pub mod price;
+mod read;
+pub mod server;
+pub mod types;
+
+pub use client::{ChainClient, Error, Result, Timeouts};
+pub use codec::{Codec, CodecError};
+pub use types::*;
+
+/// The real metadata of spec version 149: what the built-in chain runs on, and what the codecs are tested with.
+pub static METADATA_149: &[u8] = include_bytes!("tfchain-149.scale");

@@ -1,0 +1,510 @@
+//! A client of one chain over any of its nodes. Every call has a deadline; nothing here retries for ever.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use parity_scale_codec::{Decode, Encode};
+use scale_value::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::codec::{Codec, CodecError, blake2_256};
+use super::read;
+use super::types::{
+    Balances, Block, Call, Contract, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime, SignedCall, TftPrice,
+    Twin,
+};
+use crate::base::Time;
+use crate::wire::key::{AccountId, KeyPair};
+
+/// Errors by what the caller can do about them.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No node answered in time, or it could not say. Whether a submitted extrinsic arrived is unknown: ask `outcome`.
+    #[error("the chain is out of reach: {0}")]
+    Unavailable(String),
+    /// The node refused an extrinsic. It may still have been included before: ask `outcome`.
+    #[error("the chain refused: {reason}")]
+    Rejected { reason: String },
+    #[error("the chain's answer makes no sense: {0}")]
+    Decode(String),
+    /// The live runtime lacks something we need, or it is another chain than before.
+    #[error("the chain runs a runtime that this program does not know: {0}")]
+    UnknownRuntime(String),
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<CodecError> for Error {
+    fn from(error: CodecError) -> Self {
+        match error {
+            CodecError::Missing(_) => Error::UnknownRuntime(error.to_string()),
+            CodecError::Malformed(_) => Error::Decode(error.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For one node to accept a connection.
+    pub connect: Duration,
+    /// For one request to be answered.
+    pub request: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts { connect: Duration::from_secs(5), request: Duration::from_secs(15) }
+    }
+}
+
+struct Known {
+    runtime: Runtime,
+    codec: Codec,
+}
+
+/// The nodes of one chain, one of them connected.
+struct Nodes {
+    urls: Vec<String>,
+    timeouts: Timeouts,
+    /// The connection, and which node it leads to.
+    current: Mutex<(Option<RpcClient>, usize)>,
+}
+
+pub struct ChainClient {
+    nodes: Nodes,
+    known: RwLock<Arc<Known>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    spec_name: String,
+    spec_version: u32,
+    transaction_version: u32,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    number: String,
+}
+
+#[derive(Deserialize)]
+struct SignedBlock {
+    block: BlockBody,
+}
+
+#[derive(Deserialize)]
+struct BlockBody {
+    extrinsics: Vec<String>,
+}
+
+impl ChainClient {
+    /// Connects to the first of `urls` that answers; the others are for when it no longer does.
+    pub async fn connect(urls: &[String], timeouts: Timeouts) -> Result<Self> {
+        let nodes = Nodes { urls: urls.to_vec(), timeouts, current: Mutex::new((None, 0)) };
+        Self::start(nodes).await
+    }
+
+    /// Over a transport of the caller's: tests plug the client straight into a server.
+    pub async fn over(rpc: RpcClient, timeouts: Timeouts) -> Result<Self> {
+        Self::start(Nodes { urls: vec![], timeouts, current: Mutex::new((Some(rpc), 0)) }).await
+    }
+
+    async fn start(nodes: Nodes) -> Result<Self> {
+        let known = RwLock::new(Arc::new(learn(&nodes).await?));
+        Ok(ChainClient { nodes, known })
+    }
+
+    /// As read last: at start, and before signing if the node has moved on since.
+    pub fn runtime(&self) -> Runtime {
+        self.known().runtime.clone()
+    }
+
+    /// Calls and storage items we use that the live runtime lacks.
+    pub fn missing(&self) -> Vec<String> {
+        self.known().codec.missing()
+    }
+
+    pub async fn finalized(&self) -> Result<Block> {
+        let hash: String = self.nodes.ask("chain_getFinalizedHead", json!([])).await?;
+        self.block(fixed(&hash)?).await
+    }
+
+    pub async fn block(&self, hash: Hash) -> Result<Block> {
+        let number = self.number_of(hash).await?;
+        let time = match self.raw("Timestamp", "Now", &[], Some(hash)).await? {
+            Some(bytes) => u64::decode(&mut bytes.as_slice()).map_err(|error| Error::Decode(error.to_string()))?,
+            None => 0,
+        };
+        Ok(Block { number, hash, time: Time::from_ms(i64::try_from(time).unwrap_or(i64::MAX)) })
+    }
+
+    /// None if the chain is not that long, or the node has forgotten so old a block.
+    pub async fn block_hash(&self, number: u32) -> Result<Option<Hash>> {
+        let hash: Option<String> = self.nodes.ask("chain_getBlockHash", json!([number])).await?;
+        hash.as_deref().map(fixed).transpose()
+    }
+
+    pub async fn events(&self, block: Hash) -> Result<Vec<EventRecord>> {
+        match self.raw("System", "Events", &[], Some(block)).await? {
+            Some(bytes) => Ok(self.known().codec.decode_events(&bytes)?),
+            None => Ok(vec![]),
+        }
+    }
+
+    /// Where in a block an extrinsic is.
+    pub async fn extrinsic_index(&self, block: Hash, extrinsic: Hash) -> Result<Option<u32>> {
+        let body: Option<SignedBlock> = self.nodes.ask("chain_getBlock", json!([text(&block)])).await?;
+        let body = body.ok_or_else(|| Error::Unavailable("the node does not know the block".into()))?;
+        for (index, bytes) in body.block.extrinsics.iter().enumerate() {
+            if blake2_256(&unhex(bytes)?) == extrinsic {
+                return Ok(u32::try_from(index).ok());
+            }
+        }
+        Ok(None)
+    }
+
+    /// All zero for an account that the chain has never seen. `at`: None is the node's best block.
+    pub async fn account(&self, account: &AccountId, at: Option<Hash>) -> Result<Balances> {
+        let value = self.value("System", "Account", &[account.encode()], at).await?;
+        value.map_or(Ok(Balances::default()), |value| Ok(read::account(&value)?))
+    }
+
+    pub async fn twin_id_of(&self, account: &AccountId, at: Option<Hash>) -> Result<Option<u32>> {
+        let value = self.value("TfgridModule", "TwinIdByAccountID", &[account.encode()], at).await?;
+        Ok(value.map(|value| read::int(&value)).transpose()?)
+    }
+
+    pub async fn twin(&self, id: u32, at: Option<Hash>) -> Result<Option<Twin>> {
+        let value = self.value("TfgridModule", "Twins", &[id.encode()], at).await?;
+        Ok(value.map(|value| read::twin(&value)).transpose()?)
+    }
+
+    pub async fn contract(&self, id: u64, at: Option<Hash>) -> Result<Option<Contract>> {
+        let value = self.value("SmartContractModule", "Contracts", &[id.encode()], at).await?;
+        Ok(value.map(|value| read::contract(&value)).transpose()?)
+    }
+
+    /// The live contract with this deployment hash on a node, whoever owns it: compare the twin before adopting it.
+    pub async fn contract_by_hash(&self, node: u32, hash: &[u8; 32], at: Option<Hash>) -> Result<Option<u64>> {
+        let keys = [node.encode(), hash.encode()];
+        let value = self.value("SmartContractModule", "ContractIDByNodeIDAndHash", &keys, at).await?;
+        let id: Option<u64> = value.map(|value| read::int(&value)).transpose()?;
+        Ok(id.filter(|id| *id != 0))
+    }
+
+    pub async fn active_contracts(&self, node: u32, at: Option<Hash>) -> Result<Vec<u64>> {
+        let value = self.value("SmartContractModule", "ActiveNodeContracts", &[node.encode()], at).await?;
+        value.map_or(Ok(vec![]), |value| Ok(read::list(&value, read::int)?))
+    }
+
+    pub async fn accepted_terms(&self, account: &AccountId, at: Option<Hash>) -> Result<bool> {
+        Ok(self.raw("TfgridModule", "UsersTermsAndConditions", &[account.encode()], at).await?.is_some())
+    }
+
+    /// Policy 1: the one the chain uses, whatever a farm says.
+    pub async fn pricing_policy(&self, at: Option<Hash>) -> Result<PricingPolicy> {
+        let value = self.value("TfgridModule", "PricingPolicies", &[1u32.encode()], at).await?;
+        let value = value.ok_or_else(|| Error::UnknownRuntime("the chain has no pricing policy 1".into()))?;
+        Ok(read::pricing_policy(&value)?)
+    }
+
+    pub async fn tft_price(&self, at: Option<Hash>) -> Result<TftPrice> {
+        let at = Some(self.pinned(at).await?);
+        let [average, min, max] = ["AverageTftPrice", "MinTftPrice", "MaxTftPrice"];
+        Ok(TftPrice {
+            average: self.price_item(average, at).await?,
+            min: self.price_item(min, at).await?,
+            max: self.price_item(max, at).await?,
+        })
+    }
+
+    async fn price_item(&self, item: &str, at: Option<Hash>) -> Result<u32> {
+        let value = self.value("TFTPriceModule", item, &[], at).await?;
+        value.map_or(Ok(0), |value| Ok(read::int(&value)?))
+    }
+
+    /// Whether a node's owner took it out of billing, so that it refuses new contracts. Older runtimes know no such thing.
+    pub async fn opted_out(&self, node: u32, at: Option<Hash>) -> Result<bool> {
+        if !self.known().codec.has_storage("TfgridModule", "NodeV3BillingOptOut") {
+            return Ok(false);
+        }
+        Ok(self.raw("TfgridModule", "NodeV3BillingOptOut", &[node.encode()], at).await?.is_some())
+    }
+
+    pub async fn node(&self, id: u32, at: Option<Hash>) -> Result<Option<Node>> {
+        let value = self.value("TfgridModule", "Nodes", &[id.encode()], at).await?;
+        Ok(value.map(|value| read::node(&value)).transpose()?)
+    }
+
+    pub async fn farm(&self, id: u32, at: Option<Hash>) -> Result<Option<Farm>> {
+        let value = self.value("TfgridModule", "Farms", &[id.encode()], at).await?;
+        Ok(value.map(|value| read::farm(&value)).transpose()?)
+    }
+
+    /// The next free nonce of an account, extrinsics waiting in the node's pool included.
+    pub async fn next_nonce(&self, account: &AccountId) -> Result<u32> {
+        self.nodes.ask("system_accountNextIndex", json!([crate::wire::key::address(account)])).await
+    }
+
+    /// Signs upon the last finalized block for `era_blocks` blocks. Store the answer before you submit it.
+    pub async fn sign(&self, key: &KeyPair, call: &Call, nonce: u32, era_blocks: u64) -> Result<SignedCall> {
+        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([])).await?;
+        let known = self.known();
+        if (version.spec_version, version.transaction_version) != (known.runtime.spec_version, known.runtime.tx_version) {
+            self.relearn().await?;
+        }
+        let hash: String = self.nodes.ask("chain_getFinalizedHead", json!([])).await?;
+        let hash = fixed(&hash)?;
+        let known = self.known();
+        Ok(known.codec.sign(&known.runtime, key, call, nonce, (self.number_of(hash).await?, hash), era_blocks)?)
+    }
+
+    /// Sends a signed extrinsic. The same bytes may be sent again at any time: they count once.
+    pub async fn submit(&self, bytes: &[u8]) -> Result<Hash> {
+        match self.nodes.try_ask::<String>("author_submitExtrinsic", json!([text(bytes)])).await {
+            Ok(hash) => fixed(&hash),
+            // Temporarily banned (seen and included, or dropped) and already imported: the node has these very bytes.
+            Err(Fault::Refused { code: 1012 | 1013, .. }) => Ok(blake2_256(bytes)),
+            Err(Fault::Refused { reason, .. }) => Err(Error::Rejected { reason }),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// What became of a signed extrinsic, by finalized blocks alone.
+    pub async fn outcome(&self, call: &SignedCall) -> Result<Outcome> {
+        let hash: String = self.nodes.ask("chain_getFinalizedHead", json!([])).await?;
+        let head = fixed(&hash)?;
+        let number = self.number_of(head).await?;
+        let over = number > call.last_block;
+        if self.account(&call.signer, Some(head)).await?.nonce <= call.nonce {
+            return Ok(if over { Outcome::Expired } else { Outcome::Pending });
+        }
+        let mut gap = false;
+        for number in call.birth_block..=call.last_block.min(number) {
+            let Some(block) = self.block_hash(number).await? else {
+                gap = true;
+                continue;
+            };
+            if let Some(index) = self.extrinsic_index(block, call.hash).await? {
+                return self.included(block, number, index).await;
+            }
+        }
+        match (over, gap) {
+            (false, _) => Ok(Outcome::Pending),
+            (true, false) => Ok(Outcome::Expired),
+            (true, true) => Err(Error::Unavailable("the node has forgotten the blocks in question".into())),
+        }
+    }
+
+    async fn included(&self, block: Hash, number: u32, index: u32) -> Result<Outcome> {
+        let records = self.events(block).await?;
+        let events: Vec<_> = records.into_iter().filter(|record| record.extrinsic == Some(index)).map(|r| r.event).collect();
+        let mut failure = None;
+        let mut success = false;
+        for event in &events {
+            match event {
+                Event::ExtrinsicFailed(error) => failure = Some(error.clone()),
+                Event::ExtrinsicSuccess => success = true,
+                _ => {}
+            }
+        }
+        let result = match failure {
+            Some(error) => Err(error),
+            None if success => Ok(events),
+            None => return Err(Error::Decode("the block has the extrinsic but not its result".into())),
+        };
+        Ok(Outcome::Included { block, number, finalized: true, result })
+    }
+
+    /// Tells of new finalized blocks, so that nobody needs to poll. Ends when the connection does: then ask again.
+    pub async fn finalized_blocks(&self) -> Result<FinalizedBlocks> {
+        let rpc = self.nodes.connected().await?;
+        let subscribed = rpc.subscribe("chain_subscribeFinalizedHeads", RpcParams::new(), "chain_unsubscribeFinalizedHeads");
+        let deadline = self.nodes.timeouts.request;
+        let heads = timeout(deadline, subscribed).await.map_err(|_| late())?;
+        match heads {
+            Ok(heads) => Ok(FinalizedBlocks { heads }),
+            Err(error) => {
+                self.nodes.forget().await;
+                Err(Error::Unavailable(error.to_string()))
+            }
+        }
+    }
+
+    async fn pinned(&self, at: Option<Hash>) -> Result<Hash> {
+        match at {
+            Some(hash) => Ok(hash),
+            None => fixed(&self.nodes.ask::<String>("chain_getBlockHash", json!([])).await?),
+        }
+    }
+
+    async fn number_of(&self, hash: Hash) -> Result<u32> {
+        let header: Option<Header> = self.nodes.ask("chain_getHeader", json!([text(&hash)])).await?;
+        header.ok_or_else(|| Error::Unavailable("the node does not know the block".into()))?.number()
+    }
+
+    async fn raw(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Vec<u8>>> {
+        let key = self.known().codec.storage_key(pallet, item, keys)?;
+        let params = at.map_or_else(|| json!([text(&key)]), |at| json!([text(&key), text(&at)]));
+        let value: Option<String> = self.nodes.ask("state_getStorage", params).await?;
+        value.as_deref().map(unhex).transpose()
+    }
+
+    async fn value(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Value<u32>>> {
+        let bytes = self.raw(pallet, item, keys, at).await?;
+        Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
+    }
+
+    fn known(&self) -> Arc<Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn relearn(&self) -> Result<()> {
+        let fresh = learn(&self.nodes).await?;
+        if fresh.runtime.genesis != self.known().runtime.genesis {
+            return Err(Error::UnknownRuntime("another chain answers at this address".into()));
+        }
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        Ok(())
+    }
+}
+
+/// New finalized blocks as they come. After a stall only the newest may be told.
+pub struct FinalizedBlocks {
+    heads: RpcSubscription<Header>,
+}
+
+impl FinalizedBlocks {
+    /// The number of the next finalized block; None when the connection is gone.
+    pub async fn next(&mut self) -> Option<u32> {
+        self.heads.next().await?.ok()?.number().ok()
+    }
+}
+
+impl Header {
+    fn number(&self) -> Result<u32> {
+        let digits = self.number.strip_prefix("0x").unwrap_or(&self.number);
+        u32::from_str_radix(digits, 16).map_err(|_| Error::Decode("a block number".into()))
+    }
+}
+
+enum Fault {
+    /// The node answered with an error.
+    Refused {
+        code: i32,
+        reason: String,
+    },
+    /// The connection is no good any more.
+    Broken(String),
+    Nonsense(String),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused { reason, .. } | Fault::Broken(reason) => Error::Unavailable(reason),
+            Fault::Nonsense(what) => Error::Decode(what),
+        }
+    }
+}
+
+impl Nodes {
+    async fn ask<T: DeserializeOwned>(&self, method: &str, params: serde_json::Value) -> Result<T> {
+        Ok(self.try_ask(method, params).await?)
+    }
+
+    /// Asks the connected node; if it is gone, once more whichever answers then. All our requests may be repeated.
+    async fn try_ask<T: DeserializeOwned>(&self, method: &str, params: serde_json::Value) -> std::result::Result<T, Fault> {
+        match self.ask_once(method, &params).await {
+            Err(Fault::Broken(_)) if !self.urls.is_empty() => self.ask_once(method, &params).await,
+            answer => answer,
+        }
+    }
+
+    async fn ask_once<T: DeserializeOwned>(&self, method: &str, params: &serde_json::Value) -> std::result::Result<T, Fault> {
+        let rpc = self.connected().await.map_err(|error| Fault::Broken(error.to_string()))?;
+        let mut arguments = RpcParams::new();
+        for param in params.as_array().into_iter().flatten() {
+            arguments.push(param).map_err(|error| Fault::Nonsense(error.to_string()))?;
+        }
+        let fault = match timeout(self.timeouts.request, rpc.request(method, arguments)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(subxt_rpcs::Error::User(error))) => {
+                let detail = error.data.map(|data| format!(": {}", data.get().trim_matches('"'))).unwrap_or_default();
+                return Err(Fault::Refused { code: error.code, reason: format!("{}{detail}", error.message) });
+            }
+            Ok(Err(subxt_rpcs::Error::Deserialization(error))) => return Err(Fault::Nonsense(format!("{method}: {error}"))),
+            Ok(Err(error)) => Fault::Broken(error.to_string()),
+            Err(_) => Fault::Broken(late().to_string()),
+        };
+        self.forget().await;
+        Err(fault)
+    }
+
+    /// The connection, made anew if there is none: each node is tried once, beginning after the one that failed.
+    async fn connected(&self) -> Result<RpcClient> {
+        let mut current = self.current.lock().await;
+        if let Some(rpc) = &current.0 {
+            return Ok(rpc.clone());
+        }
+        let mut last = Error::Unavailable("no address of a node is set".into());
+        for _ in 0..self.urls.len() {
+            let url = &self.urls[current.1 % self.urls.len()];
+            match timeout(self.timeouts.connect, RpcClient::from_insecure_url(url)).await {
+                Ok(Ok(rpc)) => {
+                    current.0 = Some(rpc.clone());
+                    return Ok(rpc);
+                }
+                Ok(Err(error)) => last = Error::Unavailable(format!("{url}: {error}")),
+                Err(_) => last = late(),
+            }
+            current.1 += 1;
+        }
+        Err(last)
+    }
+
+    /// Drops a connection that no longer works. An injected transport is kept: there is no other.
+    async fn forget(&self) {
+        if !self.urls.is_empty() {
+            let mut current = self.current.lock().await;
+            current.0 = None;
+            current.1 += 1;
+        }
+    }
+}
+
+async fn learn(nodes: &Nodes) -> Result<Known> {
+    let version: Version = nodes.ask("state_getRuntimeVersion", json!([])).await?;
+    let genesis: String = nodes.ask("chain_getBlockHash", json!([0])).await?;
+    let metadata: String = nodes.ask("state_getMetadata", json!([])).await?;
+    let codec = Codec::new(&unhex(&metadata)?).map_err(|error| Error::UnknownRuntime(error.to_string()))?;
+    let runtime = Runtime {
+        spec_name: version.spec_name,
+        spec_version: version.spec_version,
+        tx_version: version.transaction_version,
+        genesis: fixed(&genesis)?,
+    };
+    Ok(Known { runtime, codec })
+}
+
+fn late() -> Error {
+    Error::Unavailable("no answer in time".into())
+}
+
+fn text(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+fn unhex(text: &str) -> Result<Vec<u8>> {
+    hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|_| Error::Decode("hexadecimal text".into()))
+}
+
+fn fixed(text: &str) -> Result<Hash> {
+    unhex(text)?.try_into().map_err(|_| Error::Decode("a hash".into()))
+}
