@@ -5,6 +5,7 @@ pub mod base;
 pub mod domain;
 pub mod grid;
 pub mod host;
+pub mod jobs;
 pub mod localgrid;
 pub mod settings;
 pub mod store;

@@ -11,8 +11,8 @@ use crate::base::ids::{SessionId, UserId};
 use crate::base::text::{Email, PersonName};
 use crate::base::{Error, Kind, Result, Secret, Time};
 use crate::domain::account::{Purpose, Role, SESSION_STAMP, Session, Ticket, User, check_password};
+use crate::store::Tx;
 use crate::store::account::Accounts;
-use crate::store::{Read, Tx};
 
 /// The text of a cookie or one-time link: 256 random bits in hex. Only its hash is stored.
 pub type Token = Secret<String>;
@@ -89,7 +89,9 @@ impl App {
         let now = self.now();
         let refused = || Error::invalid("password", "This address and password don't go together.");
         self.limits.take(Limit::LogIn, from, now)?;
-        let Ok(email) = Email::parse(email) else { return Err(Error::invalid("email", "This does not look like an e-mail address.")) };
+        let Ok(email) = Email::parse(email) else {
+            return Err(Error::invalid("email", "This does not look like an e-mail address."));
+        };
         self.limits.take(Limit::LogInAccount, email.as_str(), now)?;
         let user = self.read()?.user_by_email(&email)?;
         let fits = self.hasher.fits(password, user.as_ref().map(|user| user.password.clone())).await?;
@@ -216,7 +218,9 @@ impl App {
     /// Whether the first run is still open to whoever holds this token.
     pub fn set_up_is_open(&self, token: &str) -> Result<bool> {
         let snapshot = self.read()?;
-        let open = snapshot.ticket(&hash_token(token))?.is_some_and(|ticket| ticket.purpose == Purpose::SetUp && ticket.expires > self.now());
+        let open = snapshot
+            .ticket(&hash_token(token))?
+            .is_some_and(|ticket| ticket.purpose == Purpose::SetUp && ticket.expires > self.now());
         Ok(open && !snapshot.has_operator()?)
     }
 

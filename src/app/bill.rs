@@ -11,7 +11,7 @@ use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Order, State};
 use crate::grid::{Block, BlockReport, Wallet};
 use crate::settings::{Basis, Settings};
-use crate::store::ledger::Ledger;
+use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
 use crate::store::schema::BILLED_TO;
 use crate::store::{Read, Tx};
@@ -79,7 +79,16 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
         }
         let place = format!("{block}-{}", event.event);
         move_once(tx, "grid-bill", &place, Account::GRID, Account::GRID_DUE, bill.amount.units(), "billed by the grid", now)?;
-        move_once(tx, "provider-share", &place, Account::PROVIDER_SHARE, Account::provider(bill.owner), bill.share.units(), "the provider's share", now)?;
+        move_once(
+            tx,
+            "provider-share",
+            &place,
+            Account::PROVIDER_SHARE,
+            Account::provider(bill.owner),
+            bill.share.units(),
+            "the provider's share",
+            now,
+        )?;
         if let Some(mut order) = tx.order(bill.order)?.filter(|order| order.state == State::Active) {
             earn(tx, &mut order, event.at.min(now))?;
             tx.put_order(&order)?;
@@ -87,7 +96,7 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
     }
     for payment in &report.payments {
         // What the chain paid a farmer counts towards his share, as far as he is due one.
-        let due = Ledger::balance(tx, Account::provider(payment.to))?.posted(Account::provider(payment.to));
+        let due = LedgerRead::balance(tx, Account::provider(payment.to))?.posted(Account::provider(payment.to));
         let counted = i64::try_from(due.clamp(0, i128::from(payment.amount.units()))).unwrap_or(0);
         let place = format!("{block}-{}", payment.event);
         move_once(tx, "chain-payout", &place, Account::provider(payment.to), Account::GRID, counted, "paid by the chain", now)?;
@@ -112,7 +121,16 @@ pub(super) fn round_off(tx: &mut Tx<'_>, order: &mut Order, refunded: Usd, now: 
     let rest = order.price.checked_sub(order.earned).and_then(|rest| rest.checked_sub(refunded)).unwrap_or_default();
     if rest.units() > 0 && rest < Usd::from_cents(1) {
         let account = Account::rounding(Asset::Usd);
-        move_once(tx, "rounding", &order.id.to_string(), Account::customer(order.user), account, rest.units(), "part of a cent", now)?;
+        move_once(
+            tx,
+            "rounding",
+            &order.id.to_string(),
+            Account::customer(order.user),
+            account,
+            rest.units(),
+            "part of a cent",
+            now,
+        )?;
     }
     Ok(())
 }
@@ -121,8 +139,8 @@ pub(super) fn round_off(tx: &mut Tx<'_>, order: &mut Order, refunded: Usd, now: 
 fn reconcile(tx: &mut Tx<'_>, wallet: Wallet, head: &Block, now: Time) -> Result<()> {
     let place = head.number.to_string();
     let total = i128::from(wallet.free.units()) + i128::from(wallet.reserved.units());
-    let booked = Ledger::balance(tx, Account::WALLET)?.posted(Account::WALLET);
-    let due = Ledger::balance(tx, Account::GRID_DUE)?.posted(Account::GRID_DUE);
+    let booked = LedgerRead::balance(tx, Account::WALLET)?.posted(Account::WALLET);
+    let due = LedgerRead::balance(tx, Account::GRID_DUE)?.posted(Account::GRID_DUE);
     let units = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
     if total > booked {
         // Tokens came in: what was there before the books began, or a top-up by hand.
@@ -138,7 +156,16 @@ fn reconcile(tx: &mut Tx<'_>, wallet: Wallet, head: &Block, now: Time) -> Result
 }
 
 #[allow(clippy::too_many_arguments, reason = "a transfer is made of its parts")]
-fn move_once(tx: &mut Tx<'_>, kind: &str, place: &str, debit: Account, credit: Account, amount: i64, memo: &str, now: Time) -> Result<()> {
+fn move_once(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    place: &str,
+    debit: Account,
+    credit: Account,
+    amount: i64,
+    memo: &str,
+    now: Time,
+) -> Result<()> {
     if amount <= 0 {
         return Ok(());
     }

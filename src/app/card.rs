@@ -41,7 +41,11 @@ impl App {
         }
         // The key is made of what is asked for, so that two tabs get one customer.
         let key = format!("customer-{}", user.id);
-        let customer = self.cards.create_customer(&key, user.email.as_str(), user.name.as_str(), &user.id.to_string()).await.map_err(no_answer)?;
+        let customer = self
+            .cards
+            .create_customer(&key, user.email.as_str(), user.name.as_str(), &user.id.to_string())
+            .await
+            .map_err(no_answer)?;
         let (id, name) = (user.id, customer.id.clone());
         self.store
             .write(move |tx| {
@@ -95,7 +99,11 @@ impl App {
     }
 
     pub async fn remove_card(&self, user: UserId, id: CardId) -> Result<()> {
-        let card = self.read()?.card(id)?.filter(|card| card.user == user && card.removed.is_none()).ok_or_else(|| Error::not_found("card"))?;
+        let card = self
+            .read()?
+            .card(id)?
+            .filter(|card| card.user == user && card.removed.is_none())
+            .ok_or_else(|| Error::not_found("card"))?;
         // Forgetting twice is refused and harmless; what counts is that we no longer offer it.
         if let Err(error) = self.cards.detach(&card.method).await {
             tracing::info!(card = %card.id, %error, "the card processor did not forget a card");

@@ -30,23 +30,26 @@ impl App {
                 Some(found) => Ok(found),
                 None => return self.decline(charge, "The bank never answered. Nothing was charged.".into(), None).await,
             },
-            None => self.cards.authorize(&charge.authorize_key, &request(&charge, &self.settings.server.public_url)?).await,
+            None => self.cards.authorize(&charge.authorize_key, &request(&charge)?).await,
         };
         match intent {
             Ok(intent) => self.believe(charge, &intent).await,
             Err(StripeError::Declined { code, decline_code, payment_intent, .. }) => {
                 let reason = decline::sentence(code.as_deref(), decline_code.as_deref());
-                self.decline(charge, reason, payment_intent).await
+                self.decline(charge, reason.into(), payment_intent.map(|intent| intent.id)).await
             }
             Err(StripeError::Authentication { payment_intent, .. }) => {
                 let reason = "Your bank wants you to confirm this payment, and could not reach you. Please use another card.";
-                self.decline(charge, reason.into(), payment_intent).await
+                self.decline(charge, reason.into(), payment_intent.map(|intent| intent.id)).await
             }
-            Err(StripeError::Rejected { status, message }) => {
+            Err(StripeError::Rejected { status, message, .. }) => {
                 tracing::error!(charge = %charge.id, status, %message, "the card processor refused a charge");
-                self.decline(charge, "The payment could not be made. Nothing was charged; we are looking into it.".into(), None).await
+                self.decline(charge, "The payment could not be made. Nothing was charged; we are looking into it.".into(), None)
+                    .await
             }
-            Err(unknown @ StripeError::Unknown { .. }) => Err(Error::unavailable("The card processor does not answer.").because(unknown)),
+            Err(unknown @ StripeError::Unknown { .. }) => {
+                Err(Error::unavailable("The card processor does not answer.").because(unknown))
+            }
         }
     }
 
@@ -60,7 +63,7 @@ impl App {
         match self.cards.capture(&charge.capture_key, &intent, cents(charge.amount)?).await {
             Ok(intent) => self.believe(charge, &intent).await,
             // Perhaps it was captured before, perhaps the bank let go: the payment itself tells.
-            Err(StripeError::Unknown { message }) => Err(Error::unavailable("The card processor does not answer.").because(message)),
+            Err(unknown @ StripeError::Unknown { .. }) => Err(no_answer(unknown)),
             Err(_) => {
                 let intent = self.ask(&intent).await?;
                 self.believe(charge, &intent).await
@@ -80,7 +83,7 @@ impl App {
         };
         match self.cards.cancel(&charge.cancel_key, &intent).await {
             Ok(intent) => self.believe(charge, &intent).await,
-            Err(StripeError::Unknown { message }) => Err(Error::unavailable("The card processor does not answer.").because(message)),
+            Err(unknown @ StripeError::Unknown { .. }) => Err(no_answer(unknown)),
             Err(_) => {
                 let intent = self.ask(&intent).await?;
                 self.believe(charge, &intent).await
@@ -101,7 +104,13 @@ impl App {
         let old = self.now().since(refund.created) > KEY_LIFE;
         // Before it is sent late, it is looked for: the key no longer protects.
         let found = match old {
-            true => self.cards.refunds(&intent).await.map_err(no_answer)?.into_iter().find(|known| known.metadata.get("refund") == metadata.get("refund")),
+            true => self
+                .cards
+                .refunds(&intent)
+                .await
+                .map_err(no_answer)?
+                .into_iter()
+                .find(|known| known.metadata.get("refund") == metadata.get("refund")),
             false => None,
         };
         let answer = match found {
@@ -199,12 +208,15 @@ impl App {
             && intent.customer.as_deref() == Some(charge.customer.as_str())
             && intent.metadata.get("charge").is_some_and(|name| *name == charge.id.to_string());
         if !ours {
-            return Err(Error::internal("The card processor answers with another payment than the one we made.").because(intent.id.clone()));
+            return Err(Error::internal("The card processor answers with another payment than the one we made.")
+                .because(intent.id.clone()));
         }
         let now = self.now();
         let id = intent.id.clone();
         match intent.status {
-            PaymentStatus::RequiresCapture => self.update(charge, id, move |_, charge| Ok(charge.state = ChargeState::Authorized)).await,
+            PaymentStatus::RequiresCapture => {
+                self.update(charge, id, move |_, charge| Ok(charge.state = ChargeState::Authorized)).await
+            }
             PaymentStatus::Succeeded => {
                 let processor = intent.latest_charge.clone();
                 self.update(charge, id, move |tx, charge| captured(tx, charge, processor, now)).await
@@ -219,13 +231,15 @@ impl App {
             PaymentStatus::RequiresPaymentMethod => {
                 let error = intent.last_error.clone().unwrap_or_default();
                 let reason = decline::sentence(error.code.as_deref(), error.decline_code.as_deref());
-                self.decline(charge, reason, Some(id)).await
+                self.decline(charge, reason.into(), Some(id)).await
             }
             PaymentStatus::RequiresAction => {
-                let url = intent.action_url.clone().unwrap_or_default();
+                let url = String::new();
                 self.update(charge, id, move |_, charge| Ok(charge.state = ChargeState::NeedsAction { url })).await
             }
-            PaymentStatus::RequiresConfirmation | PaymentStatus::Processing | PaymentStatus::Other => self.update(charge, id, |_, _| Ok(())).await,
+            PaymentStatus::RequiresConfirmation | PaymentStatus::Processing | PaymentStatus::Other => {
+                self.update(charge, id, |_, _| Ok(())).await
+            }
         }
     }
 
@@ -273,22 +287,21 @@ fn cents(amount: Usd) -> Result<i64> {
     amount.cents().ok_or_else(|| Error::internal("A card can't be charged parts of a cent."))
 }
 
-fn request(charge: &Charge, site: &str) -> Result<PaymentRequest> {
+fn request(charge: &Charge) -> Result<PaymentRequest> {
     Ok(PaymentRequest {
         amount_cents: cents(charge.amount)?,
         currency: "usd".into(),
         customer: charge.customer.clone(),
         payment_method: charge.method.clone(),
         metadata: Metadata::from([("charge".into(), charge.id.to_string()), ("order".into(), charge.order.to_string())]),
-        description: Some("Cloud hosting, one month".into()),
-        return_url: Some(format!("{site}/deployments/{}", charge.order)),
-        off_session: false,
+        description: "Cloud hosting, one month".into(),
+        off_session: true,
     })
 }
 
 pub(super) fn no_answer(error: StripeError) -> Error {
     match error {
-        StripeError::Unknown { message } => Error::unavailable("The card processor does not answer.").because(message),
-        other => Error::internal("The card processor refuses.").because(other),
+        StripeError::Unknown { .. } => Error::unavailable("The card processor does not answer.").because(error),
+        _ => Error::internal("The card processor refuses.").because(error),
     }
 }

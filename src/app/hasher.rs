@@ -51,7 +51,8 @@ impl Hasher {
         let against = known.as_ref().map_or_else(|| self.nobody.clone(), |phc| phc.reveal().clone());
         let fits = self
             .run(move || {
-                PasswordHash::new(&against).is_ok_and(|hash| argon2().verify_password(password.reveal().as_bytes(), &hash).is_ok())
+                PasswordHash::new(&against)
+                    .is_ok_and(|hash| argon2().verify_password(password.reveal().as_bytes(), &hash).is_ok())
             })
             .await?;
         Ok(fits && known.is_some())

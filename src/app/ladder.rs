@@ -109,7 +109,8 @@ impl App {
                 .await?;
             }
             ChargeState::NeedsAction { .. } if now.since(order.created) > Duration::from_secs(1800) => {
-                self.give_up(order, Step::Pay, "The payment was not confirmed with your bank within half an hour.".into()).await?;
+                self.give_up(order, Step::Pay, "The payment was not confirmed with your bank within half an hour.".into())
+                    .await?;
             }
             ChargeState::NeedsAction { .. } => return Ok(self.later()),
             ChargeState::Sent => return Ok(self.soon()),
@@ -127,7 +128,9 @@ impl App {
         match fate {
             Fate::Pending | Fate::Expired => Ok(self.soon()),
             Fate::Landed { .. } => {
-                let Some(contract) = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await? else { return Ok(self.later()) };
+                let Some(contract) = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await? else {
+                    return Ok(self.later());
+                };
                 let now = self.now();
                 self.change(order, move |tx, order| {
                     let best = order.attempts[number as usize].choice.best.clone();
@@ -202,7 +205,9 @@ impl App {
             Ok(Progress::Unknown) if !overdue => {
                 // The request may have been lost: the same deployment again is the same deployment.
                 match self.grid.deploy(twin, contract, &attempt.deployment).await {
-                    Err(error) if error.kind() != crate::base::Kind::Unavailable => self.next_node(order, Step::Allocate, "refused the VM").await,
+                    Err(error) if error.kind() != crate::base::Kind::Unavailable => {
+                        self.next_node(order, Step::Allocate, "refused the VM").await
+                    }
                     _ => Ok(self.later()),
                 }
             }
@@ -225,13 +230,24 @@ impl App {
                 self.change(order, move |tx, order| {
                     order.state = State::Active;
                     order.active_since = Some(now);
-                    order.note(now, Step::Access, format!("It is yours until {}.", order.paid_until().map(Time::day).unwrap_or_default()));
+                    order.note(
+                        now,
+                        Step::Access,
+                        format!("It is yours until {}.", order.paid_until().map(Time::day).unwrap_or_default()),
+                    );
                     let attempt = order.attempts.last().ok_or_else(|| Error::internal("An order without an attempt."))?;
                     let best = &attempt.choice.best;
-                    let fading = Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: Some(now + REPORTED_AFTER) };
+                    let fading =
+                        Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: Some(now + REPORTED_AFTER) };
                     tx.reserve(best.node, order.id, &fading)?;
                     tx.owe(JobId::random(&*random), Work::BookFee(charge.id), now + SECOND)?;
-                    tell(tx, order, |user, order| mail::running(&brand, &site, user, order, &charge, &*random, now), &*random, now)
+                    tell(
+                        tx,
+                        order,
+                        |user, order| mail::running(&brand, &site, user, order, &charge, &*random, now),
+                        &*random,
+                        now,
+                    )
                 })
                 .await?;
                 Ok(Next::Done)
@@ -262,7 +278,11 @@ impl App {
                     let best = choice.best.clone();
                     order.trouble(now, step, format!("{why} Trying {} in {} instead.", best.farm_name, best.city));
                     let plan = planner.plan(&order.wish, order.id, &choice, &*random)?;
-                    tx.reserve(best.node, order.id, &Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: None })?;
+                    tx.reserve(
+                        best.node,
+                        order.id,
+                        &Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: None },
+                    )?;
                     order.attempts.push(new_attempt(choice, plan, now));
                     order.state = State::Reserving;
                 }
@@ -312,7 +332,9 @@ impl App {
                     Fate::Pending | Fate::Expired => return Ok(false),
                     // Only "it is gone already" is a success; anything else must be looked at by a person.
                     Fate::Refused(reason) if reason.contains("NotExist") => {}
-                    Fate::Refused(reason) => return Err(Error::internal("The chain refuses to cancel a contract.").because(reason)),
+                    Fate::Refused(reason) => {
+                        return Err(Error::internal("The chain refuses to cancel a contract.").because(reason));
+                    }
                 }
             }
         }
@@ -484,4 +506,3 @@ fn tell(
         None => Ok(()),
     }
 }
-

@@ -8,9 +8,9 @@ use crate::domain::charge::Charge;
 use crate::domain::job::{Next, Work};
 use crate::domain::mail::Mail;
 use crate::domain::order::Order;
+use crate::store::Read;
 use crate::store::Tx;
 use crate::store::schema::MAILS;
-use crate::store::Read;
 
 impl Tx<'_> {
     /// Puts a mail into the outbox, and the job that sends it.
@@ -74,6 +74,9 @@ pub fn running(brand: &str, site: &str, user: &User, order: &Order, charge: &Cha
 
 pub fn not_running(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {
     let reason = order.reason.clone().unwrap_or_default();
-    let text = format!("Your VM “{}” could not be started. {reason}\n\nWhat happened, step by step: {site}/deployments/{}", order.wish.name, order.id);
+    let text = format!(
+        "Your VM “{}” could not be started. {reason}\n\nWhat happened, step by step: {site}/deployments/{}",
+        order.wish.name, order.id
+    );
     mail(user, format!("{brand}: {} was not started", order.wish.name), text, random, now)
 }

@@ -26,7 +26,14 @@ impl App {
             tracing::warn!(%refused, "a card notice was refused");
             Error::forbidden("The signature does not fit.")
         })?;
-        let notice = Notice { id: event.id.clone(), kind: event.kind, object: event.object_id, received: now, handled: None, note: String::new() };
+        let notice = Notice {
+            id: event.id.clone(),
+            kind: event.kind,
+            object: event.object_id.unwrap_or_default(),
+            received: now,
+            handled: None,
+            note: String::new(),
+        };
         let job = JobId::random(&*self.random);
         self.store
             .write(move |tx| {
@@ -47,7 +54,9 @@ impl App {
         let Some(notice) = snapshot.notice(id)?.filter(|notice| notice.handled.is_none()) else { return Ok(Next::Done) };
         let note = match notice.object.split('_').next() {
             Some("seti") => match snapshot.card_setup(&notice.object)? {
-                Some(_) if notice.kind == "setup_intent.succeeded" => self.finish_card(&notice.object).await.map(|_| "card saved".to_owned())?,
+                Some(_) if notice.kind == "setup_intent.succeeded" => {
+                    self.finish_card(&notice.object).await.map(|_| "card saved".to_owned())?
+                }
                 _ => "nothing of ours".to_owned(),
             },
             Some("pi") => match snapshot.charge_by_payment(&notice.object)? {

@@ -18,7 +18,9 @@ const SWEPT: usize = 1000;
 impl App {
     /// Our twin on the grid, once it is set up.
     pub fn twin(&self) -> Result<u32> {
-        self.read()?.single(&TWIN)?.ok_or_else(|| Error::unavailable("The grid account is still being set up. Please try again in a minute."))
+        self.read()?
+            .single(&TWIN)?
+            .ok_or_else(|| Error::unavailable("The grid account is still being set up. Please try again in a minute."))
     }
 
     /// Terms, twin, relay and key: one after the other, until the chain has them all.
@@ -65,7 +67,9 @@ impl App {
         let (count, now) = (lost.len(), self.now());
         if count > 0 {
             tracing::warn!(count, "orders without a job were found and taken up again");
-            self.store.write(move |tx| lost.iter().try_for_each(|(job, order)| tx.owe(*job, Work::ClimbOrder(*order), now))).await?;
+            self.store
+                .write(move |tx| lost.iter().try_for_each(|(job, order)| tx.owe(*job, Work::ClimbOrder(*order), now)))
+                .await?;
             self.nudge();
         }
         Ok(count)
@@ -74,8 +78,12 @@ impl App {
     /// Ends what is paid until now and no longer.
     pub async fn end_expired(&self) -> Result<usize> {
         let now = self.now();
-        let expired: Vec<_> =
-            self.read()?.orders_in(State::Active, None, SWEPT)?.into_iter().filter(|order| order.paid_until().is_some_and(|until| until <= now)).collect();
+        let expired: Vec<_> = self
+            .read()?
+            .orders_in(State::Active, None, SWEPT)?
+            .into_iter()
+            .filter(|order| order.paid_until().is_some_and(|until| until <= now))
+            .collect();
         let count = expired.len();
         for order in expired {
             let random = self.random.clone();

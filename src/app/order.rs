@@ -5,17 +5,17 @@ use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, Us
 use crate::base::text::{SshKey, VmName};
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
+use crate::domain::catalogue::Place;
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::job::Work;
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
-use crate::domain::catalogue::Place;
 use crate::domain::placement::{Choice, choose};
 use crate::grid::Plan;
+use crate::store::Tx;
 use crate::store::account::Accounts;
 use crate::store::charge::Charges;
 use crate::store::order::{Orders, Reservation};
-use crate::store::Tx;
 
 /// What an order form sends.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +35,13 @@ impl App {
     pub async fn quote(&self, user: &User, form: &OrderForm) -> Result<Quote> {
         let now = self.now();
         let name = VmName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
-        let image = self.catalogue.image(&form.image).cloned().ok_or_else(|| Error::invalid("image", "Please choose one of the systems."))?;
-        let size = self.catalogue.size(&form.size).cloned().ok_or_else(|| Error::invalid("size", "Please choose one of the sizes."))?;
+        let image = self
+            .catalogue
+            .image(&form.image)
+            .cloned()
+            .ok_or_else(|| Error::invalid("image", "Please choose one of the systems."))?;
+        let size =
+            self.catalogue.size(&form.size).cloned().ok_or_else(|| Error::invalid("size", "Please choose one of the sizes."))?;
         let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
         let place = Place::parse(&form.place);
         let snapshot = self.read()?;
@@ -44,7 +49,16 @@ impl App {
             .map_err(|none| Error::invalid("place", none.sentence()))?;
         let price = size.price;
         let wish = Wish { name, image, size, ssh_key, place };
-        let quote = Quote { id: QuoteId::random(&*self.random), user: user.id, wish, price, sla: self.catalogue.sla.clone(), choice, created: now, order: None };
+        let quote = Quote {
+            id: QuoteId::random(&*self.random),
+            user: user.id,
+            wish,
+            price,
+            sla: self.catalogue.sla.clone(),
+            choice,
+            created: now,
+            order: None,
+        };
         let (row, owner) = (quote.clone(), user.id);
         self.store
             .write(move |tx| {
@@ -90,9 +104,15 @@ impl App {
                     return Err(Error::conflict("This offer is more than half an hour old. Please ask for a new one."));
                 }
                 let card = tx.card(card)?.filter(|card| card.user == user && card.removed.is_none()).ok_or_else(no_card)?;
-                let open = tx.orders_of(user, None, 500)?.into_iter().filter(|order| !matches!(order.state, State::Ended | State::Refunded)).count();
+                let open = tx
+                    .orders_of(user, None, 500)?
+                    .into_iter()
+                    .filter(|order| !matches!(order.state, State::Ended | State::Refunded))
+                    .count();
                 if open >= OPEN_ORDERS_MAX {
-                    return Err(Error::conflict(format!("You have {OPEN_ORDERS_MAX} VMs already. Please write to us if you need more.")));
+                    return Err(Error::conflict(format!(
+                        "You have {OPEN_ORDERS_MAX} VMs already. Please write to us if you need more."
+                    )));
                 }
                 let choice = still_free(tx, &nodes, &quote, now)?;
                 let id = OrderId::random(&*random);
@@ -131,7 +151,11 @@ impl App {
                     reason: None,
                     earned: Default::default(),
                 };
-                order.note(now, Step::Select, format!("Room kept for you at {} in {}, {}.", first.farm_name, first.city, first.country));
+                order.note(
+                    now,
+                    Step::Select,
+                    format!("Room kept for you at {} in {}, {}.", first.farm_name, first.city, first.country),
+                );
                 order.note(now, Step::Pay, format!("Asking the bank of {} to hold {}.", card.label(), quote.price));
                 order.attempts.push(attempt);
                 quote.order = Some(id);
@@ -192,7 +216,16 @@ fn still_free(tx: &Tx<'_>, nodes: &[crate::domain::placement::Node], quote: &Quo
 }
 
 #[allow(clippy::too_many_arguments, reason = "a row is made of its parts")]
-fn new_charge(random: &dyn Random, order: OrderId, user: UserId, card: CardId, quote: &Quote, customer: String, method: String, now: Time) -> Charge {
+fn new_charge(
+    random: &dyn Random,
+    order: OrderId,
+    user: UserId,
+    card: CardId,
+    quote: &Quote,
+    customer: String,
+    method: String,
+    now: Time,
+) -> Charge {
     let key = || hex::encode(random.bytes::<16>());
     Charge {
         id: ChargeId::random(random),
@@ -218,7 +251,12 @@ fn new_charge(random: &dyn Random, order: OrderId, user: UserId, card: CardId, q
 }
 
 /// The next node for an order whose last attempt failed, or None when enough were tried.
-pub(super) fn next_choice(tx: &Tx<'_>, nodes: &[crate::domain::placement::Node], order: &Order, now: Time) -> Result<Option<Choice>> {
+pub(super) fn next_choice(
+    tx: &Tx<'_>,
+    nodes: &[crate::domain::placement::Node],
+    order: &Order,
+    now: Time,
+) -> Result<Option<Choice>> {
     if order.attempts.len() >= crate::domain::order::MAX_ATTEMPTS {
         return Ok(None);
     }
@@ -226,5 +264,14 @@ pub(super) fn next_choice(tx: &Tx<'_>, nodes: &[crate::domain::placement::Node],
 }
 
 pub(super) fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {
-    Attempt { choice, started: now, deployment: plan.deployment, hash: plan.hash, contract: None, sent: None, outcome: Outcome::Trying, cleared: false }
+    Attempt {
+        choice,
+        started: now,
+        deployment: plan.deployment,
+        hash: plan.hash,
+        contract: None,
+        sent: None,
+        outcome: Outcome::Trying,
+        cleared: false,
+    }
 }

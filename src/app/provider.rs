@@ -11,7 +11,7 @@ use crate::domain::placement::Node;
 use crate::store::Read;
 use crate::store::account::Accounts;
 use crate::store::grid::Chain;
-use crate::store::ledger::Ledger;
+use crate::store::ledger::LedgerRead;
 use crate::store::schema::FARM_CLAIMS;
 use crate::wire::key::{Scheme, verify};
 
@@ -43,11 +43,14 @@ impl App {
         let account = self.grid.account_of(node.owner).await?;
         let text = self.claim_text(user.id, farm);
         let wrapped = format!("<Bytes>{text}</Bytes>"); // what wallet extensions sign
-        let fits = [Scheme::Sr25519, Scheme::Ed25519]
-            .into_iter()
-            .any(|scheme| [text.as_bytes(), wrapped.as_bytes()].into_iter().any(|message| verify(scheme, &account, message, &bytes)));
+        let fits = [Scheme::Sr25519, Scheme::Ed25519].into_iter().any(|scheme| {
+            [text.as_bytes(), wrapped.as_bytes()].into_iter().any(|message| verify(scheme, &account, message, &bytes))
+        });
         if !fits {
-            return Err(Error::invalid("signature", "This signature was not made with the key of the farm's owner, or not over this sentence."));
+            return Err(Error::invalid(
+                "signature",
+                "This signature was not made with the key of the farm's owner, or not over this sentence.",
+            ));
         }
         self.grant_farm(user.id, farm).await
     }

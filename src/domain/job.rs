@@ -79,6 +79,9 @@ pub struct Job {
     /// Waits for the operator to say "try again".
     #[serde(default)]
     pub parked: bool,
+    /// How often it was asked for: a run that was asked for again meanwhile is not the last one.
+    #[serde(default)]
+    pub asked: u32,
 }
 
 /// Failures in a row after which a job is parked: with the waits below that is about a day.

@@ -65,7 +65,11 @@ pub enum Progress {
     /// The node does not know of it.
     Unknown,
     /// So many of so many parts are ready.
-    Working { ready: usize, of: usize, now: String },
+    Working {
+        ready: usize,
+        of: usize,
+        now: String,
+    },
     Ready(Access),
     Failed(String),
 }

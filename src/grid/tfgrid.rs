@@ -159,9 +159,11 @@ impl Planner {
             metadata: deployment_data(order),
             description: hex::encode(random.bytes::<16>()),
         };
-        let deployment = vm.deployment(self.twin).map_err(|cause| Error::internal("This VM can't be described to a node.").because(cause))?;
+        let deployment =
+            vm.deployment(self.twin).map_err(|cause| Error::internal("This VM can't be described to a node.").because(cause))?;
         let hash = deployment.hash_hex().map_err(|cause| Error::internal("This VM can't be hashed.").because(cause))?;
-        let deployment = serde_json::to_value(&deployment).map_err(|cause| Error::internal("A deployment does not print.").because(cause))?;
+        let deployment =
+            serde_json::to_value(&deployment).map_err(|cause| Error::internal("A deployment does not print.").because(cause))?;
         Ok(Plan { deployment, hash })
     }
 }
@@ -181,8 +183,9 @@ impl Tfgrid {
             .build()
             .map_err(|cause| Error::internal("No HTTP client can be made.").because(cause))?;
         let bases = config.index.iter().map(|text| url("grid.index", text)).collect::<Result<Vec<_>>>()?;
-        let key = KeyPair::from_mnemonic(config.mnemonic.reveal(), Scheme::Sr25519)
-            .map_err(|_| Error::new(Kind::Invalid, "The setting grid.mnemonic is missing, or it is not 12 to 24 words of the list."))?;
+        let key = KeyPair::from_mnemonic(config.mnemonic.reveal(), Scheme::Sr25519).map_err(|_| {
+            Error::new(Kind::Invalid, "The setting grid.mnemonic is missing, or it is not 12 to 24 words of the list.")
+        })?;
         Ok(Tfgrid {
             chain: Arc::new(Chain { urls: config.chain, client: OnceCell::new(), peers: Mutex::default() }),
             relay: url("grid.relay", &config.relay)?,
@@ -206,7 +209,8 @@ impl Tfgrid {
 
     /// Every node of the grid that is up, with what selling on it needs.
     pub async fn nodes(&self, now: Time) -> Result<Vec<Node>> {
-        let (nodes, farms) = tokio::try_join!(self.index.every_node(&NodeFilter::default()), self.index.every_farm(&FarmFilter::default()))
+        let (every_node, every_farm) = (NodeFilter::default(), FarmFilter::default());
+        let (nodes, farms) = tokio::try_join!(self.index.every_node(&every_node), self.index.every_farm(&every_farm))
             .map_err(|cause| Error::unavailable("The node index does not answer.").because(cause))?;
         let owners: BTreeMap<u32, u32> = farms.iter().map(|farm| (farm.farm_id, farm.twin_id)).collect();
         self.learn_farmers(owners.values().copied()).await?;
@@ -218,11 +222,18 @@ impl Tfgrid {
             .await
             .map_err(chain_error)?;
         let opted_out: BTreeMap<u32, bool> = opted_out.into_iter().collect();
-        let takes = |features: &[String]| ["zmachine", "network", "mycelium"].iter().all(|wanted| features.iter().any(|has| has == wanted));
+        let takes = |features: &[String]| {
+            ["zmachine", "network", "mycelium"].iter().all(|wanted| features.iter().any(|has| has == wanted))
+        };
         Ok(nodes
             .into_iter()
             .map(|node| {
-                let capacity = |own: crate::wire::gridproxy::types::Resources| Capacity { cores: own.cru, memory: own.mru, ssd: own.sru, hdd: own.hru };
+                let capacity = |own: crate::wire::gridproxy::types::Resources| Capacity {
+                    cores: own.cru,
+                    memory: own.mru,
+                    ssd: own.sru,
+                    hdd: own.hru,
+                };
                 let ours = !node.rented && !node.dedicated && !node.in_dedicated_farm && node.extra_fee == 0;
                 let out = opted_out.get(&node.node_id).copied().unwrap_or(true);
                 Node {
@@ -357,7 +368,9 @@ impl Tfgrid {
     pub async fn contract_of(&self, node: u32, hash: &str, twin: u32) -> Result<Option<u64>> {
         let chain = self.chain.get().await?;
         let head = chain.finalized().await.map_err(chain_error)?.hash;
-        let Some(id) = chain.contract_by_hash(node, &ascii(hash)?, Some(head)).await.map_err(chain_error)? else { return Ok(None) };
+        let Some(id) = chain.contract_by_hash(node, &ascii(hash)?, Some(head)).await.map_err(chain_error)? else {
+            return Ok(None);
+        };
         let contract = chain.contract(id, Some(head)).await.map_err(chain_error)?;
         Ok(contract.filter(|contract| contract.twin == twin).map(|contract| contract.id))
     }
@@ -375,10 +388,19 @@ impl Tfgrid {
     async fn bus(&self) -> Result<&RmbBus> {
         self.bus
             .get_or_try_init(|| async {
-                let twin = self.account().await?.twin.ok_or_else(|| Error::unavailable("The grid account is still being set up."))?;
+                let twin =
+                    self.account().await?.twin.ok_or_else(|| Error::unavailable("The grid account is still being set up."))?;
                 let sid = hex::encode(self.random.bytes::<8>());
                 let directory: Arc<dyn Directory> = self.chain.clone();
-                let client = RmbClient::connect(self.relay.clone(), twin, self.key.clone(), sid, self.clock.clone(), self.random.clone(), directory);
+                let client = RmbClient::connect(
+                    self.relay.clone(),
+                    twin,
+                    self.key.clone(),
+                    sid,
+                    self.clock.clone(),
+                    self.random.clone(),
+                    directory,
+                );
                 Ok(RmbBus(client))
             })
             .await
@@ -405,14 +427,19 @@ impl Tfgrid {
         };
         let failed = |state: &State| matches!(state, State::Error | State::Deleted | State::Paused | State::Unchanged);
         if let Some(bad) = deployment.workloads.iter().find(|workload| failed(&workload.result.state)) {
-            return Ok(Progress::Failed(format!("{}: {}", bad.name, bad.result.message)));
+            return Ok(Progress::Failed(format!("{}: {}", bad.name, bad.result.error)));
         }
         let ready = deployment.workloads.iter().filter(|workload| workload.result.state == State::Ok).count();
         if ready < deployment.workloads.len() {
-            let now = deployment.workloads.iter().find(|workload| workload.result.state != State::Ok).map(|workload| workload.data.kind().to_owned());
+            let now = deployment
+                .workloads
+                .iter()
+                .find(|workload| workload.result.state != State::Ok)
+                .map(|workload| workload.data.kind().to_owned());
             return Ok(Progress::Working { ready, of: deployment.workloads.len(), now: now.unwrap_or_default() });
         }
-        let found = addresses(&deployment, MACHINE).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
+        let found =
+            addresses(&deployment, MACHINE).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
         Ok(Progress::Ready(Access {
             private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
             public_ip: found.public4.map(|net| net.ip.to_string()),
@@ -462,7 +489,9 @@ impl Tfgrid {
                     level: format!("{level:?}"),
                     at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
                 }),
-                chain::Event::Transfer { from, to, amount } | chain::Event::ReserveRepatriated { from, to, amount } if from == self.key.public() => {
+                chain::Event::Transfer { from, to, amount } | chain::Event::ReserveRepatriated { from, to, amount }
+                    if from == self.key.public() =>
+                {
                     if let Some(twin) = farmers.get(&to) {
                         report.payments.push(PaymentEvent { event, to: *twin, amount: tft(amount)? });
                     }

@@ -1,6 +1,6 @@
 //! People, their sessions and one-time links.
 
-use super::schema::{SESSIONS, SESSIONS_BY_USER, TICKETS, USERS, USERS_BY_AGE, USER_BY_EMAIL};
+use super::schema::{SESSIONS, SESSIONS_BY_USER, TICKETS, USER_BY_EMAIL, USERS, USERS_BY_AGE};
 use super::{Order, Read, Tx};
 use crate::base::ids::{SessionId, UserId};
 use crate::base::text::Email;

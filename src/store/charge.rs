@@ -1,7 +1,7 @@
 //! Cards, charges, refunds and the notices of the card processor.
 
 use super::schema::{
-    CARDS, CARDS_BY_USER, CARD_SETUPS, CHARGES, CHARGES_BY_USER, CHARGE_BY_PAYMENT, NOTICES, RECEIPTS, REFUNDS, REFUNDS_BY_CHARGE,
+    CARD_SETUPS, CARDS, CARDS_BY_USER, CHARGE_BY_PAYMENT, CHARGES, CHARGES_BY_USER, NOTICES, RECEIPTS, REFUNDS, REFUNDS_BY_CHARGE,
 };
 use super::{Order, Read, Tx};
 use crate::base::ids::{CardId, ChargeId, RefundId, UserId};

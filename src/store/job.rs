@@ -1,6 +1,6 @@
 //! What we owe, in the order it is due.
 
-use super::schema::{JOBS, JOBS_BY_DUE, JOBS_PARKED, JOB_BY_WORK};
+use super::schema::{JOB_BY_WORK, JOBS, JOBS_BY_DUE, JOBS_PARKED};
 use super::{Order, Read, Tx};
 use crate::base::ids::JobId;
 use crate::base::{Error, Result, Time};
@@ -48,13 +48,11 @@ impl Tx<'_> {
     /// Owes a work from `due` on. If it is owed already, the earlier moment counts; a parked one stays parked.
     pub fn owe(&mut self, id: JobId, work: Work, due: Time) -> Result<()> {
         if let Some(job) = self.job_for(&work)? {
-            if !job.parked && due < job.due {
-                self.put_job(&Job { due, ..job })?;
-            }
-            return Ok(());
+            let due = if job.parked { job.due } else { job.due.min(due) };
+            return self.put_job(&Job { due, asked: job.asked + 1, ..job });
         }
         self.put(&JOB_BY_WORK, work.key().as_str(), &id)?;
-        self.put_job(&Job { id, work, created: due, due, failures: 0, last_error: None, parked: false })
+        self.put_job(&Job { id, work, created: due, due, failures: 0, last_error: None, parked: false, asked: 1 })
     }
 
     pub fn put_job(&mut self, job: &Job) -> Result<()> {
@@ -67,13 +65,21 @@ impl Tx<'_> {
         self.put(&JOBS, job.id, job)
     }
 
-    /// The work is done.
-    pub fn drop_job(&mut self, id: JobId) -> Result<()> {
-        self.unlist_job(id)?;
-        if let Some(job) = self.take(&JOBS, id)? {
-            self.remove(&JOB_BY_WORK, job.work.key().as_str())?;
+    /// Notes how a run of `job` ended: None is done for good. Asked for again meanwhile, it stays due.
+    pub fn end_run(&mut self, job: &Job, next: Option<Job>) -> Result<()> {
+        let Some(now) = self.job(job.id)? else { return Ok(()) };
+        if now.asked != job.asked {
+            let failures = next.as_ref().map_or(0, |next| next.failures);
+            return self.put_job(&Job { failures, ..now });
         }
-        Ok(())
+        match next {
+            Some(next) => self.put_job(&next),
+            None => {
+                self.unlist_job(job.id)?;
+                self.remove(&JOBS, job.id)?;
+                self.remove(&JOB_BY_WORK, job.work.key().as_str()).map(|_| ())
+            }
+        }
     }
 
     /// Takes a parked job up again, now.

@@ -1,7 +1,7 @@
 //! Every table and every index there is. Stored names never change.
 
-use super::table::{Index, Single, Table};
 use super::order::Reservation;
+use super::table::{Index, Single, Table};
 use crate::base::Time;
 use crate::base::ids::{CardId, ChargeId, JobId, MailId, OrderId, QuoteId, RefundId, TransferId, UserId};
 use crate::domain::account::{Session, Ticket, User};

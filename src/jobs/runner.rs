@@ -1,0 +1,132 @@
+//! Runs what is due: several at once, one work never twice at the same time, failures with growing waits.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::base::ids::JobId;
+use crate::base::{Kind, Result};
+use crate::domain::job::{Job, Next, Work};
+use crate::store::job::Jobs;
+
+/// Jobs that run at once.
+const AT_ONCE: usize = 32;
+/// The longest sleep: a look that finds nothing costs next to nothing.
+const NAP: Duration = Duration::from_millis(500);
+/// How long running jobs may go on after a stop.
+const GRACE: Duration = Duration::from_secs(8);
+
+pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>, mut leaps: Option<watch::Receiver<u64>>) {
+    let mut running: BTreeSet<JobId> = BTreeSet::new();
+    let mut tasks: JoinSet<JobId> = JoinSet::new();
+    while !*stopped.borrow() {
+        if let Err(error) = start_due(&app, &mut running, &mut tasks) {
+            tracing::error!(?error, "the jobs can't be read");
+        }
+        let nap = nap(&app, running.len());
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => {}
+            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => match ended {
+                Ok((_, id)) => { running.remove(&id); }
+                Err(error) => {
+                    // The job's row is as it was: it runs again. Which one it was can't be told, so all are looked at anew.
+                    tracing::error!(%error, "a job broke off");
+                    running.clear();
+                }
+            },
+            () = app.nudged() => {}
+            () = leap(&mut leaps) => {}
+            () = tokio::time::sleep(nap) => {}
+        }
+    }
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, all).await.is_err() {
+        tracing::info!("jobs were cut off by the stop; they go on at the next start");
+    }
+}
+
+pub async fn leap(leaps: &mut Option<watch::Receiver<u64>>) {
+    match leaps {
+        Some(leaps) => {
+            if leaps.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn nap(app: &App, running: usize) -> Duration {
+    if running >= AT_ONCE {
+        return NAP;
+    }
+    let due = app.read().and_then(|snapshot| snapshot.next_due()).ok().flatten();
+    due.map_or(NAP, |due| due.since(app.now())).clamp(Duration::from_millis(10), NAP)
+}
+
+fn start_due(app: &Arc<App>, running: &mut BTreeSet<JobId>, tasks: &mut JoinSet<JobId>) -> Result<()> {
+    let room = AT_ONCE.saturating_sub(running.len());
+    if room == 0 {
+        return Ok(());
+    }
+    for job in app
+        .read()?
+        .jobs_due(app.now(), AT_ONCE * 2)?
+        .into_iter()
+        .filter(|job| !running.contains(&job.id))
+        .take(room)
+        .collect::<Vec<_>>()
+    {
+        running.insert(job.id);
+        let app = app.clone();
+        tasks.spawn(async move {
+            let id = job.id;
+            run_one(&app, job).await;
+            id
+        });
+    }
+    Ok(())
+}
+
+async fn run_one(app: &App, job: Job) {
+    let outcome = act(app, &job.work).await;
+    let now = app.now();
+    let next = match outcome {
+        Ok(Next::Done) => None,
+        Ok(Next::Again(at)) => Some(job.clone().again(at)),
+        Err(error) => {
+            let next = job.clone().failed(error.to_string(), now);
+            match error.kind() {
+                Kind::Unavailable => {
+                    tracing::info!(work = %job.work.title(), ?error, failures = next.failures, "a job has to wait")
+                }
+                _ if next.parked => {
+                    tracing::error!(work = %job.work.title(), ?error, "a job is parked: it waits for the operator")
+                }
+                _ => tracing::warn!(work = %job.work.title(), ?error, failures = next.failures, "a job failed"),
+            }
+            Some(next)
+        }
+    };
+    if let Err(error) = app.store.write(move |tx| tx.end_run(&job, next)).await {
+        tracing::error!(?error, "the end of a job can't be written");
+    }
+}
+
+/// The registry: every work there is, and the verb that does it.
+async fn act(app: &App, work: &Work) -> Result<Next> {
+    match work {
+        Work::ClimbOrder(order) => app.climb_order(*order).await,
+        Work::CancelAttempt { order, attempt } => app.cancel_attempt(*order, *attempt).await,
+        Work::BookFee(charge) => app.book_fee(*charge).await,
+        Work::PayRefund(refund) => app.pay_refund(*refund).await,
+        Work::ReadNotice(notice) => app.read_notice(notice).await,
+        Work::SendMail(mail) => app.send_mail(*mail).await,
+        Work::SetUpGrid => app.set_up_grid().await,
+    }
+}

@@ -1,0 +1,90 @@
+//! Sweeps: no input, idempotent, a timer plus a nudge. What one misses, the next one finds.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::runner::leap;
+use crate::app::App;
+use crate::base::{Kind, Result};
+
+/// How soon a sweep that failed is tried again.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Starts all sweeps.
+pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watch::Receiver<u64>>) -> Vec<JoinHandle<()>> {
+    let begin = |name, every, sweep| tokio::spawn(repeat(name, every, app.clone(), stopped.clone(), leaps.clone(), sweep));
+    vec![
+        begin("nodes", Duration::from_secs(30), Sweep::Nodes),
+        begin("bills", Duration::from_millis(1000), Sweep::Bills),
+        begin("orders", Duration::from_secs(60), Sweep::Orders),
+        begin("expired", Duration::from_secs(10), Sweep::Expired),
+    ]
+}
+
+#[derive(Clone, Copy)]
+enum Sweep {
+    /// Which nodes there are, and how full they are.
+    Nodes,
+    /// What finalized blocks billed.
+    Bills,
+    /// Orders that lost their job.
+    Orders,
+    /// Months that are over.
+    Expired,
+}
+
+impl Sweep {
+    async fn once(self, app: &App) -> Result<()> {
+        match self {
+            Sweep::Nodes => app.refresh_nodes().await.map(drop),
+            Sweep::Bills => {
+                // After a leap there is more than one helping to read.
+                while app.read_bills().await? > 1 {}
+                Ok(())
+            }
+            Sweep::Orders => app.reconcile_orders().await.map(drop),
+            Sweep::Expired => app.end_expired().await.map(drop),
+        }
+    }
+}
+
+async fn repeat(
+    name: &'static str,
+    every: Duration,
+    app: Arc<App>,
+    mut stopped: watch::Receiver<bool>,
+    mut leaps: Option<watch::Receiver<u64>>,
+    sweep: Sweep,
+) {
+    while !*stopped.borrow() {
+        let wait = match guarded(sweep.once(&app), &mut stopped).await {
+            Some(Ok(())) | None => every,
+            Some(Err(error)) => {
+                match error.kind() {
+                    Kind::Unavailable => tracing::info!(name, ?error, "a sweep has to wait"),
+                    _ => tracing::error!(name, ?error, "a sweep failed"),
+                }
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stopped.changed() => {}
+            () = leap(&mut leaps) => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// None when the stop came first: a sweep may be cut off anywhere.
+async fn guarded<T>(work: impl Future<Output = T>, stopped: &mut watch::Receiver<bool>) -> Option<T> {
+    tokio::select! {
+        biased;
+        _ = stopped.changed() => None,
+        done = work => Some(done),
+    }
+}
