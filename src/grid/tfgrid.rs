@@ -215,7 +215,7 @@ impl Tfgrid {
         let owners: BTreeMap<u32, u32> = farms.iter().map(|farm| (farm.farm_id, farm.twin_id)).collect();
         self.learn_farmers(owners.values().copied()).await?;
         let chain = self.chain.get().await?;
-        let opted_out: Vec<(u32, bool)> = stream::iter(nodes.iter().map(|node| node.node_id))
+        let opted_out: Vec<(u32, bool)> = stream::iter(nodes.iter().map(|node| node.node_id).collect::<Vec<_>>())
             .map(|id| async move { chain.opted_out(id, None).await.map(|out| (id, out)) })
             .buffer_unordered(AT_ONCE)
             .try_collect()
