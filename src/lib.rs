@@ -5,4 +5,5 @@ pub mod domain;
 pub mod host;
 pub mod localgrid;
 pub mod store;
+pub mod web;
 pub mod wire;

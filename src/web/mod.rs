@@ -1,0 +1,5 @@
+//! HTTP: pages are pure functions of values. A folder a role, one noun a file.
+
+pub mod guest;
+pub mod ui;
+pub mod user;
