@@ -28,7 +28,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
             (how())
             (sizes(view))
             (promise(view))
-            (call(view))
+            (call(chrome, view))
         },
     )
 }
@@ -165,7 +165,7 @@ fn promise(view: &View) -> Markup {
     }
 }
 
-fn call(view: &View) -> Markup {
+fn call(chrome: &Chrome, view: &View) -> Markup {
     html! {
         section.call {
             div.wrap {
@@ -175,7 +175,7 @@ fn call(view: &View) -> Markup {
                     What happens with the rest is decided by the members."
                 }
                 p.actions {
-                    a.btn.large href="/signup" { "Create your account" }
+                    a.btn.large href=(start(chrome)) { @if chrome.who.is_some() { "Order a server" } @else { "Create your account" } }
                     @if let Some(price) = cheapest(view) { span.call-note { "Servers from " (money(price)) } }
                 }
             }

@@ -73,15 +73,8 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
     )
 }
 
-const COLUMNS: [part::Column; 7] = [
-    text("Node"),
-    text("State"),
-    text("Place"),
-    number("Cores"),
-    text("Memory in use"),
-    number("Disk"),
-    number("Deployments"),
-];
+const COLUMNS: [part::Column; 7] =
+    [text("Node"), text("State"), text("Place"), number("Cores"), text("Memory in use"), number("Disk"), number("Deployments")];
 
 fn row(node: &Node, now: Time) -> Vec<Markup> {
     vec![

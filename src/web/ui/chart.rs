@@ -13,8 +13,10 @@ pub struct Bar {
 }
 
 const WIDTH: i64 = 640;
-const HEIGHT: i64 = 180;
-const FOOT: i64 = 24;
+const HEIGHT: i64 = 280;
+/// Room for the labels below, and for the highest value above.
+const FOOT: i64 = 32;
+const HEAD: i64 = 30;
 
 /// Columns with labels below. Says what it shows in `label`.
 pub fn bars(label: &str, bars: &[Bar]) -> Markup {
@@ -22,20 +24,22 @@ pub fn bars(label: &str, bars: &[Bar]) -> Markup {
     let width = (slot * 6 / 10).clamp(4, 56);
     let top = bars.iter().map(|bar| bar.value).max().unwrap_or_default().max(1);
     // With many columns only every n-th label fits.
-    let every = bars.len().div_ceil(10).max(1);
+    let every = bars.len().div_ceil(7).max(1);
+    let highest = bars.iter().max_by_key(|bar| bar.value).map_or("", |bar| bar.text.as_str());
     html! {
         svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT + FOOT) } role="img" aria-label=(label) {
             @for line in 0..=3 {
-                line.chart-line x1="0" x2=(WIDTH) y1=(8 + line * (HEIGHT - 8) / 3) y2=(8 + line * (HEIGHT - 8) / 3) {}
+                line.chart-line x1="0" x2=(WIDTH) y1=(HEAD + line * (HEIGHT - HEAD) / 3) y2=(HEAD + line * (HEIGHT - HEAD) / 3) {}
             }
+            text.chart-label x="0" y=(HEAD - 8) { (highest) }
             @for (place, bar) in (0..).zip(bars) {
-                @let height = scaled(bar.value, top, HEIGHT - 8);
+                @let height = scaled(bar.value, top, HEIGHT - HEAD);
                 @let middle = place * slot + slot / 2;
                 g {
                     title { (bar.label) ": " (bar.text) }
                     rect.chart-bar x=(middle - width / 2) y=(HEIGHT - height) width=(width) height=(height) rx="3" {}
                     @if usize::try_from(place).is_ok_and(|place| place.is_multiple_of(every)) {
-                        text.chart-label x=(middle) y=(HEIGHT + 18) text-anchor="middle" { (bar.label) }
+                        text.chart-label x=(middle) y=(HEIGHT + 24) text-anchor="middle" { (bar.label) }
                     }
                 }
             }

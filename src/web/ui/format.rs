@@ -8,6 +8,7 @@ use crate::base::Time;
 use crate::base::money::{SCALE, Tft, Usd, write_units};
 
 /// `$10.00`, `−$1,250.00`; more decimals only where there is a fraction of a cent, because money is never rounded in silence.
+/// Two, four or seven of them, so that columns stay readable.
 pub fn money(amount: Usd) -> String {
     let text = amount_text(amount.units());
     match text.strip_prefix('-') {
@@ -21,13 +22,18 @@ pub fn tokens(amount: Tft) -> String {
     format!("{} TFT", amount_text(amount.units()).replace('-', "−"))
 }
 
-/// Seven decimals at most, two at least, thousands set apart.
+/// Two, four or seven decimals, thousands set apart.
 fn amount_text(units: i64) -> String {
     let mut plain = String::new();
     write_units(&mut plain, units.into()).expect("a String takes every write");
     let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("-", rest));
     let (whole, rest) = digits.split_once('.').unwrap_or((digits, "00"));
-    format!("{sign}{}.{rest}", count(whole.parse().unwrap_or_default()))
+    let places = match rest.len() {
+        0..=2 => 2,
+        3..=4 => 4,
+        _ => 7,
+    };
+    format!("{sign}{}.{rest:0<places$}", count(whole.parse().unwrap_or_default()))
 }
 
 /// `12,480`.
@@ -126,6 +132,7 @@ mod tests {
         assert_eq!(money(Usd::from_cents(1000)), "$10.00");
         assert_eq!(money(Usd::from_cents(-125_000_050)), "−$1,250,000.50");
         assert_eq!(money(Usd::from_units(12_345)), "$0.0012345");
+        assert_eq!(money(Usd::from_units(182_340_000)), "$18.2340");
         assert_eq!(tokens(Tft::from_units(-12_505_000_000)), "−1,250.50 TFT");
     }
 

@@ -99,6 +99,7 @@ fn server(view: &View) -> Markup {
             ("Name", html! { code { (view.name) } }),
             ("Size", html! { (view.size.name) ": " (view.size.line()) }),
             ("Operating system", html! { (view.image) }),
+            ("Price", html! { strong { (money(view.total)) } " for 30 days" }),
             ("Who may sign in", html! { "The holder of the SSH key " code { (view.key_name) } }),
         ]))
     }
