@@ -9,4 +9,5 @@ pub mod jobs;
 pub mod localgrid;
 pub mod settings;
 pub mod store;
+pub mod web;
 pub mod wire;

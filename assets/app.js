@@ -1,0 +1,33 @@
+// Improves pages that work without it: live progress, copy buttons. Nothing here decides anything.
+(() => {
+  "use strict";
+
+  // Swaps in the fragments the server sends, until one says that it is the last.
+  for (const box of document.querySelectorAll("[data-live]")) {
+    if (box.querySelector("[data-end]")) continue;
+    const said = document.querySelector("[data-said]");
+    let last = box.querySelector("[data-say]")?.textContent ?? "";
+    const source = new EventSource(box.dataset.live);
+    source.addEventListener("message", (event) => {
+      const fresh = new DOMParser().parseFromString(event.data, "text/html").body;
+      box.replaceChildren(...fresh.childNodes);
+      // Screen readers hear the one sentence that changed, not the whole list again.
+      const sentence = box.querySelector("[data-say]")?.textContent ?? "";
+      if (said && sentence !== last) said.textContent = last = sentence;
+      if (box.querySelector("[data-end]")) source.close();
+    });
+    addEventListener("pagehide", () => source.close());
+  }
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    if (!navigator.clipboard) break;
+    const words = button.firstChild;
+    const before = words.textContent;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      words.textContent = "Copied";
+      setTimeout(() => { words.textContent = before; }, 2000);
+    });
+  }
+})();

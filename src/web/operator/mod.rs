@@ -1,0 +1,9 @@
+//! Pages of somebody who answers for the whole instance.
+
+pub mod accounts;
+pub mod jobs;
+pub mod order;
+pub mod orders;
+pub mod overview;
+pub mod people;
+pub mod settings;

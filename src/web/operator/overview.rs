@@ -1,0 +1,237 @@
+//! The whole instance on one screen: is money right, is work done, is the grid there?
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use super::orders::OrderState;
+use crate::base::Time;
+use crate::base::money::{Tft, Usd};
+use crate::web::ui::chart::{self, Bar};
+use crate::web::ui::form;
+use crate::web::ui::format::{ago, count, money, span, tokens, when};
+use crate::web::ui::part::{self, Tone};
+use crate::web::ui::{Chrome, layout};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Wallet {
+    pub balance: Tft,
+    pub worth: Usd,
+    /// How long it lasts at today's cost. None: nothing is running.
+    pub runway_days: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Jobs {
+    pub waiting: u64,
+    pub running: u64,
+    pub parked: u64,
+}
+
+/// The last time the whole journal was recomputed.
+#[derive(Debug, Clone, Serialize)]
+pub struct JournalCheck {
+    pub at: Time,
+    pub transfers: u64,
+    /// None: everything agrees.
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Grid {
+    /// `local`, `main`, `test` …
+    pub network: String,
+    pub reachable: bool,
+    pub block: u64,
+    pub block_at: Time,
+    pub nodes_up: u32,
+    pub nodes: u32,
+}
+
+/// The clock of a local world, which can be moved.
+#[derive(Debug, Clone, Serialize)]
+pub struct LocalClock {
+    pub ahead_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderCount {
+    pub state: OrderState,
+    pub number: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Day {
+    pub at: Time,
+    pub revenue: Usd,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    pub orders: Vec<OrderCount>,
+    pub revenue: Usd,
+    pub card_fees: Usd,
+    pub grid_cost: Usd,
+    pub provider_share: Usd,
+    pub margin: Usd,
+    pub days: Vec<Day>,
+    pub wallet: Wallet,
+    pub jobs: Jobs,
+    /// None: it has not been checked since the start.
+    pub journal: Option<JournalCheck>,
+    pub grid: Grid,
+    pub clock: Option<LocalClock>,
+    pub now: Time,
+}
+
+pub fn page(chrome: &Chrome, view: &View) -> Markup {
+    layout(
+        chrome,
+        "Overview",
+        html! {
+            div.wrap.stack {
+                (part::head("Overview", html! { (when(view.now)) }, html! {}))
+                (alarms(view))
+                div.figures {
+                    (part::figure("Revenue", html! { (money(view.revenue)) }, html! { "Taken from cards, all time" }))
+                    (part::figure("Grid cost", html! { (money(view.grid_cost)) }, html! { "Billed by the chain" }))
+                    (part::figure("Provider share", html! { (money(view.provider_share)) }, html! { "Promised out of the bills" }))
+                    (part::figure("Margin", html! { (money(view.margin)) }, html! { "After " (money(view.card_fees)) " of card fees" }))
+                }
+                div.duo.wide-left {
+                    (part::card("Revenue by day", days(view)))
+                    (part::card("Orders", orders(view)))
+                }
+                div.trio {
+                    (part::card("Wallet", wallet(&view.wallet)))
+                    (part::card("Grid", grid(view)))
+                    (part::card("Work and books", work(view)))
+                }
+                @if let Some(clock) = &view.clock { (local_clock(chrome, clock, view.now)) }
+            }
+        },
+    )
+}
+
+/// What an operator has to act on, above everything else.
+fn alarms(view: &View) -> Markup {
+    html! {
+        @if let Some(problem) = view.journal.as_ref().and_then(|check| check.problem.as_ref()) {
+            p.flash.bad role="alert" { span { strong { "The books do not agree. " } (problem) " " a href="/operator/accounts" { "Look at the ledger" } } }
+        }
+        @if view.jobs.parked > 0 {
+            p.flash.notice { span {
+                strong { (view.jobs.parked) @if view.jobs.parked == 1 { " job is" } @else { " jobs are" } " parked. " }
+                "It was tried as often as it may be and needs you. " a href="/operator/jobs?state=parked" { "See what is wrong" }
+            } }
+        }
+        @if view.wallet.runway_days.is_some_and(|days| days < 30) {
+            p.flash.notice { span { strong { "The wallet runs low. " } "Top it up before running deployments are at risk." } }
+        }
+        @if !view.grid.reachable {
+            p.flash.bad role="alert" { span { strong { "The grid does not answer. " } "New orders wait; running deployments go on." } }
+        }
+    }
+}
+
+fn days(view: &View) -> Markup {
+    let bars: Vec<Bar> = view
+        .days
+        .iter()
+        .map(|day| Bar {
+            label: day.at.date().split_once('-').map_or_else(String::new, |(_, day)| day.to_owned()),
+            value: day.revenue.units(),
+            text: money(day.revenue),
+        })
+        .collect();
+    html! {
+        @if bars.is_empty() { p.soft { "No card has been charged yet. The first order changes that." } } @else {
+            (chart::bars("Revenue by day, in US dollars", &bars))
+        }
+    }
+}
+
+fn orders(view: &View) -> Markup {
+    let all = view.orders.iter().map(|count| count.number).sum::<u64>();
+    html! {
+        @if all == 0 { p.soft { "None yet. " a href="/order" { "Place the first one yourself" } " to see the whole path." } } @else {
+            ul.tally {
+                @for line in &view.orders {
+                    li {
+                        a href={ "/operator/orders?state=" (line.state.slug()) } { (line.state.name()) }
+                        span { (count(line.number)) }
+                        (part::bar(line.state.name(), line.number, all))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn wallet(wallet: &Wallet) -> Markup {
+    html! {
+        p.figure-value { (tokens(wallet.balance)) }
+        (part::facts(vec![
+            ("Worth", html! { (money(wallet.worth)) }),
+            ("Lasts", html! {
+                @match wallet.runway_days {
+                    None => "Nothing is running",
+                    Some(days) => { (count(days.into())) @if days == 1 { " day" } @else { " days" } " at today's cost" }
+                }
+            }),
+        ]))
+    }
+}
+
+fn grid(view: &View) -> Markup {
+    let grid = &view.grid;
+    html! {
+        p.cluster {
+            span.figure-value { (grid.nodes_up) " of " (grid.nodes) " up" }
+            @if grid.reachable { (part::badge(Tone::Good, "Answers")) } @else { (part::badge(Tone::Bad, "Silent")) }
+        }
+        (part::facts(vec![
+            ("Network", html! { (grid.network) }),
+            ("Last block", html! { (count(grid.block)) ", " (ago(grid.block_at, view.now)) }),
+        ]))
+    }
+}
+
+fn work(view: &View) -> Markup {
+    html! {
+        p.cluster {
+            span.figure-value { "Journal" }
+            @match &view.journal {
+                None => (part::badge(Tone::Quiet, "Not checked yet")),
+                Some(JournalCheck { problem: Some(_), .. }) => (part::badge(Tone::Bad, "Does not agree")),
+                Some(_) => (part::badge(Tone::Good, "Agrees")),
+            }
+        }
+        (part::facts(vec![
+            ("Checked", html! {
+                @match &view.journal {
+                    None => "Never",
+                    Some(check) => { (ago(check.at, view.now)) ", " (count(check.transfers)) " transfers" }
+                }
+            }),
+            ("Jobs", html! {
+                a href="/operator/jobs" { (count(view.jobs.waiting)) " waiting, " (count(view.jobs.running)) " running, " (count(view.jobs.parked)) " parked" }
+            }),
+        ]))
+    }
+}
+
+fn local_clock(chrome: &Chrome, clock: &LocalClock, now: Time) -> Markup {
+    html! {
+        section.card.clock {
+            div {
+                h2 { "The clock of this local world" }
+                p.soft {
+                    "It is " (when(now)) " here"
+                    @if clock.ahead_s > 0 { ", " (span(std::time::Duration::from_secs(clock.ahead_s))) " ahead of the machine" }
+                    ". Move it to see bills and renewals without waiting for them."
+                }
+            }
+            (form::post(chrome, "/operator/clock/skip", html! { button.btn.quiet type="submit" name="hours" value="1" { "Skip an hour" } }))
+        }
+    }
+}

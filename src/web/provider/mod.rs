@@ -1,0 +1,5 @@
+//! Pages of somebody whose nodes carry deployments.
+
+pub mod claim;
+pub mod earnings;
+pub mod nodes;

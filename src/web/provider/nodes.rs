@@ -1,0 +1,92 @@
+//! A provider's nodes: what they have, and whether they are there.
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::base::Time;
+use crate::web::ui::format::{ago, disk, memory};
+use crate::web::ui::part::{self, Tone, number, text};
+use crate::web::ui::{Chrome, layout};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    Up,
+    Standby,
+    Down,
+}
+
+impl NodeState {
+    fn badge(self) -> Markup {
+        match self {
+            NodeState::Up => part::badge(Tone::Good, "Up"),
+            NodeState::Standby => part::badge(Tone::Quiet, "Standby"),
+            NodeState::Down => part::badge(Tone::Bad, "Down"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Node {
+    pub id: u32,
+    pub farm: u32,
+    pub farm_name: String,
+    pub place: String,
+    pub cores: u64,
+    pub memory_mb: u64,
+    pub memory_used_mb: u64,
+    pub disk_gb: u64,
+    pub state: NodeState,
+    pub last_contact: Time,
+    /// Running here through this instance.
+    pub deployments: u32,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    pub nodes: Vec<Node>,
+    pub now: Time,
+}
+
+pub fn page(chrome: &Chrome, view: &View) -> Markup {
+    layout(
+        chrome,
+        "Nodes",
+        html! {
+            div.wrap.stack {
+                (part::head(
+                    "Your nodes",
+                    html! { "Nodes of your farms appear here by themselves, and so does what becomes of them." },
+                    html! { @if !view.nodes.is_empty() { a.btn.quiet href="/provider/claim" { "Add a farm" } } },
+                ))
+                @if view.nodes.is_empty() {
+                    (part::empty(
+                        "No nodes yet",
+                        "Show us that a farm is yours and its nodes appear here. There is nothing to install on them.",
+                        part::button("/provider/claim", "Add your farm"),
+                    ))
+                } @else {
+                    (part::table("Your nodes", &COLUMNS, view.nodes.iter().map(|node| row(node, view.now)).collect()))
+                }
+            }
+        },
+    )
+}
+
+const COLUMNS: [part::Column; 7] =
+    [text("Node"), text("State"), text("Place"), number("Cores"), text("Memory in use"), number("Disk"), number("Deployments")];
+
+fn row(node: &Node, now: Time) -> Vec<Markup> {
+    vec![
+        html! { strong { "Node " (node.id) } span.sub { (node.farm_name) " (farm " (node.farm) ")" } },
+        html! { (node.state.badge()) span.sub { "Seen " (ago(node.last_contact, now)) } },
+        html! { (node.place) },
+        html! { (node.cores) },
+        html! {
+            (memory(node.memory_used_mb)) " of " (memory(node.memory_mb))
+            (part::bar("Memory in use", node.memory_used_mb, node.memory_mb))
+        },
+        html! { (disk(node.disk_gb)) },
+        html! { (node.deployments) },
+    ]
+}

@@ -1,0 +1,267 @@
+//! Forms: a label, a hint and the error at the field; what was typed is kept. Every one carries the anti-forgery field.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use super::Chrome;
+use super::icon::{Icon, icon};
+use crate::base::Error;
+
+/// What was typed into a form and what is wrong with it. Passwords are never put in here.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Filled {
+    values: BTreeMap<String, String>,
+    errors: BTreeMap<String, String>,
+    /// What is wrong with the form as a whole.
+    error: Option<String>,
+}
+
+impl Filled {
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.values.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn wrong(mut self, name: &str, message: impl Into<String>) -> Self {
+        self.errors.insert(name.to_owned(), message.into());
+        self
+    }
+
+    /// Puts the error where it belongs: at its field, or on top of the form.
+    pub fn refused(mut self, error: &Error) -> Self {
+        match error.field() {
+            Some(field) => self.wrong(field, error.message()),
+            None => {
+                self.error = Some(error.message().to_owned());
+                self
+            }
+        }
+    }
+
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    pub fn error(&self, name: &str) -> Option<&str> {
+        self.errors.get(name).map(String::as_str)
+    }
+}
+
+/// A form that changes something.
+pub fn post(chrome: &Chrome, action: &str, body: Markup) -> Markup {
+    html! {
+        form method="post" action=(action) { (csrf(chrome)) (body) }
+    }
+}
+
+/// A form with fields: wider spacing, and a summary of what is wrong on top.
+pub fn sheet(chrome: &Chrome, action: &str, filled: &Filled, body: Markup) -> Markup {
+    html! {
+        form.sheet method="post" action=(action) novalidate { (csrf(chrome)) (summary(filled)) (body) }
+    }
+}
+
+fn csrf(chrome: &Chrome) -> Markup {
+    html! { input type="hidden" name="csrf" value=(chrome.csrf); }
+}
+
+fn summary(filled: &Filled) -> Markup {
+    html! {
+        @if let Some(error) = &filled.error {
+            p.flash.bad role="alert" { (icon(Icon::Alert)) span { (error) } }
+        }
+        @if !filled.errors.is_empty() {
+            div.flash.bad role="alert" {
+                (icon(Icon::Alert))
+                span {
+                    "Nothing has been saved yet. Please look at "
+                    @for (place, name) in filled.errors.keys().enumerate() {
+                        @if place > 0 { ", " }
+                        a href={ "#f-" (name) } { (name.replace('_', " ")) }
+                    }
+                    "."
+                }
+            }
+        }
+    }
+}
+
+/// One line or several lines of text.
+pub struct Text<'a> {
+    name: &'a str,
+    label: &'a str,
+    kind: &'a str,
+    hint: Option<&'a str>,
+    autocomplete: Option<&'a str>,
+    rows: Option<u8>,
+    required: bool,
+    max: Option<u16>,
+    code: bool,
+}
+
+impl<'a> Text<'a> {
+    pub fn new(name: &'a str, label: &'a str) -> Self {
+        Text { name, label, kind: "text", hint: None, autocomplete: None, rows: None, required: true, max: None, code: false }
+    }
+
+    pub fn email(name: &'a str, label: &'a str) -> Self {
+        Text { kind: "email", autocomplete: Some("email"), ..Text::new(name, label) }
+    }
+
+    /// `purpose` is what password managers go by: `current-password` or `new-password`.
+    pub fn password(name: &'a str, label: &'a str, purpose: &'a str) -> Self {
+        Text { kind: "password", autocomplete: Some(purpose), ..Text::new(name, label) }
+    }
+
+    pub fn hint(self, hint: &'a str) -> Self {
+        Text { hint: Some(hint), ..self }
+    }
+
+    pub fn autocomplete(self, purpose: &'a str) -> Self {
+        Text { autocomplete: Some(purpose), ..self }
+    }
+
+    pub fn rows(self, rows: u8) -> Self {
+        Text { rows: Some(rows), ..self }
+    }
+
+    pub fn max(self, letters: u16) -> Self {
+        Text { max: Some(letters), ..self }
+    }
+
+    /// For what machines read: fixed width, no spelling marks.
+    pub fn code(self) -> Self {
+        Text { code: true, ..self }
+    }
+
+    pub fn optional(self) -> Self {
+        Text { required: false, ..self }
+    }
+
+    pub fn show(&self, filled: &Filled) -> Markup {
+        let id = format!("f-{}", self.name);
+        let error = filled.error(self.name);
+        let value = filled.value(self.name).filter(|_| self.kind != "password");
+        let described = described(self.name, self.hint.is_some(), error.is_some());
+        let invalid = error.map(|_| "true");
+        let code = self.code.then_some("code");
+        let spell = self.code.then_some("false");
+        html! {
+            div.field {
+                label for=(id) { (self.label) @if !self.required { span.optional { " (optional)" } } }
+                @if let Some(hint) = self.hint { p.hint id={ (id) "-hint" } { (hint) } }
+                @match self.rows {
+                    Some(rows) => textarea #(id) class=[code] name=(self.name) rows=(rows) required[self.required]
+                        spellcheck=[spell] autocapitalize=[self.code.then_some("none")] maxlength=[self.max]
+                        aria-describedby=[described] aria-invalid=[invalid] { (value.unwrap_or_default()) },
+                    None => input #(id) class=[code] type=(self.kind) name=(self.name) value=[value] required[self.required]
+                        autocomplete=[self.autocomplete] spellcheck=[spell] autocapitalize=[self.code.then_some("none")]
+                        maxlength=[self.max] aria-describedby=[described] aria-invalid=[invalid];,
+                }
+                (error_line(&id, error))
+            }
+        }
+    }
+}
+
+fn described(name: &str, hint: bool, error: bool) -> Option<String> {
+    let hint = hint.then(|| format!("f-{name}-hint"));
+    let error = error.then(|| format!("f-{name}-error"));
+    match (error, hint) {
+        (Some(error), Some(hint)) => Some(format!("{error} {hint}")),
+        (one, other) => one.or(other),
+    }
+}
+
+fn error_line(id: &str, error: Option<&str>) -> Markup {
+    html! {
+        @if let Some(error) = error {
+            p.error id={ (id) "-error" } { (icon(Icon::Alert)) span { (error) } }
+        }
+    }
+}
+
+/// One of several cards to pick from.
+pub struct Choice {
+    pub value: String,
+    pub title: String,
+    pub text: Markup,
+    /// What stands at the end of the title's line, as a price does.
+    pub aside: Markup,
+}
+
+/// Radio buttons dressed as cards. Without a kept value the first is picked.
+pub fn choices(name: &str, legend: &str, hint: Option<&str>, choices: &[Choice], filled: &Filled) -> Markup {
+    let error = filled.error(name);
+    let picked = filled.value(name).or(choices.first().map(|choice| choice.value.as_str()));
+    let id = format!("f-{name}");
+    html! {
+        fieldset.choices #(id) aria-describedby=[described(name, hint.is_some(), error.is_some())] {
+            legend { (legend) }
+            @if let Some(hint) = hint { p.hint id={ (id) "-hint" } { (hint) } }
+            (error_line(&id, error))
+            div.choice-row {
+                @for (place, choice) in choices.iter().enumerate() {
+                    label.choice for={ (id) "-" (place) } {
+                        input id={ (id) "-" (place) } type="radio" name=(name) value=(choice.value)
+                            checked[picked == Some(choice.value.as_str())];
+                        span.choice-body {
+                            span.choice-head { span.choice-title { (choice.title) } (choice.aside) }
+                            span.choice-text { (choice.text) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A drop-down list of (value, text).
+pub fn select(name: &str, label: &str, hint: Option<&str>, options: &[(String, String)], filled: &Filled) -> Markup {
+    let id = format!("f-{name}");
+    let error = filled.error(name);
+    html! {
+        div.field {
+            label for=(id) { (label) }
+            @if let Some(hint) = hint { p.hint id={ (id) "-hint" } { (hint) } }
+            select #(id) name=(name) aria-describedby=[described(name, hint.is_some(), error.is_some())] {
+                @for (value, text) in options {
+                    option value=(value) selected[filled.value(name) == Some(value.as_str())] { (text) }
+                }
+            }
+            (error_line(&id, error))
+        }
+    }
+}
+
+/// The button that does what the page is for.
+pub fn submit(text: &str) -> Markup {
+    html! { button.btn.large type="submit" { (text) } }
+}
+
+/// A value that travels with the form and is not shown.
+pub fn hidden(name: &str, value: &str) -> Markup {
+    html! { input type="hidden" name=(name) value=(value); }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_stands_at_its_field_and_keeps_what_was_typed() {
+        let filled = Filled::default().with("name", "Web 1").refused(&Error::invalid("name", "Small letters only."));
+        let page = Text::new("name", "Name").hint("Short.").show(&filled).into_string();
+        assert!(page.contains("value=\"Web 1\"") && page.contains("aria-invalid=\"true\""), "{page}");
+        assert!(page.contains("aria-describedby=\"f-name-error f-name-hint\"") && page.contains("Small letters only."), "{page}");
+    }
+
+    #[test]
+    fn a_password_is_never_sent_back() {
+        let filled = Filled::default().with("password", "hunter2");
+        let page = Text::password("password", "Password", "new-password").show(&filled).into_string();
+        assert!(!page.contains("hunter2"), "{page}");
+    }
+}

@@ -1,0 +1,149 @@
+//! How amounts, moments and measures are written for people. The only place that decides it.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use crate::base::Time;
+use crate::base::money::{SCALE, Tft, Usd, write_units};
+
+/// `$10.00`, `−$1,250.00`; more decimals only where there is a fraction of a cent, because money is never rounded in silence.
+/// Two, four or seven of them, so that columns stay readable.
+pub fn money(amount: Usd) -> String {
+    let text = amount_text(amount.units());
+    match text.strip_prefix('-') {
+        Some(rest) => format!("−${rest}"),
+        None => format!("${text}"),
+    }
+}
+
+/// `1,250.50 TFT`.
+pub fn tokens(amount: Tft) -> String {
+    format!("{} TFT", amount_text(amount.units()).replace('-', "−"))
+}
+
+/// Two, four or seven decimals, thousands set apart.
+fn amount_text(units: i64) -> String {
+    let mut plain = String::new();
+    write_units(&mut plain, units.into()).expect("a String takes every write");
+    let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("-", rest));
+    let (whole, rest) = digits.split_once('.').unwrap_or((digits, "00"));
+    let places = match rest.len() {
+        0..=2 => 2,
+        3..=4 => 4,
+        _ => 7,
+    };
+    format!("{sign}{}.{rest:0<places$}", count(whole.parse().unwrap_or_default()))
+}
+
+/// `12,480`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `21 Nov 2026, 14:06 UTC`.
+pub fn when(at: Time) -> Markup {
+    html! { time datetime=(at) { (at.minute()) } }
+}
+
+/// `21 November 2026`.
+pub fn day(at: Time) -> Markup {
+    html! { time datetime=(at.date()) { (at.day()) } }
+}
+
+/// `4 minutes ago`, with the exact moment on hover.
+pub fn ago(at: Time, now: Time) -> Markup {
+    let span = now.since(at);
+    let text = match span.as_secs() {
+        0..10 => "just now".to_owned(),
+        _ => format!("{} ago", long_span(span)),
+    };
+    html! { time datetime=(at) title=(at.minute()) { (text) } }
+}
+
+/// `1 min 20 s`: for things one waits for.
+pub fn span(span: Duration) -> String {
+    let secs = span.as_secs();
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3600 => format!("{} min {} s", secs / 60, secs % 60),
+        3600..86_400 => format!("{} h {} min", secs / 3600, secs / 60 % 60),
+        _ => long_span(span),
+    }
+}
+
+/// `3 hours`: the largest unit only.
+fn long_span(span: Duration) -> String {
+    let secs = span.as_secs();
+    let (number, unit) = match secs {
+        0..60 => (secs, "second"),
+        60..3600 => (secs / 60, "minute"),
+        3600..86_400 => (secs / 3600, "hour"),
+        _ => (secs / 86_400, "day"),
+    };
+    format!("{} {unit}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// `512 MB`, `2 GB`, `1.5 GB`.
+pub fn memory(mb: u64) -> String {
+    match mb {
+        0..1024 => format!("{mb} MB"),
+        _ if mb.is_multiple_of(1024) => format!("{} GB", count(mb / 1024)),
+        _ => format!("{}.{} GB", count(mb / 1024), mb % 1024 * 10 / 1024),
+    }
+}
+
+/// `50 GB`, `2 TB`.
+pub fn disk(gb: u64) -> String {
+    if gb >= 1024 && gb.is_multiple_of(1024) { format!("{} TB", gb / 1024) } else { format!("{} GB", count(gb)) }
+}
+
+/// Hundredths of a per cent: `9950` is `99.5 %`.
+pub fn percent(hundredths: u32) -> String {
+    let rest = format!("{:02}", hundredths % 100);
+    let rest = rest.trim_end_matches('0');
+    if rest.is_empty() { format!("{} %", hundredths / 100) } else { format!("{}.{rest} %", hundredths / 100) }
+}
+
+/// `vCPU`s: `1 vCPU`, `2 vCPUs`.
+pub fn cpus(number: u32) -> String {
+    format!("{number} vCPU{}", if number == 1 { "" } else { "s" })
+}
+
+/// Whole units only, for the axis of a chart.
+pub fn whole(units: i64) -> i64 {
+    units / SCALE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_reads_as_on_a_bill() {
+        assert_eq!(money(Usd::from_cents(1000)), "$10.00");
+        assert_eq!(money(Usd::from_cents(-125_000_050)), "−$1,250,000.50");
+        assert_eq!(money(Usd::from_units(12_345)), "$0.0012345");
+        assert_eq!(money(Usd::from_units(182_340_000)), "$18.2340");
+        assert_eq!(tokens(Tft::from_units(-12_505_000_000)), "−1,250.50 TFT");
+    }
+
+    #[test]
+    fn spans_and_measures_read_aloud() {
+        assert_eq!(span(Duration::from_secs(80)), "1 min 20 s");
+        assert_eq!(span(Duration::from_secs(7_260)), "2 h 1 min");
+        assert_eq!(ago(Time::from_secs(0), Time::from_secs(86_400)).into_string().matches("1 day ago").count(), 1);
+        assert_eq!((memory(512), memory(2048), memory(1536)), ("512 MB".into(), "2 GB".into(), "1.5 GB".into()));
+        assert_eq!((percent(9950), percent(10_000), percent(9999)), ("99.5 %".into(), "100 %".into(), "99.99 %".into()));
+        assert_eq!((disk(50), disk(2048)), ("50 GB".into(), "2 TB".into()));
+        assert_eq!((count(999), count(1_000), count(1_234_567)), ("999".into(), "1,000".into(), "1,234,567".into()));
+    }
+}
