@@ -1,0 +1,1 @@
+//! The ledger against a naive model, and against hledger.
