@@ -1,1 +1,5 @@
 //! The stories: every test that drives the product from outside, in one binary.
+
+mod kit;
+mod ledger;
+mod powercut;

@@ -182,13 +182,12 @@ fn open(books: &mut impl Books, new: NewTransfer, now: Time, held_first: bool) -
     if books.cause_is_used(&terms.cause)? {
         return Err(Error::conflict("This cause has moved money before.").because(terms.cause.to_string()));
     }
-    if held_first {
-        change(books, debit, |balance| add(&mut balance.debits_pending, amount))?;
-        change(books, credit, |balance| add(&mut balance.credits_pending, amount))?;
+    let add_to: fn(&mut Balance) -> (&mut i64, &mut i64) = if held_first {
+        |balance| (&mut balance.debits_pending, &mut balance.credits_pending)
     } else {
-        change(books, debit, |balance| add(&mut balance.debits_posted, amount))?;
-        change(books, credit, |balance| add(&mut balance.credits_posted, amount))?;
-    }
+        |balance| (&mut balance.debits_posted, &mut balance.credits_posted)
+    };
+    change(books, &terms, |debit| add(add_to(debit).0, amount), |credit| add(add_to(credit).1, amount))?;
     let deed = if held_first { Deed::Hold(terms.clone()) } else { Deed::Transfer(terms.clone()) };
     let entry = append(books, now, id, deed)?;
     let (state, posted) = if held_first { (State::Held, 0) } else { (State::Posted, amount) };
@@ -199,7 +198,7 @@ fn open(books: &mut impl Books, new: NewTransfer, now: Time, held_first: bool) -
 /// Moves a held transfer: all of it, or `amount` of it, and lets the rest go.
 pub fn post(books: &mut impl Books, id: TransferId, amount: Option<i64>, now: Time) -> Result<Done> {
     let mut transfer = books.transfer(id)?.ok_or_else(|| Error::not_found("transfer"))?;
-    let (debit, credit, held) = (transfer.terms.debit, transfer.terms.credit, transfer.terms.amount);
+    let held = transfer.terms.amount;
     let amount = amount.unwrap_or(held);
     if !(1..=held).contains(&amount) {
         return Err(Error::invalid("amount", "A post moves more than nothing and at most what is held."));
@@ -210,14 +209,15 @@ pub fn post(books: &mut impl Books, id: TransferId, amount: Option<i64>, now: Ti
         State::Posted => return Err(Error::conflict("This transfer was posted already, in another way.")),
         State::Voided => return Err(Error::conflict("This transfer was voided.")),
     }
-    change(books, debit, |balance| {
+    let on_debit = |balance: &mut Balance| {
         balance.debits_pending -= held;
         add(&mut balance.debits_posted, amount)
-    })?;
-    change(books, credit, |balance| {
+    };
+    let on_credit = |balance: &mut Balance| {
         balance.credits_pending -= held;
         add(&mut balance.credits_posted, amount)
-    })?;
+    };
+    change(books, &transfer.terms, on_debit, on_credit)?;
     append(books, now, id, Deed::Post(amount))?;
     (transfer.state, transfer.posted) = (State::Posted, amount);
     books.settle(&transfer)?;
@@ -232,13 +232,11 @@ pub fn void(books: &mut impl Books, id: TransferId, now: Time) -> Result<Done> {
         State::Voided => return Ok(Done::Before),
         State::Posted => return Err(Error::conflict("This transfer was posted. To give it back, make another one.")),
     }
-    let Terms { debit, credit, amount, .. } = transfer.terms;
     let release = |pending: &mut i64| {
-        *pending -= amount;
+        *pending -= transfer.terms.amount;
         Ok(())
     };
-    change(books, debit, |balance| release(&mut balance.debits_pending))?;
-    change(books, credit, |balance| release(&mut balance.credits_pending))?;
+    change(books, &transfer.terms, |debit| release(&mut debit.debits_pending), |credit| release(&mut credit.credits_pending))?;
     append(books, now, id, Deed::Void)?;
     transfer.state = State::Voided;
     books.settle(&transfer)?;
@@ -269,16 +267,25 @@ fn add(sum: &mut i64, amount: i64) -> Result<()> {
     Ok(())
 }
 
-/// Changes a balance and keeps its floor. A floor is only asked when the change leaves less to spend: who arrives with
-/// money is never turned away.
-fn change(books: &mut impl Books, account: Account, act: impl FnOnce(&mut Balance) -> Result<()>) -> Result<()> {
+/// Changes both balances, or neither: an error that the caller chooses to live with must leave nothing behind.
+fn change(
+    books: &mut impl Books,
+    terms: &Terms,
+    on_debit: impl FnOnce(&mut Balance) -> Result<()>,
+    on_credit: impl FnOnce(&mut Balance) -> Result<()>,
+) -> Result<()> {
+    let debit = changed(books, terms.debit, on_debit)?;
+    let credit = changed(books, terms.credit, on_credit)?;
+    books.set_balance(terms.debit, &debit)?;
+    books.set_balance(terms.credit, &credit)
+}
+
+/// A balance after a change that keeps its floor.
+fn changed(books: &impl Books, account: Account, act: impl FnOnce(&mut Balance) -> Result<()>) -> Result<Balance> {
     let before = books.balance(account)?;
     let mut after = before;
     act(&mut after)?;
-    if !after.is_allowed(account) && after.free(account) < before.free(account) {
-        return Err(short(account, &before));
-    }
-    books.set_balance(account, &after)
+    if after.is_allowed(account) { Ok(after) } else { Err(short(account, &before)) }
 }
 
 fn short(account: Account, balance: &Balance) -> Error {

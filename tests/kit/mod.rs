@@ -1,0 +1,5 @@
+//! What more than one story needs.
+
+pub mod books;
+pub mod chance;
+pub mod disk;

@@ -1,0 +1,377 @@
+//! The ledger against a naive model that adds everything up from the beginning, and against hledger.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use cooperage::base::ids::{TransferId, UserId};
+use cooperage::base::money::Asset;
+use cooperage::base::{Kind, Time};
+use cooperage::domain::export::Format;
+use cooperage::domain::ledger::{self, Account, Balance, Books, Cause, Deed, Done, NewTransfer, State};
+use cooperage::store::check::check;
+use cooperage::store::ledger::LedgerRead;
+use cooperage::store::{Read, Snapshot, Store, schema};
+use proptest::prelude::*;
+
+use crate::kit::books::PlainBooks;
+use crate::kit::chance::Chance;
+
+const NOW: Time = Time::from_secs(1_795_270_000);
+
+/// Accounts with and without a floor, on both sides, in both assets.
+fn accounts() -> [Account; 8] {
+    [
+        Account::CARD_PROCESSOR,
+        Account::customer(UserId::from_bits(1)),
+        Account::customer(UserId::from_bits(2)),
+        Account::HOSTING,
+        Account::WALLET,
+        Account::GRID_RESERVE,
+        Account::provider(7),
+        Account::opening(Asset::Tft),
+    ]
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Open {
+        held: bool,
+        new: NewTransfer,
+    },
+    Post(TransferId, Option<i64>),
+    Void(TransferId),
+    /// The same as one of those before, as a client does that has heard no answer.
+    Again(usize),
+}
+
+/// Ids and causes come from so few that they meet.
+fn an_act() -> impl Strategy<Value = Act> {
+    let id = || (0..25u128).prop_map(TransferId::from_bits);
+    let open =
+        (any::<bool>(), id(), 0..8usize, 0..8usize, -1..60i64, 0..40u8).prop_map(|(held, id, debit, credit, amount, cause)| {
+            let (debit, credit) = (accounts()[debit], accounts()[credit]);
+            let cause = if cause == 0 { Cause::new("not a kind", 1) } else { Cause::new("test", cause) };
+            Act::Open { held, new: NewTransfer { id, debit, credit, amount, cause, memo: String::new() } }
+        });
+    prop_oneof![
+        6 => open,
+        3 => (id(), proptest::option::of(-1..60i64)).prop_map(|(id, amount)| Act::Post(id, amount)),
+        2 => id().prop_map(Act::Void),
+        1 => any::<usize>().prop_map(Act::Again),
+    ]
+}
+
+/// Every transfer there was, as a list. Balances are added up anew each time they are asked for.
+#[derive(Default)]
+struct Naive(Vec<(NewTransfer, bool, State, i64)>);
+
+impl Naive {
+    fn balance(&self, account: Account) -> Balance {
+        let mut sums = Balance::default();
+        for (new, _, state, posted) in &self.0 {
+            let pending = if *state == State::Held { new.amount } else { 0 };
+            if new.debit == account {
+                sums.debits_pending += pending;
+                sums.debits_posted += posted;
+            }
+            if new.credit == account {
+                sums.credits_pending += pending;
+                sums.credits_posted += posted;
+            }
+        }
+        sums
+    }
+
+    /// Only these three may not spend what they have not.
+    fn breaks_a_floor(&self) -> bool {
+        let spends_by_credit = [Account::WALLET, Account::GRID_RESERVE];
+        let spends_by_debit = [accounts()[1], accounts()[2], accounts()[6]];
+        spends_by_credit
+            .map(|account| self.balance(account))
+            .iter()
+            .any(|sums| sums.credits_posted + sums.credits_pending > sums.debits_posted)
+            || spends_by_debit
+                .map(|account| self.balance(account))
+                .iter()
+                .any(|sums| sums.debits_posted + sums.debits_pending > sums.credits_posted)
+    }
+
+    fn open(&mut self, held: bool, new: &NewTransfer) -> Result<Done, Kind> {
+        let sound = new.amount > 0 && new.debit != new.credit && new.debit.asset() == new.credit.asset();
+        if !sound || !new.cause.as_str().starts_with("test:") {
+            return Err(Kind::Invalid);
+        }
+        if let Some((old, old_held, ..)) = self.0.iter().find(|(old, ..)| old.id == new.id) {
+            return if (old, *old_held) == (new, held) { Ok(Done::Before) } else { Err(Kind::Conflict) };
+        }
+        if self.0.iter().any(|(old, ..)| old.cause == new.cause) {
+            return Err(Kind::Conflict);
+        }
+        let (state, posted) = if held { (State::Held, 0) } else { (State::Posted, new.amount) };
+        self.0.push((new.clone(), held, state, posted));
+        if self.breaks_a_floor() {
+            self.0.pop();
+            return Err(Kind::Unfunded);
+        }
+        Ok(Done::Now)
+    }
+
+    fn settle(&mut self, id: TransferId, amount: Option<i64>, into: State) -> Result<Done, Kind> {
+        let (new, held, state, posted) = self.0.iter_mut().find(|(new, ..)| new.id == id).ok_or(Kind::NotFound)?;
+        let amount = if into == State::Voided { 0 } else { amount.unwrap_or(new.amount) };
+        if into == State::Posted && (amount < 1 || amount > new.amount) {
+            return Err(Kind::Invalid);
+        }
+        match *state {
+            State::Held => {
+                (*state, *posted) = (into, amount);
+                Ok(Done::Now)
+            }
+            old if old == into && *posted == amount && *held => Ok(Done::Before),
+            _ => Err(Kind::Conflict),
+        }
+    }
+
+    fn act(&mut self, act: &Act) -> Result<Done, Kind> {
+        match act {
+            Act::Open { held, new } => self.open(*held, new),
+            Act::Post(id, amount) => self.settle(*id, *amount, State::Posted),
+            Act::Void(id) => self.settle(*id, None, State::Voided),
+            Act::Again(_) => unreachable!("resolved before"),
+        }
+    }
+}
+
+/// The error stays inside the write, which is kept: a verb that fails must itself leave nothing behind.
+fn act_on(store: &Store, act: &Act) -> Result<Done, Kind> {
+    let act = act.clone();
+    let outcome = store.write_blocking(move |tx| {
+        Ok(match act {
+            Act::Open { held: true, new } => tx.hold(new, NOW),
+            Act::Open { held: false, new } => tx.transfer(new, NOW),
+            Act::Post(id, amount) => tx.post(id, amount, NOW),
+            Act::Void(id) => tx.void(id, NOW),
+            Act::Again(_) => unreachable!("resolved before"),
+        })
+    });
+    outcome.expect("the store takes it").map_err(|error| error.kind())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_ledger_agrees_with_a_naive_model_after_each_step(acts in proptest::collection::vec(an_act(), 1..60)) {
+        let (store, mut naive) = (Store::in_memory().unwrap(), Naive::default());
+        let mut done: Vec<Act> = Vec::new();
+        for act in acts {
+            let act = match act {
+                Act::Again(_) if done.is_empty() => continue,
+                Act::Again(which) => done[which % done.len()].clone(),
+                act => act,
+            };
+            prop_assert_eq!(act_on(&store, &act), naive.act(&act), "{:?}", act);
+            let snapshot = store.read().unwrap();
+            for account in accounts() {
+                prop_assert_eq!(LedgerRead::balance(&snapshot, account).unwrap(), naive.balance(account), "{:?} after {:?}", account, act);
+            }
+            done.push(act);
+        }
+        let snapshot = store.read().unwrap();
+        for (new, _, state, posted) in &naive.0 {
+            let row = snapshot.transfer_of(new.id).unwrap().expect("the transfer is there");
+            prop_assert_eq!((row.state, row.posted), (*state, *posted));
+        }
+        let report = check(&snapshot, |_, _| ()).unwrap();
+        prop_assert!(report.is_clean(), "{:?}", report);
+        prop_assert_eq!(report.transfers, naive.0.len() as u64);
+        prop_assert_eq!(replayed(&snapshot).head().unwrap(), snapshot.journal_head().unwrap());
+    }
+}
+
+/// The same deeds in the same order on empty books.
+fn replayed(snapshot: &Snapshot) -> PlainBooks {
+    let mut books = PlainBooks::default();
+    for entry in snapshot.journal(0, usize::MAX).unwrap() {
+        let new = |terms: ledger::Terms| NewTransfer {
+            id: entry.transfer,
+            debit: terms.debit,
+            credit: terms.credit,
+            amount: terms.amount,
+            cause: terms.cause,
+            memo: terms.memo,
+        };
+        let done = match entry.deed {
+            Deed::Hold(terms) => ledger::hold(&mut books, new(terms), entry.at),
+            Deed::Transfer(terms) => ledger::transfer(&mut books, new(terms), entry.at),
+            Deed::Post(amount) => ledger::post(&mut books, entry.transfer, Some(amount), entry.at),
+            Deed::Void => ledger::void(&mut books, entry.transfer, entry.at),
+        };
+        assert_eq!(done.expect("it was allowed before"), Done::Now);
+    }
+    books
+}
+
+/// A month of a small co-op: charges, fees, holds that are posted in part, tokens bought and spent.
+fn a_month(store: &Store) {
+    let mut chance = Chance::new(5);
+    let mut next = 0;
+    let mut open = |held: bool, debit: Account, credit: Account, amount: i64, at: Time| {
+        next += 1;
+        let (id, cause) = (TransferId::from_bits(next), Cause::new("test", next));
+        let memo = if next % 3 == 0 { "a \"quoted\"; memo | with marks".into() } else { String::new() };
+        let new = NewTransfer { id, debit, credit, amount, cause, memo };
+        store.write_blocking(move |tx| if held { tx.hold(new, at) } else { tx.transfer(new, at) }).unwrap();
+        id
+    };
+    open(false, Account::WALLET, Account::opening(Asset::Tft), 5_000_000_000_000, NOW);
+    for day in 0..30u32 {
+        let at = NOW + cooperage::base::time::DAY * day;
+        let user = Account::customer(UserId::from_bits(u128::from(chance.below(4))));
+        open(false, Account::CARD_PROCESSOR, user, 100_000_000, at);
+        open(false, Account::CARD_FEES, Account::CARD_PROCESSOR, 5_900_000, at);
+        let used = open(true, user, Account::HOSTING, 90_000_000, at);
+        match chance.below(3) {
+            0 => drop(store.write_blocking(move |tx| tx.post(used, Some(12_345_678), at)).unwrap()),
+            1 => drop(store.write_blocking(move |tx| tx.void(used, at)).unwrap()),
+            _ => drop(store.write_blocking(move |tx| tx.post(used, None, at)).unwrap()),
+        }
+        open(false, Account::GRID_RESERVE, Account::WALLET, 1_000_000_001, at);
+        open(false, Account::GRID, Account::GRID_RESERVE, 999_999_999, at);
+        open(false, Account::PROVIDER_SHARE, Account::provider(7), 499_999_999, at);
+        open(true, user, Account::HOSTING, 1, at);
+    }
+}
+
+fn exported(snapshot: &Snapshot, format: Format) -> String {
+    let mut out = Vec::new();
+    snapshot.export(format, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// What hledger prints about a journal, or what it does not like about it.
+fn hledger(journal: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new("hledger");
+    command.args(arguments).args(["-f", "-"]).env("LC_ALL", "C.UTF-8");
+    let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = started.expect("this test needs the Debian package `hledger`");
+    child.stdin.take().unwrap().write_all(journal.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+#[test]
+fn hledger_accepts_the_books_unchanged_and_comes_to_the_same_balances() {
+    let store = Store::in_memory().unwrap();
+    a_month(&store);
+    let snapshot = store.read().unwrap();
+    let journal = exported(&snapshot, Format::Hledger);
+    hledger(&journal, &["check", "--strict", "accounts", "commodities", "ordereddates"]).unwrap();
+
+    let listed = hledger(&journal, &["balance", "--flat", "--empty", "--no-total", "--output-format", "csv"]).unwrap();
+    let theirs: BTreeMap<String, String> = listed
+        .lines()
+        .skip(1)
+        .map(|line| line.trim_matches('"').split_once("\",\"").expect("two columns"))
+        .map(|(account, sum)| (account.into(), sum.into()))
+        .collect();
+    let ours: BTreeMap<String, String> =
+        snapshot.balances().unwrap().iter().map(|(account, balance)| (account.to_string(), printed(*account, balance))).collect();
+    assert_eq!(theirs, ours);
+
+    let kinds = hledger(&journal, &["accounts", "--types"]).unwrap();
+    for (account, kind) in [
+        ("asset:wallet:tft", "A"),
+        ("liability:provider:7:tft", "L"),
+        ("equity:opening:tft", "E"),
+        ("income:hosting:usd", "R"),
+        ("expense:grid:tft", "X"),
+    ] {
+        assert!(
+            kinds.lines().any(|line| line.starts_with(account) && line.ends_with(&format!("type: {kind}"))),
+            "{account}: {kinds}"
+        );
+    }
+    let tagged = hledger(&journal, &["print", &format!("tag:transfer={}", TransferId::from_bits(2))]).unwrap();
+    assert!(tagged.contains("cause:test:2"), "{tagged}");
+}
+
+/// A balance as hledger prints it.
+fn printed(account: Account, balance: &Balance) -> String {
+    let (units, sign) = (balance.net().unsigned_abs(), if balance.net() < 0 { "-" } else { "" });
+    if units == 0 { "0".into() } else { format!("{sign}{}.{:07} {}", units / 10_000_000, units % 10_000_000, account.asset()) }
+}
+
+#[test]
+fn hledger_refuses_books_in_which_one_unit_is_missing() {
+    let store = Store::in_memory().unwrap();
+    a_month(&store);
+    let journal = exported(&store.read().unwrap(), Format::Hledger).replacen("10.0000000 USD", "9.9999999 USD", 1);
+    let refused = hledger(&journal, &["check", "--strict"]).unwrap_err();
+    assert!(refused.contains("0.0000001"), "{refused}");
+}
+
+#[test]
+fn a_customer_reads_their_transfers_newest_first_page_by_page() {
+    let store = Store::in_memory().unwrap();
+    a_month(&store);
+    let snapshot = store.read().unwrap();
+    let all = snapshot.transfers_of(Account::CARD_PROCESSOR, None, 1000).unwrap();
+    assert_eq!(all.len(), 60);
+    let first = snapshot.transfers_of(Account::CARD_PROCESSOR, None, 25).unwrap();
+    let second = snapshot.transfers_of(Account::CARD_PROCESSOR, Some(first[24].entry), 25).unwrap();
+    assert_eq!([first, second].concat(), all[..50]);
+    let cause = all[0].terms.cause.clone();
+    assert_eq!(snapshot.transfer_by_cause(&cause).unwrap().as_ref(), Some(&all[0]));
+}
+
+#[test]
+fn the_check_finds_each_kind_of_tampering() {
+    type Tamper = fn(&mut cooperage::store::Tx<'_>) -> cooperage::base::Result<()>;
+    let first = TransferId::from_bits(1);
+    let tampers: [(&str, Tamper); 9] = [
+        ("The hash of entry 5", |tx| {
+            let mut entry = tx.need(&schema::JOURNAL, 5, "entry")?;
+            entry.at = entry.at + cooperage::base::time::SECOND;
+            tx.put(&schema::JOURNAL, 5, &entry)
+        }),
+        ("follows entry 4", |tx| tx.remove(&schema::JOURNAL, 5).map(drop)),
+        ("The journal ends with", |tx| {
+            let last = tx.last(&schema::JOURNAL)?.expect("a journal").0;
+            tx.remove(&schema::JOURNAL, last).map(drop)
+        }),
+        ("is stored as Balance", |tx| {
+            let mut balance = LedgerRead::balance(tx, Account::WALLET)?;
+            balance.debits_posted += 1;
+            tx.put(&schema::BALANCES, Account::WALLET, &balance)
+        }),
+        ("USD does not add up to zero", |tx| {
+            let mut balance = LedgerRead::balance(tx, Account::HOSTING)?;
+            balance.credits_posted += 1;
+            tx.put(&schema::BALANCES, Account::HOSTING, &balance)
+        }),
+        ("is missing", |tx| tx.remove(&schema::TRANSFERS, TransferId::from_bits(1)).map(drop)),
+        ("is used twice or does not lead", |tx| tx.put(&schema::TRANSFERS_BY_CAUSE, "test:1", &TransferId::from_bits(2))),
+        ("is not listed under asset:wallet:tft", |tx| {
+            tx.unlink(&schema::TRANSFERS_BY_ACCOUNT, Account::WALLET, (1, TransferId::from_bits(1)));
+            Ok(())
+        }),
+        ("is not what entry 1 says", |tx| {
+            let mut row = tx.need(&schema::TRANSFERS, TransferId::from_bits(1), "transfer")?;
+            row.terms.amount += 1;
+            tx.put(&schema::TRANSFERS, row.id, &row)
+        }),
+    ];
+    for (sentence, tamper) in tampers {
+        let store = Store::in_memory().unwrap();
+        a_month(&store);
+        assert!(store.read().unwrap().transfer_of(first).unwrap().is_some());
+        let clean = check(&store.read().unwrap(), |_, _| ()).unwrap();
+        assert!(clean.is_clean() && clean.held == 30, "{clean:?}");
+        store.write_blocking(tamper).unwrap();
+        let report = check(&store.read().unwrap(), |_, _| ()).unwrap();
+        assert!(report.findings.iter().any(|finding| finding.contains(sentence)), "{sentence}: {report:?}");
+    }
+}
