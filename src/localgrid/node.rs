@@ -1,1 +1,404 @@
 //! Pretended Zero-OS nodes: they take deployments, run nothing, and answer like the real ones.
+
+mod command;
+mod engine;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use self::command::{Context, Done};
+use self::engine::Engine;
+use super::fleet::{Condition, Profile, node_key};
+use super::genesis::{Genesis, Resources};
+use super::relay::Relay;
+use super::{ChainView, ContractStateView, TwinView};
+use crate::base::{Clock, Random};
+use crate::wire::key::KeyPair;
+use crate::wire::rmb::types::Empty;
+use crate::wire::rmb::{Address, Envelope, Failure, JSON, Message, codec};
+use crate::wire::zos::deployment::{Outcome, State};
+
+pub use self::engine::SYSTEM;
+
+/// How long a workload takes to start, so that progress can be watched.
+pub const STEP: Duration = Duration::from_millis(120);
+
+/// Ways in which a node can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fault {
+    #[default]
+    None,
+    /// Connected, never answers.
+    Silent,
+    /// Takes a deployment, starts its first workload and is silent from then on.
+    DiesDuringDeploy,
+    /// Starts two workloads of a deployment; the third is an error.
+    FailsAfterTwo,
+    /// Each workload takes this long.
+    Slow(Duration),
+    /// Says that everything is free, and has no memory left.
+    LiesAboutCapacity,
+    AnswersTwice,
+    /// Does at once what it is asked for, and says so later.
+    AnswersLate(Duration),
+}
+
+/// All nodes of the local grid.
+#[derive(Clone)]
+pub struct Nodes(Arc<World>);
+
+struct World {
+    chain: Arc<dyn ChainView>,
+    relay: Relay,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    step: Duration,
+    nodes: BTreeMap<u32, Node>,
+    /// Twins that the identity service does not call verified.
+    unverified: Mutex<BTreeSet<u32>>,
+    tasks: Mutex<Vec<tokio::task::AbortHandle>>,
+}
+
+struct Node {
+    twin: u32,
+    key: KeyPair,
+    engine: Mutex<Engine>,
+    mode: Mutex<Mode>,
+}
+
+#[derive(Clone, Copy)]
+struct Mode {
+    condition: Condition,
+    fault: Fault,
+    /// Died during a deploy; lasts until another fault is set.
+    dead: bool,
+}
+
+/// What the index may know of a node.
+#[derive(Debug, Clone)]
+pub struct NodeView {
+    pub condition: Condition,
+    /// Whether it would answer on the bus.
+    pub healthy: bool,
+    pub used: Resources,
+    pub features: Vec<String>,
+    pub public_config: Option<crate::wire::zos::answer::PublicConfig>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Node {
+    fn alive(&self) -> bool {
+        let mode = *locked(&self.mode);
+        mode.condition == Condition::Up && !mode.dead && mode.fault != Fault::Silent
+    }
+}
+
+impl Nodes {
+    /// Connects every node that is up to the relay. Must be called inside a tokio runtime.
+    pub fn start(
+        genesis: &Genesis,
+        profiles: &[Profile],
+        chain: Arc<dyn ChainView>,
+        relay: Relay,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        step: Duration,
+    ) -> Nodes {
+        let mut nodes = BTreeMap::new();
+        for seed in &genesis.nodes {
+            let ordinary = Profile { node: seed.id, condition: Condition::Up, light: false, domain: None };
+            let profile = profiles.iter().find(|profile| profile.node == seed.id).cloned().unwrap_or(ordinary);
+            let farm = genesis.farms.iter().find(|farm| farm.id == seed.farm);
+            let gateways = farm.map(|farm| farm.public_ips.iter().cloned().collect()).unwrap_or_default();
+            let mode = Mode { condition: profile.condition, fault: Fault::None, dead: false };
+            let engine = Engine { seed: seed.clone(), profile, gateways, held: BTreeMap::new(), really_free: None };
+            let node = Node { twin: seed.twin, key: node_key(seed.id), engine: Mutex::new(engine), mode: Mutex::new(mode) };
+            nodes.insert(seed.id, node);
+        }
+        let (unverified, tasks) = Default::default();
+        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, tasks }));
+        for id in all.0.nodes.keys() {
+            if all.mode(*id).is_some_and(|mode| mode.condition == Condition::Up) {
+                all.plug_in(*id);
+            }
+        }
+        all.spawn(all.clone().follow_chain());
+        all
+    }
+
+    /// Ends everything the nodes do; they cannot be started again.
+    pub fn stop(&self) {
+        for (_, node) in &self.0.nodes {
+            self.0.relay.detach(node.twin);
+        }
+        for task in locked(&self.0.tasks).drain(..) {
+            task.abort();
+        }
+    }
+
+    /// Another fault, or none: a dead node lives again and goes on where it was.
+    pub fn set_fault(&self, node: u32, fault: Fault) {
+        let Some(it) = self.0.nodes.get(&node) else { return };
+        {
+            let mut mode = locked(&it.mode);
+            (mode.fault, mode.dead) = (fault, false);
+        }
+        locked(&it.engine).really_free = (fault == Fault::LiesAboutCapacity).then_some(0);
+        self.catch_up(node);
+    }
+
+    pub fn fault(&self, node: u32) -> Option<Fault> {
+        self.mode(node).map(|mode| mode.fault)
+    }
+
+    /// Powers a node on or off; its deployments survive.
+    pub fn set_condition(&self, node: u32, condition: Condition) {
+        let Some(it) = self.0.nodes.get(&node) else { return };
+        let before = std::mem::replace(&mut locked(&it.mode).condition, condition);
+        match (before == Condition::Up, condition == Condition::Up) {
+            (true, false) => self.0.relay.detach(it.twin),
+            (false, true) => {
+                self.plug_in(node);
+                self.catch_up(node);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the identity service says of a twin. Everybody is verified unless it is switched off here.
+    pub fn set_verified(&self, twin: u32, verified: bool) {
+        let mut unverified = locked(&self.0.unverified);
+        if verified {
+            unverified.remove(&twin)
+        } else {
+            unverified.insert(twin)
+        };
+    }
+
+    pub fn is_verified(&self, twin: u32) -> bool {
+        !locked(&self.0.unverified).contains(&twin)
+    }
+
+    pub fn view(&self, node: u32) -> Option<NodeView> {
+        let node = self.0.nodes.get(&node)?;
+        let mode = *locked(&node.mode);
+        let engine = locked(&node.engine);
+        Some(NodeView {
+            condition: mode.condition,
+            healthy: mode.condition == Condition::Up && !mode.dead && mode.fault != Fault::Silent,
+            used: if mode.fault == Fault::LiesAboutCapacity { SYSTEM } else { engine.used() },
+            features: engine.features().into_iter().map(str::to_owned).collect(),
+            public_config: command::public_config_of(&engine),
+        })
+    }
+
+    fn mode(&self, node: u32) -> Option<Mode> {
+        self.0.nodes.get(&node).map(|node| *locked(&node.mode))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(work).abort_handle();
+        let mut tasks = locked(&self.0.tasks);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+    }
+
+    fn plug_in(&self, node: u32) {
+        let Some(it) = self.0.nodes.get(&node) else { return };
+        let mut inbox = self.0.relay.attach(it.twin);
+        let nodes = self.clone();
+        self.spawn(async move {
+            while let Some(bytes) = inbox.recv().await {
+                // Each on its own: a slow answer must not hold up the others.
+                nodes.spawn(nodes.clone().receive(node, bytes));
+            }
+        });
+    }
+
+    async fn receive(self, node: u32, bytes: Vec<u8>) {
+        let Some(it) = self.0.nodes.get(&node) else { return };
+        let Ok(request) = codec::decode(&bytes) else { return };
+        let Some(Message::Request(asked)) = &request.message else { return };
+        let now = self.0.clock.now().secs();
+        // Who cannot be believed gets no answer, as with the real ones.
+        let sender = self.0.chain.twin(request.source_twin()).filter(|twin| codec::verify(&request, &twin.account));
+        let Some(sender) = sender.filter(|_| request.destination_twin() == it.twin && !request.expired(now)) else {
+            return tracing::debug!(node, "local node ignored a message");
+        };
+        if !it.alive() {
+            return;
+        }
+        let fault = locked(&it.mode).fault;
+        let result = self.perform(node, it, &sender, &request, &asked.command, fault, now);
+        if let Fault::AnswersLate(delay) = fault {
+            sleep(delay).await;
+        }
+        let answer = self.answer(it, &sender, &request, result);
+        self.0.relay.submit(it.twin, &answer);
+        if fault == Fault::AnswersTwice {
+            self.0.relay.submit(it.twin, &answer);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // one call, all of it needed
+    fn perform(
+        &self,
+        node: u32,
+        it: &Node,
+        sender: &TwinView,
+        request: &Envelope,
+        command: &str,
+        fault: Fault,
+        now: i64,
+    ) -> Result<Value, String> {
+        if request.schema.as_deref() != Some(JSON) {
+            return Err("invalid schema, expecting 'application/json'".into());
+        }
+        let plain = codec::open(it.key.encryption_secret(), sender.pk.as_deref(), request.payload.as_ref());
+        let plain = plain.ok_or("failed to decrypt payload")?;
+        let payload = if plain.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&plain).map_err(|error| format!("failed to decode payload: {error}"))?
+        };
+        let context = Context {
+            sender: sender.id,
+            chain: &*self.0.chain,
+            verified: self.is_verified(sender.id),
+            now,
+            lies_about_capacity: fault == Fault::LiesAboutCapacity,
+        };
+        let Done { answer, provision } = command::handle(&mut locked(&it.engine), &context, command, payload)?;
+        if let Some(contract) = provision {
+            self.spawn(self.clone().provision(node, contract));
+        }
+        Ok(answer)
+    }
+
+    fn answer(&self, it: &Node, to: &TwinView, request: &Envelope, result: Result<Value, String>) -> Vec<u8> {
+        let (message, payload) = match result {
+            Ok(value) => {
+                let plain = value.to_string().into_bytes();
+                let sealed = codec::seal(it.key.encryption_secret(), to.pk.as_deref(), self.0.random.bytes(), plain);
+                (Message::Response(Empty {}), Some(sealed))
+            }
+            Err(message) => (Message::Error(Failure { code: 0, message }), None),
+        };
+        let mut answer = Envelope {
+            uid: request.uid.clone(),
+            timestamp: self.0.clock.now().secs().unsigned_abs(),
+            expiration: request.expiration,
+            source: Some(Address { twin: it.twin, connection: None }),
+            destination: request.source.clone(),
+            message: Some(message),
+            schema: Some(JSON.into()),
+            payload,
+            ..Envelope::default()
+        };
+        codec::sign(&mut answer, &it.key);
+        codec::encode(&answer)
+    }
+
+    /// Starts the pending workloads of a deployment one by one.
+    async fn provision(self, node: u32, contract: u64) {
+        let Some(it) = self.0.nodes.get(&node) else { return };
+        loop {
+            let fault = locked(&it.mode).fault;
+            sleep(if let Fault::Slow(delay) = fault { delay } else { self.0.step }).await;
+            if !it.alive() {
+                return; // what is pending waits until the node is back
+            }
+            let (started, finished) = self.provision_one(it, contract, fault);
+            if started && fault == Fault::DiesDuringDeploy {
+                locked(&it.mode).dead = true;
+            }
+            if finished {
+                break;
+            }
+        }
+        let used = locked(&it.engine).held.get(&contract).map(Engine::used_by);
+        if let Some(used) = used {
+            self.0.chain.report_resources(contract, used);
+        }
+        self.reconcile(it); // the contract may have changed state meanwhile
+    }
+
+    /// (whether a workload was started, whether nothing is left to do)
+    fn provision_one(&self, it: &Node, contract: u64, fault: Fault) -> (bool, bool) {
+        let view = self.0.chain.contract(contract);
+        let created = self.0.clock.now().secs();
+        let mut engine = locked(&it.engine);
+        let Some(held) = engine.held.get(&contract) else { return (false, true) };
+        let Some(name) = held.pending.front().cloned() else { return (false, true) };
+        let running = held.deployment.workloads.iter().filter(|workload| workload.result.state == State::Ok).count();
+        let checked = engine.check_contract(&held.deployment, view);
+        let result = match checked {
+            Ok(_) if fault == Fault::FailsAfterTwo && running >= 2 => Err("failed to provision: input/output error".into()),
+            Ok(contract) => engine.provision(&contract, &name),
+            Err(why) => Err(why),
+        };
+        let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };
+        held.pending.pop_front();
+        let outcome = match (result, held.before.remove(&name)) {
+            (Ok(data), _) => Outcome { created, state: State::Ok, error: String::new(), data },
+            // A failed update leaves running what ran before.
+            (Err(error), Some(before)) => Outcome { created, state: State::Unchanged, error, data: before.data },
+            (Err(error), None) => Outcome { created, state: State::Error, error, data: Value::Null },
+        };
+        held.settle(&name, outcome);
+        (true, held.pending.is_empty())
+    }
+
+    async fn follow_chain(self) {
+        let mut changes = self.0.chain.changes();
+        while changes.changed().await.is_ok() {
+            for node in self.0.nodes.values().filter(|node| node.alive()) {
+                self.reconcile(node);
+            }
+        }
+    }
+
+    /// A node that is back looks at the chain and goes on with what it had not finished.
+    fn catch_up(&self, node: u32) {
+        let Some(it) = self.0.nodes.get(&node).filter(|it| it.alive()) else { return };
+        self.reconcile(it);
+        let unfinished: Vec<u64> =
+            locked(&it.engine).held.iter().filter(|(_, held)| !held.pending.is_empty()).map(|(id, _)| *id).collect();
+        for contract in unfinished {
+            self.spawn(self.clone().provision(node, contract));
+        }
+    }
+
+    /// Does to the deployments of a node what the chain did to their contracts.
+    fn reconcile(&self, node: &Node) {
+        let created = self.0.clock.now().secs();
+        let mut engine = locked(&node.engine);
+        engine.held.retain(|contract, held| {
+            // A contract that the chain does not know (yet) is left to provisioning.
+            let Some(view) = self.0.chain.contract(*contract) else { return true };
+            let (from, to) = match (view.state, held.paused) {
+                (ContractStateView::Deleted, _) => return false,
+                (ContractStateView::GracePeriod, false) => (State::Ok, State::Paused),
+                (ContractStateView::Created, true) => (State::Paused, State::Ok),
+                _ => return true,
+            };
+            if from == State::Ok && !held.pending.is_empty() {
+                return true; // paused as soon as it has come up
+            }
+            held.paused = to == State::Paused;
+            let names: Vec<_> = held.deployment.workloads.iter().filter(|it| it.result.state == from).collect();
+            let turned: Vec<_> = names.into_iter().map(|it| (it.name.clone(), it.result.clone())).collect();
+            for (name, result) in turned {
+                held.settle(&name, Outcome { created, state: to, ..result });
+            }
+            true
+        });
+    }
+}

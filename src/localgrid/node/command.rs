@@ -1,0 +1,162 @@
+//! The commands of a node: JSON in, JSON out, or an error of which only the words count.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::super::ChainView;
+use super::super::genesis::Resources;
+use super::engine::{Engine, Held, SYSTEM};
+use crate::wire::zos::deployment::{Deployment, State};
+
+/// What a command needs besides the node itself.
+pub struct Context<'a> {
+    pub sender: u32,
+    pub chain: &'a dyn ChainView,
+    pub verified: bool,
+    /// Unix seconds.
+    pub now: i64,
+    pub lies_about_capacity: bool,
+}
+
+/// What the caller has to do after a command went well.
+pub struct Done {
+    pub answer: Value,
+    /// Contract of a deployment that now has to be provisioned.
+    pub provision: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct ContractArgument {
+    contract_id: u64,
+}
+
+#[derive(Deserialize)]
+struct NetworkArgument {
+    network_name: String,
+}
+
+fn read<T: DeserializeOwned>(payload: Value) -> Result<T, String> {
+    serde_json::from_value(payload).map_err(|error| format!("failed to decode payload: {error}"))
+}
+
+pub fn handle(engine: &mut Engine, context: &Context, command: &str, payload: Value) -> Result<Done, String> {
+    let mut provision = None;
+    let answer = match command {
+        "zos.deployment.deploy" => {
+            provision = Some(deploy(engine, context, read(payload)?)?);
+            Value::Null
+        }
+        "zos.deployment.update" => {
+            provision = Some(update(engine, context, read(payload)?)?);
+            Value::Null
+        }
+        "zos.deployment.delete" => {
+            return Err("deletion over the api is disabled, please cancel your contract instead".into());
+        }
+        "zos.deployment.get" => to_json(&owned(engine, context, payload)?.deployment)?,
+        "zos.deployment.changes" => to_json(&owned(engine, context, payload)?.history)?,
+        "zos.deployment.list" => {
+            let mine = engine.held.values().filter(|held| held.deployment.twin_id == context.sender);
+            let active =
+                |held: &&Held| held.deployment.workloads.iter().any(|it| matches!(it.result.state, State::Ok | State::Paused));
+            to_json(&mine.filter(active).map(|held| &held.deployment).collect::<Vec<_>>())?
+        }
+        "zos.statistics.get" => statistics(engine, context),
+        "zos.gpu.list" => json!([]),
+        "zos.storage.pools" => {
+            let (total, used) = (engine.seed.total, engine.used());
+            json!([{ "name": "ssd0", "type": "ssd", "size": total.sru, "used": used.sru }])
+        }
+        "zos.network.list_wg_ports" => json!(engine.wireguard_ports()),
+        "zos.network.public_config_get" => public_config(engine)?,
+        "zos.network.interfaces" => json!({ "zos": [format!("192.168.1.{}", 1 + engine.seed.id % 250)], "ygg": [] }),
+        "zos.network.has_ipv6" => json!(engine.seed.ipv6),
+        "zos.network.list_public_ips" => json!(engine.public_ips()),
+        "zos.network.list_private_ips" => {
+            json!(engine.private_ips(context.sender, &read::<NetworkArgument>(payload)?.network_name))
+        }
+        "zos.system.version" => json!({ "zos": "3.14.11", "zinit": "v0.2.25" }),
+        "zos.system.node_features_get" => json!(engine.features()),
+        _ => return Err(format!("unsupported command '{command}'")),
+    };
+    Ok(Done { answer, provision })
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<Value, String> {
+    serde_json::to_value(value).map_err(|error| error.to_string())
+}
+
+/// A deployment of the sender; somebody else's is "not found".
+fn owned<'a>(engine: &'a Engine, context: &Context, payload: Value) -> Result<&'a Held, String> {
+    let contract = read::<ContractArgument>(payload)?.contract_id;
+    let held = engine.held.get(&contract).filter(|held| held.deployment.twin_id == context.sender);
+    held.ok_or_else(|| "deployment not found".into())
+}
+
+fn deploy(engine: &mut Engine, context: &Context, deployment: Deployment) -> Result<u64, String> {
+    if deployment.version != 0 {
+        return Err("expected version to be 0 on deployment creation".into());
+    }
+    check(engine, context, &deployment)?;
+    let contract = deployment.contract_id;
+    engine.take(deployment)?;
+    Ok(contract)
+}
+
+fn update(engine: &mut Engine, context: &Context, deployment: Deployment) -> Result<u64, String> {
+    check(engine, context, &deployment)?;
+    let contract = deployment.contract_id;
+    engine.change(deployment, context.now)?;
+    Ok(contract)
+}
+
+/// What is judged at once. Contract, hash and capacity are judged later, workload by workload.
+fn check(engine: &Engine, context: &Context, deployment: &Deployment) -> Result<(), String> {
+    if !context.verified {
+        return Err(format!("user with twin id {} is not verified", context.sender));
+    }
+    if deployment.twin_id != context.sender {
+        return Err("twin id mismatch".into());
+    }
+    engine.validate(deployment)?;
+    deployment.verify_signatures(|twin| Some(context.chain.twin(twin)?.account)).map_err(|fault| fault.to_string())
+}
+
+fn statistics(engine: &Engine, context: &Context) -> Value {
+    let capacity =
+        |it: Resources, ips: usize| json!({ "cru": it.cru, "sru": it.sru, "hru": it.hru, "mru": it.mru, "ipv4u": ips });
+    let used = if context.lies_about_capacity { SYSTEM } else { engine.used() };
+    let workloads = engine.held.values().map(|held| held.deployment.workloads.len()).sum::<usize>();
+    let last = engine.held.values().flat_map(|held| &held.history).map(|change| change.result.created).max();
+    json!({
+        "total": capacity(engine.seed.total, 0),
+        "used": capacity(used, engine.public_ips().len()),
+        "system": capacity(SYSTEM, 0),
+        "users": { "deployments": engine.held.len(), "workloads": workloads, "last_deployment_timestamp": last.unwrap_or(0) },
+        "open_connections": 0,
+    })
+}
+
+fn public_config(engine: &Engine) -> Result<Value, String> {
+    let Some(config) = public_config_of(engine) else { return Err("no public configuration".into()) };
+    Ok(json!({
+        "type": "macvlan", "ipv4": config.ipv4, "ipv6": config.ipv6, "gw4": config.gw4, "gw6": config.gw6, "domain": config.domain,
+    }))
+}
+
+/// Only gateways have one.
+pub fn public_config_of(engine: &Engine) -> Option<crate::wire::zos::answer::PublicConfig> {
+    let domain = engine.profile.domain.clone()?;
+    let id = engine.seed.id;
+    let (ipv6, gw6) =
+        if engine.seed.ipv6 { (format!("2001:db8:0:{id:x}::2/64"), format!("2001:db8:0:{id:x}::1")) } else { Default::default() };
+    Some(crate::wire::zos::answer::PublicConfig {
+        kind: "macvlan".into(),
+        ipv4: format!("203.0.113.{}/24", 200 + id % 50),
+        gw4: "203.0.113.1".into(),
+        ipv6,
+        gw6,
+        domain,
+    })
+}

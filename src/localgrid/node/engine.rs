@@ -1,0 +1,468 @@
+//! What one node holds and what it takes: the rules of Zero-OS over plain values. Knows no bus and no time of its own.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::super::fleet::Profile;
+use super::super::genesis::{NodeSeed, Resources};
+use super::super::{ContractStateView, ContractView};
+use crate::wire::zos::data::{Data, Machine, Network};
+use crate::wire::zos::deployment::{Deployment, Outcome, State, Workload};
+use crate::wire::zos::vm::{LEAST_MEMORY, is_workload_name, least_root_size};
+
+const GIB: u64 = 1 << 30;
+/// What Zero-OS keeps for itself.
+pub const SYSTEM: Resources = Resources { cru: 0, mru: 2 * GIB, sru: 100 * GIB, hru: 0 };
+const QSFS_MEMORY: u64 = GIB;
+/// Disk images: the first mount must be a zmount, which becomes the boot disk.
+const DISK_IMAGES: [&str; 4] =
+    ["/ubuntu-22.04.flist", "/ubuntu-20.04-lts.flist", "/ubuntu-18.04-lts.flist", "/nixos-22.11.flist"];
+
+/// One deployment and all that ever happened to it.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub deployment: Deployment,
+    pub history: Vec<Workload>,
+    /// What still has to be provisioned, in order.
+    pub pending: VecDeque<String>,
+    /// Results of what an update changes, for the case that it fails.
+    pub before: BTreeMap<String, Outcome>,
+    /// The pause that a grace period brings is over all workloads.
+    pub paused: bool,
+}
+
+pub struct Engine {
+    pub seed: NodeSeed,
+    pub profile: Profile,
+    /// Gateway of each public address of the farm.
+    pub gateways: BTreeMap<String, String>,
+    pub held: BTreeMap<u64, Held>,
+    /// The free memory it believes in, if it tells everybody more than it has.
+    pub really_free: Option<u64>,
+}
+
+impl Held {
+    fn new(mut deployment: Deployment) -> Held {
+        for workload in &mut deployment.workloads {
+            workload.result = Outcome::default();
+        }
+        let pending = in_order(deployment.workloads.iter());
+        Held { history: deployment.workloads.clone(), deployment, pending, before: BTreeMap::new(), paused: false }
+    }
+
+    /// Sets the result of a workload and notes the change.
+    pub fn settle(&mut self, name: &str, result: Outcome) {
+        if let Some(workload) = self.deployment.workloads.iter_mut().find(|workload| workload.name == name) {
+            workload.result = result;
+            self.history.push(workload.clone());
+        }
+    }
+
+    fn is_ok(&self, name: &str) -> Option<&Workload> {
+        self.deployment.workload(name).filter(|workload| workload.result.state == State::Ok)
+    }
+}
+
+/// Zero-OS provisions by type, whatever the order in the deployment.
+fn in_order<'a>(workloads: impl Iterator<Item = &'a Workload>) -> VecDeque<String> {
+    const ORDER: [&str; 10] =
+        ["zmount", "volume", "qsfs", "network", "network-light", "ipv4", "ip", "zmachine", "zmachine-light", "zlogs"];
+    let rank = |workload: &Workload| ORDER.iter().position(|kind| *kind == workload.data.kind()).unwrap_or(ORDER.len());
+    let mut names: Vec<_> = workloads.map(|workload| (rank(workload), workload.name.clone())).collect();
+    names.sort_by_key(|(rank, _)| *rank);
+    names.into_iter().map(|(_, name)| name).collect()
+}
+
+impl Engine {
+    pub fn features(&self) -> Vec<&'static str> {
+        if self.profile.light {
+            return vec!["zmount", "network-light", "zmachine-light", "volume", "zlogs", "zdb", "mycelium"];
+        }
+        let mut features = vec!["zmount", "network", "zmachine", "volume", "ip", "ipv4", "qsfs", "zlogs", "zdb"];
+        features.extend(["wireguard", "yggdrasil", "mycelium"]);
+        if self.profile.domain.is_some() {
+            features.extend(["gateway-name-proxy", "gateway-fqdn-proxy"]);
+        }
+        features
+    }
+
+    /// What the workloads of one deployment take.
+    pub fn used_by(held: &Held) -> Resources {
+        let mut used = Resources::default();
+        for workload in &held.deployment.workloads {
+            if !matches!(workload.result.state, State::Ok | State::Paused | State::Unchanged) {
+                continue;
+            }
+            match &workload.data {
+                Data::Zmount(space) | Data::Volume(space) => used.sru = used.sru.saturating_add(space.size),
+                Data::Machine(machine) | Data::MachineLight(machine) => {
+                    used.cru += u64::from(machine.compute_capacity.cpu);
+                    used.mru = used.mru.saturating_add(machine.compute_capacity.memory);
+                    used.sru = used.sru.saturating_add(root_size(machine));
+                }
+                Data::Zdb(zdb) => used.hru = used.hru.saturating_add(zdb.size),
+                Data::Qsfs(qsfs) => {
+                    used.cru += 1;
+                    used.mru = used.mru.saturating_add(QSFS_MEMORY);
+                    used.sru = used.sru.saturating_add(qsfs.cache);
+                }
+                _ => {}
+            }
+        }
+        used
+    }
+
+    /// Everything in use, the system included.
+    pub fn used(&self) -> Resources {
+        self.held.values().map(Engine::used_by).fold(SYSTEM, |sum, used| Resources {
+            cru: sum.cru.saturating_add(used.cru),
+            mru: sum.mru.saturating_add(used.mru),
+            sru: sum.sru.saturating_add(used.sru),
+            hru: sum.hru.saturating_add(used.hru),
+        })
+    }
+
+    pub fn wireguard_ports(&self) -> BTreeSet<u16> {
+        self.networks()
+            .filter(|(_, _, network)| network.wireguard_listen_port != 0)
+            .map(|(.., net)| net.wireguard_listen_port)
+            .collect()
+    }
+
+    /// (twin, name, network) of all networks that run.
+    fn networks(&self) -> impl Iterator<Item = (u32, &str, &Network)> {
+        self.held.values().flat_map(|held| {
+            held.deployment.workloads.iter().filter_map(|workload| match &workload.data {
+                Data::Network(network) | Data::NetworkLight(network) if workload.result.state == State::Ok => {
+                    Some((held.deployment.twin_id, workload.name.as_str(), network))
+                }
+                _ => None,
+            })
+        })
+    }
+
+    /// The addresses that machines of `twin` have in its network `name`.
+    pub fn private_ips(&self, twin: u32, name: &str) -> Vec<IpAddr> {
+        let held = self.held.values().filter(|held| held.deployment.twin_id == twin);
+        let machines = held.flat_map(|held| &held.deployment.workloads).filter_map(|workload| match &workload.data {
+            Data::Machine(machine) | Data::MachineLight(machine) if workload.result.state == State::Ok => Some(machine),
+            _ => None,
+        });
+        machines.flat_map(|machine| &machine.network.interfaces).filter(|it| it.network == name).map(|it| it.ip).collect()
+    }
+
+    /// The CIDRs of public IPv4 addresses in use.
+    pub fn public_ips(&self) -> Vec<String> {
+        let all = self.held.values().flat_map(|held| &held.deployment.workloads);
+        all.filter(|workload| matches!(workload.data, Data::Ip(_) | Data::Ipv4) && workload.result.state == State::Ok)
+            .filter_map(|workload| workload.result.data["ip"].as_str().filter(|ip| !ip.is_empty()).map(str::to_owned))
+            .collect()
+    }
+
+    /// What is checked before a deployment is taken at all.
+    pub fn validate(&self, deployment: &Deployment) -> Result<(), String> {
+        let features = self.features();
+        let mut names = BTreeSet::new();
+        for workload in &deployment.workloads {
+            let (name, kind) = (&workload.name, workload.data.kind());
+            if !is_workload_name(name) {
+                return Err(format!("unsupported workload name '{name}'"));
+            }
+            if !names.insert(name) {
+                return Err(format!("multiple workloads with the same name '{name}'"));
+            }
+            // A node without a domain knows gateways, it only cannot run them.
+            if !features.contains(&kind) && !(kind.starts_with("gateway-") && !self.profile.light) {
+                return Err(format!("unknown workload type '{kind}'"));
+            }
+            if let Data::Machine(machine) | Data::MachineLight(machine) = &workload.data {
+                validate_machine(machine).map_err(|why| format!("failed to validate workload '{name}': {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a new deployment, which is then pending.
+    pub fn take(&mut self, deployment: Deployment) -> Result<(), String> {
+        let contract = deployment.contract_id;
+        if self.held.contains_key(&contract) {
+            return Err("exists".into());
+        }
+        self.held.insert(contract, Held::new(deployment));
+        Ok(())
+    }
+
+    /// Takes a new version of a deployment; what changed is then pending.
+    pub fn change(&mut self, new: Deployment, now: i64) -> Result<(), String> {
+        let held = self.held.get_mut(&new.contract_id).filter(|held| held.deployment.twin_id == new.twin_id);
+        let held = held.ok_or("deployment not found")?;
+        if new.version != held.deployment.version + 1 {
+            return Err(format!("invalid version: expected {} got {}", held.deployment.version + 1, new.version));
+        }
+        let mut touched = Vec::new();
+        for workload in &new.workloads {
+            let old = held.deployment.workload(&workload.name);
+            if let Some(old) = old.filter(|old| same(old, workload)) {
+                if workload.version != old.version {
+                    return Err(format!("invalid version of workload '{}'", workload.name));
+                }
+                continue;
+            }
+            if workload.version != new.version {
+                return Err(format!("invalid version of workload '{}': expected {}", workload.name, new.version));
+            }
+            if let Some(old) = old {
+                changeable(old, workload)?;
+            }
+            touched.push(workload);
+        }
+        held.pending = in_order(touched.into_iter());
+        held.before.clear();
+        let mut workloads = new.workloads.clone();
+        for workload in &mut workloads {
+            let old = held.deployment.workload(&workload.name).map(|old| old.result.clone());
+            workload.result = match old {
+                Some(old) if !held.pending.contains(&workload.name) => old,
+                Some(old) => {
+                    held.before.insert(workload.name.clone(), old);
+                    Outcome::default()
+                }
+                None => Outcome::default(),
+            };
+        }
+        let gone = held.deployment.workloads.iter().filter(|old| new.workload(&old.name).is_none());
+        let mut gone: Vec<Workload> = gone.cloned().collect();
+        for workload in &mut gone {
+            workload.result = Outcome { created: now, state: State::Deleted, ..workload.result.clone() };
+        }
+        held.history.extend(gone);
+        held.deployment = Deployment { workloads, ..new };
+        Ok(())
+    }
+
+    /// Whether the contract on chain is for this deployment, in the node's words if not.
+    pub fn check_contract(&self, deployment: &Deployment, contract: Option<ContractView>) -> Result<ContractView, String> {
+        let live = contract.filter(|contract| contract.state != ContractStateView::Deleted);
+        let contract = live.ok_or("failed to get deployment contract: not found")?;
+        let hash = deployment.hash_hex().map_err(|error| error.to_string())?;
+        if contract.node != Some(self.seed.id) {
+            return Err("invalid node address in contract".into());
+        }
+        if contract.twin != deployment.twin_id {
+            return Err("twin id mismatch between deployment and contract".into());
+        }
+        if contract.deployment_hash.as_deref() != Some(&hash) {
+            return Err("contract hash does not match deployment hash".into());
+        }
+        Ok(contract)
+    }
+
+    /// Starts one workload: its result, or why not.
+    pub fn provision(&self, contract: &ContractView, name: &str) -> Result<Value, String> {
+        let held = self.held.get(&contract.id).ok_or("deployment not found")?;
+        let workload = held.deployment.workload(name).ok_or("workload not found")?;
+        let free = |total: u64, used: u64| total.saturating_sub(used);
+        match &workload.data {
+            Data::Zmount(space) | Data::Volume(space) => {
+                let usable = free(self.seed.total.sru, self.used().sru);
+                if space.size == 0 {
+                    return Err("invalid size".into());
+                }
+                if space.size > usable {
+                    return Err(format!("not enough free storage: {} bytes of usable {usable} bytes", space.size));
+                }
+                let id = format!("{}-{}-{name}", contract.twin, contract.id);
+                Ok(if matches!(workload.data, Data::Zmount(_)) { json!({ "volume_id": id }) } else { json!({ "id": id }) })
+            }
+            Data::Network(network) | Data::NetworkLight(network) => self.network(contract.twin, name, network),
+            Data::Ipv4 => self.public_ip(held, contract, name, true, false),
+            Data::Ip(ip) => self.public_ip(held, contract, name, ip.v4, ip.v6),
+            Data::Machine(machine) | Data::MachineLight(machine) => self.machine(held, contract, name, machine),
+            Data::NameGateway(gateway) => match &self.profile.domain {
+                Some(domain) => Ok(json!({ "fqdn": format!("{}.{domain}", gateway.name) })),
+                None => Err("node doesn't support name proxy (doesn't have a domain)".into()),
+            },
+            Data::FqdnGateway(_) if self.profile.domain.is_some() => Ok(Value::Null),
+            Data::FqdnGateway(_) => Err("node doesn't support fqdn proxy (doesn't have public config)".into()),
+            Data::Zdb(zdb) => {
+                let usable = free(self.seed.total.hru, self.used().hru);
+                if zdb.size == 0 || zdb.size > usable {
+                    return Err(format!("not enough free storage: {} bytes of usable {usable} bytes", zdb.size));
+                }
+                let ip = mycelium(&Sha256::digest(format!("zdb {}", self.seed.id)), &[0, 0, 0, 0, 0, 1]);
+                Ok(json!({ "Namespace": format!("{}-{}-{name}", contract.twin, contract.id), "IPs": [ip], "Port": 9900 }))
+            }
+            Data::Zlogs(logs) => match held.is_ok(&logs.zmachine) {
+                Some(_) => Ok(Value::Null),
+                None => Err(format!("no machine called '{}'", logs.zmachine)),
+            },
+            Data::Qsfs(_) => Ok(json!({ "path": format!("/var/run/qsfs/{}-{name}", contract.id), "metrics_endpoint": "" })),
+            Data::Other(kind, _) => Err(format!("unknown workload type '{kind}'")),
+        }
+    }
+
+    fn network(&self, twin: u32, name: &str, network: &Network) -> Result<Value, String> {
+        if network.subnet.is_none() {
+            return Err("network subnet cannot be empty".into());
+        }
+        let port = network.wireguard_listen_port;
+        let taken = |(owner, other, it): (u32, &str, &Network)| {
+            it.wireguard_listen_port == port && port != 0 && (owner, other) != (twin, name)
+        };
+        if self.networks().any(taken) {
+            return Err(format!("wireguard port {port} already in use"));
+        }
+        if network.mycelium.as_ref().is_some_and(|mycelium| mycelium.hex_key.0.len() != 32 || !mycelium.peers.is_empty()) {
+            return Err("invalid mycelium configuration".into());
+        }
+        Ok(Value::Null)
+    }
+
+    fn public_ip(&self, held: &Held, contract: &ContractView, name: &str, v4: bool, v6: bool) -> Result<Value, String> {
+        let used: Vec<_> = held
+            .deployment
+            .workloads
+            .iter()
+            .filter(|it| it.name != name && it.result.state == State::Ok)
+            .filter_map(|it| it.result.data["ip"].as_str())
+            .collect();
+        let (mut ip, mut gateway) = (String::new(), String::new());
+        if v4 {
+            let free = contract.ips.iter().find(|ip| !used.contains(&ip.as_str()));
+            ip = free.ok_or("could not find public ip: no ip is reserved for this workload")?.clone();
+            gateway = self.gateways.get(&ip).cloned().unwrap_or_default();
+        }
+        let mut ip6 = String::new();
+        if v6 {
+            if !self.seed.ipv6 {
+                return Err("public ipv6 is not supported on this node".into());
+            }
+            let [a, b, ..] = <[u8; 32]>::from(Sha256::digest(format!("{} {name}", contract.id)));
+            let host = u16::from_be_bytes([a, b]);
+            ip6 = format!("{}/64", Ipv6Addr::new(0x2001, 0xdb8, 0, self.seed.id as u16, 0, 0, 0, host));
+        }
+        Ok(json!({ "ip": ip, "ip6": ip6, "gateway": gateway }))
+    }
+
+    fn machine(&self, held: &Held, contract: &ContractView, name: &str, machine: &Machine) -> Result<Value, String> {
+        let memory = machine.compute_capacity.memory;
+        let believed = self.seed.total.mru.saturating_sub(self.used().mru);
+        let usable = self.really_free.map_or(believed, |really| believed.min(really));
+        if memory > usable {
+            return Err(format!("cannot fulfil required memory size {memory} bytes out of usable {usable} bytes"));
+        }
+        let disks = self.seed.total.sru.saturating_sub(self.used().sru);
+        if root_size(machine) > disks {
+            return Err(format!("not enough free storage: {} bytes of usable {disks} bytes", root_size(machine)));
+        }
+        if !machine.gpu.is_empty() {
+            return Err("usage of GPU is not allowed unless node is rented".into());
+        }
+        for mount in &machine.mounts {
+            held.is_ok(&mount.name).ok_or_else(|| format!("failed to mount '{}': no such disk", mount.name))?;
+        }
+        if DISK_IMAGES.iter().any(|image| machine.flist.ends_with(image)) {
+            let boots = machine.mounts.first().and_then(|mount| held.is_ok(&mount.name));
+            if !boots.is_some_and(|disk| matches!(disk.data, Data::Zmount(_))) {
+                return Err("first disk mount on a full vm should be a zmount".into());
+            }
+        }
+        let [interface] = &machine.network.interfaces[..] else { return Err("only one private network is support".into()) };
+        let found = self.networks().find(|(twin, other, _)| (*twin, *other) == (contract.twin, &interface.network));
+        let (_, _, network) = found.ok_or_else(|| format!("could not get network '{}': not found", interface.network))?;
+        let console_host = gateway_of(network, interface.ip)
+            .ok_or_else(|| format!("ip {} is not a usable address of network '{}'", interface.ip, interface.network))?;
+        if self.private_ips(contract.twin, &interface.network).contains(&interface.ip) {
+            return Err(format!("ip {} is already in use", interface.ip));
+        }
+        let public = &machine.network.public_ip;
+        if !public.is_empty() {
+            held.is_ok(public).ok_or_else(|| format!("failed to get public ip workload '{public}'"))?;
+        }
+        let mut mycelium_ip = String::new();
+        if let Some(wish) = &machine.network.mycelium {
+            let key = network.mycelium.as_ref().filter(|_| wish.network == interface.network);
+            let key = key.ok_or("mycelium is not enabled on this network")?;
+            mycelium_ip = mycelium(&Sha256::digest(&key.hex_key.0), &wish.hex_seed.0).to_string();
+        }
+        let host = match interface.ip {
+            IpAddr::V4(ip) => u16::from(ip.octets()[3]),
+            IpAddr::V6(_) => 0,
+        };
+        Ok(json!({
+            "id": format!("{}-{}-{name}", contract.twin, contract.id),
+            "ip": interface.ip,
+            "planetary_ip": "",
+            "mycelium_ip": mycelium_ip,
+            "console_url": format!("{console_host}:{}", 20_000 + host),
+        }))
+    }
+}
+
+fn validate_machine(machine: &Machine) -> Result<(), String> {
+    if machine.compute_capacity.cpu == 0 {
+        return Err("cpu capacity can't be 0".into());
+    }
+    if machine.compute_capacity.memory < LEAST_MEMORY {
+        return Err("mem capacity can't be less that 250M".into());
+    }
+    let least = least_root_size(machine.compute_capacity.cpu, machine.compute_capacity.memory);
+    if machine.size != 0 && machine.size < least {
+        return Err(format!("disk size can't be less that {least}. Set to 0 for minimum"));
+    }
+    if machine.network.interfaces.len() != 1 {
+        return Err("only one private network is support at the moment".into());
+    }
+    if machine.network.mycelium.as_ref().is_some_and(|mycelium| mycelium.hex_seed.0.len() != 6) {
+        return Err("mycelium seed must be 6 bytes".into());
+    }
+    Ok(())
+}
+
+/// Bytes of the writable layer, which is never less than the least.
+fn root_size(machine: &Machine) -> u64 {
+    machine.size.max(least_root_size(machine.compute_capacity.cpu, machine.compute_capacity.memory))
+}
+
+fn same(old: &Workload, new: &Workload) -> bool {
+    old.data == new.data && old.metadata == new.metadata && old.description == new.description
+}
+
+/// Which workloads can be changed in place, and how.
+fn changeable(old: &Workload, new: &Workload) -> Result<(), String> {
+    match (&old.data, &new.data) {
+        (Data::Zmount(old), Data::Zmount(new)) | (Data::Volume(old), Data::Volume(new)) if new.size >= old.size => Ok(()),
+        (Data::Zmount(_), Data::Zmount(_)) | (Data::Volume(_), Data::Volume(_)) => Err("cannot shrink a disk".into()),
+        (Data::Zdb(_), Data::Zdb(_)) | (Data::Qsfs(_), Data::Qsfs(_)) => Ok(()),
+        (Data::Network(_), Data::Network(_)) | (Data::NetworkLight(_), Data::NetworkLight(_)) => Ok(()),
+        (old, new) if old.kind() == new.kind() => Err(format!("workload '{}' does not support upgrade", old.kind())),
+        _ => Err("cannot change workload type".into()),
+    }
+}
+
+/// The first address of the network's subnet, if `ip` is one that a machine may have.
+fn gateway_of(network: &Network, ip: IpAddr) -> Option<IpAddr> {
+    let subnet = network.subnet?;
+    let (IpAddr::V4(net), IpAddr::V4(ip)) = (subnet.ip, ip) else { return None };
+    let mask = u32::MAX.checked_shl(32 - u32::from(subnet.prefix)).unwrap_or(0);
+    let (net, host) = (u32::from(net) & mask, u32::from(ip) & !mask);
+    let inside = u32::from(ip) & mask == net && host > 1 && host != !mask;
+    inside.then(|| IpAddr::V4((net + 1).into()))
+}
+
+/// Key decides the prefix in 400::/7, seed the host part.
+fn mycelium(key: &[u8], seed: &[u8]) -> Ipv6Addr {
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(key.iter().take(8)) {
+        *to = *from;
+    }
+    bytes[0] = 0x04 | bytes[0] & 1;
+    (bytes[8], bytes[9]) = (0xff, 0x0f);
+    for (to, from) in bytes[10..].iter_mut().zip(seed) {
+        *to = *from;
+    }
+    bytes.into()
+}
