@@ -2,4 +2,5 @@
 
 mod kit;
 mod ledger;
+mod localstripe;
 mod powercut;

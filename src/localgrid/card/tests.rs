@@ -316,7 +316,8 @@ async fn every_event_is_delivered_signed_even_to_an_application_that_comes_late_
         got.push(verify(body, signature, &secrets, bench.clock.now()).unwrap().id);
     }
     let mut sent: Vec<String> = all.into_iter().map(|event| event.id).collect();
-    (got.sort(), sent.sort());
+    got.sort();
+    sent.sort();
     assert_eq!(got, sent);
 }
 

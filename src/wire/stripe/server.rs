@@ -71,21 +71,12 @@ pub struct ApiError {
     pub code: Option<&'static str>,
     pub message: String,
     pub param: Option<String>,
-    pub decline_code: Option<String>,
     pub payment_intent: Option<Value>,
 }
 
 impl ApiError {
     pub fn invalid(code: Option<&'static str>, message: impl Into<String>) -> Self {
-        ApiError {
-            status: 400,
-            kind: "invalid_request_error",
-            code,
-            message: message.into(),
-            param: None,
-            decline_code: None,
-            payment_intent: None,
-        }
+        ApiError { status: 400, kind: "invalid_request_error", code, message: message.into(), param: None, payment_intent: None }
     }
 
     pub fn missing(noun: &str, id: &str) -> Self {
@@ -97,7 +88,6 @@ impl ApiError {
         let parts = [
             ("code", self.code.map(Value::from)),
             ("param", self.param.clone().map(Value::from)),
-            ("decline_code", self.decline_code.clone().map(Value::from)),
             ("payment_intent", self.payment_intent.clone()),
         ];
         for (name, value) in parts {
