@@ -126,6 +126,7 @@ mod tests {
             failures: 0,
             last_error: None,
             parked: false,
+            asked: 1,
         };
         let mut runs = 0;
         while !job.parked {
