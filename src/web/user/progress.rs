@@ -59,7 +59,7 @@ pub fn steps(view: &View) -> Markup {
                 span { (done) " of " (view.steps.len()) " steps" }
                 span { (span(view.now.since(view.started))) }
             }
-            (part::steps(&view.steps))
+            (part::steps(&below_headline(&view.steps)))
             @match view.outcome {
                 Outcome::Running => {}
                 Outcome::Ready => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
@@ -70,6 +70,15 @@ pub fn steps(view: &View) -> Markup {
             }
         }
     }
+}
+
+/// The sentence of the step under way stands on top, in large; it need not be read twice.
+fn below_headline(steps: &[Step]) -> Vec<Step> {
+    let quiet = |step: &Step| match step.state {
+        StepState::Now => Step { text: String::new(), ..step.clone() },
+        _ => step.clone(),
+    };
+    steps.iter().map(quiet).collect()
 }
 
 fn headline(view: &View) -> String {
