@@ -92,7 +92,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
         html! {
             div.wrap.stack {
                 (part::head("Overview", html! { (when(view.now)) }, html! {}))
-                (alarms(view))
+                div.alarms { (alarms(view)) }
                 div.figures {
                     (part::figure("Revenue", html! { (money(view.revenue)) }, html! { "Taken from cards, all time" }))
                     (part::figure("Grid cost", html! { (money(view.grid_cost)) }, html! { "Billed by the chain" }))
