@@ -19,6 +19,9 @@
     addEventListener("pagehide", () => source.close());
   }
 
+  // On a phone the row of pages scrolls: show where we are.
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   for (const button of document.querySelectorAll("[data-copy]")) {
     if (!navigator.clipboard) break;
     const words = button.firstChild;

@@ -74,7 +74,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
         words.title,
         html! {
             div.narrow.lost {
-                img src=(asset::url("hoops.svg")) alt="" width="96" height="96";
+                img src=(asset::url("mark.svg")) alt="" width="64" height="64";
                 p.lost-status { "Error " (view.status) }
                 h1 { (words.title) }
                 p.lead { (view.message.as_deref().unwrap_or(words.text)) }

@@ -25,7 +25,8 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     @if let Some(next) = &view.next { (form::hidden("next", next)) }
                     (Text::email("email", "E-mail").autocomplete("username").show(&view.filled))
                     (Text::password("password", "Password", "current-password").show(&view.filled))
-                    div.between { (form::submit("Sign in")) a href="/forgot" { "I forgot my password" } }
+                    (form::submit("Sign in"))
+                    a href="/forgot" { "I forgot my password" }
                 }))
                 p.aside { "New here? " a href="/signup" { "Create an account" } }
             }

@@ -18,6 +18,8 @@ pub struct Wallet {
     pub worth: Usd,
     /// How long it lasts at today's cost. None: nothing is running.
     pub runway_days: Option<u32>,
+    /// The balance over the last days, the oldest first; may be empty.
+    pub trend: Vec<Tft>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -90,7 +92,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
         html! {
             div.wrap.stack {
                 (part::head("Overview", html! { (when(view.now)) }, html! {}))
-                (alarms(view))
+                div.alarms { (alarms(view)) }
                 div.figures {
                     (part::figure("Revenue", html! { (money(view.revenue)) }, html! { "Taken from cards, all time" }))
                     (part::figure("Grid cost", html! { (money(view.grid_cost)) }, html! { "Billed by the chain" }))
@@ -169,7 +171,10 @@ fn orders(view: &View) -> Markup {
 
 fn wallet(wallet: &Wallet) -> Markup {
     html! {
-        p.figure-value { (tokens(wallet.balance)) }
+        div.cluster.apart {
+            p.figure-value { (tokens(wallet.balance)) }
+            (chart::sparkline("Balance over the last days", &wallet.trend.iter().map(|balance| balance.units()).collect::<Vec<_>>()))
+        }
         (part::facts(vec![
             ("Worth", html! { (money(wallet.worth)) }),
             ("Lasts", html! {

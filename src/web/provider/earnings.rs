@@ -64,12 +64,15 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         "As soon as a deployment runs on one of your nodes, every hour's bill and your share of it stand here.",
                         part::button("/provider/nodes", "Look at your nodes"),
                     ))
+                    (part::card("How this is counted", rule(view)))
                 } @else {
                     (figures(view))
-                    (part::card("Your share by day", days(view)))
+                    div.duo.wide-left {
+                        (part::card("Your share by day", days(view)))
+                        (part::card("How this is counted", rule(view)))
+                    }
                     (part::table("Earnings by deployment", &COLUMNS, view.rows.iter().map(row).collect()))
                 }
-                (part::card("How this is counted", rule(view)))
             }
         },
     )

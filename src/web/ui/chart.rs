@@ -68,6 +68,27 @@ pub fn sparkline(label: &str, values: &[i64]) -> Markup {
     }
 }
 
+/// A barrel seen from above, with a stave for each step: those that are done stand. Says nothing that the bar does not say.
+pub fn staves(done: usize, all: usize) -> Markup {
+    let all = all.max(1);
+    // In hundredths of a stave; the rest of each is the gap to the next.
+    let standing = "94 6 ".repeat(done.min(all));
+    html! {
+        svg.staves viewBox="0 0 240 240" aria-hidden="true" focusable="false" {
+            g transform="rotate(-90 120 120)" {
+                circle.stave cx="120" cy="120" r="92" pathLength=(all * 100) stroke-dasharray="94 6" {}
+                @if done > 0 {
+                    circle.stave.done cx="120" cy="120" r="92" pathLength=(all * 100)
+                        stroke-dasharray={ (standing) "0 " (all * 100) } {}
+                }
+            }
+            circle.stave-hoop cx="120" cy="120" r="114" {}
+            circle.stave-hoop cx="120" cy="120" r="70" {}
+            text.stave-text x="120" y="131" { (done) " of " (all) }
+        }
+    }
+}
+
 /// `value ÷ top × length`, kept between 0 and `length`.
 fn scaled(value: i64, top: i64, length: i64) -> i64 {
     let exact = i128::from(value.max(0)) * i128::from(length) / i128::from(top.max(1));

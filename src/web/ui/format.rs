@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::base::Time;
-use crate::base::money::{SCALE, Tft, Usd, write_units};
+use crate::base::money::{Tft, Usd, write_units};
 
 /// `$10.00`, `−$1,250.00`; more decimals only where there is a fraction of a cent, because money is never rounded in silence.
 /// Two, four or seven of them, so that columns stay readable.
@@ -116,11 +116,6 @@ pub fn percent(hundredths: u32) -> String {
 /// `vCPU`s: `1 vCPU`, `2 vCPUs`.
 pub fn cpus(number: u32) -> String {
     format!("{number} vCPU{}", if number == 1 { "" } else { "s" })
-}
-
-/// Whole units only, for the axis of a chart.
-pub fn whole(units: i64) -> i64 {
-    units / SCALE
 }
 
 #[cfg(test)]

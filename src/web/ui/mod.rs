@@ -81,9 +81,9 @@ const fn link(href: &'static str, text: &'static str) -> Link {
 const GUEST: [Link; 2] = [link("/#how", "How it works"), link("/catalogue", "Sizes and prices")];
 const USER: [Link; 5] = [
     link("/deployments", "Deployments"),
-    link("/order", "New deployment"),
+    link("/order", "Order"),
     link("/catalogue", "Catalogue"),
-    link("/cards", "Cards and receipts"),
+    link("/cards", "Cards"),
     link("/profile", "Profile"),
 ];
 const PROVIDER: [Link; 3] =

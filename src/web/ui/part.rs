@@ -59,7 +59,7 @@ pub fn badge(tone: Tone, text: &str) -> Markup {
 pub fn empty(title: &str, text: &str, action: Markup) -> Markup {
     html! {
         div.empty {
-            img src=(super::asset::url("hoops.svg")) alt="" width="72" height="72";
+            img src=(super::asset::url("mark.svg")) alt="" width="56" height="56";
             h2 { (title) }
             p { (text) }
             (action)

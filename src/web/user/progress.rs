@@ -7,7 +7,7 @@ use crate::base::Time;
 use crate::base::ids::OrderId;
 use crate::web::ui::format::span;
 use crate::web::ui::part::{self, Step, StepState};
-use crate::web::ui::{Chrome, layout_live};
+use crate::web::ui::{Chrome, chart, layout, layout_live};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,16 +29,20 @@ pub struct View {
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout_live(
+    let (title, lead) = match view.outcome {
+        Outcome::Running => {
+            (format!("Starting {}", view.name), "You may close this page: the work goes on, and you find it under Deployments.")
+        }
+        Outcome::Ready => (format!("{} is ready", view.name), "All steps are done. This is how it went."),
+        Outcome::Refunded => (format!("{} was not delivered", view.name), "You pay nothing. This is how far it came."),
+    };
+    let frame = if view.outcome == Outcome::Running { layout_live } else { layout };
+    frame(
         chrome,
-        &format!("Starting {}", view.name),
+        &title,
         html! {
-            div.mid.stack {
-                (part::head(
-                    &format!("Starting {}", view.name),
-                    html! { "You may close this page: the work goes on, and you find it under Deployments." },
-                    html! {},
-                ))
+            div.mid.stack.waiting {
+                (part::head(&title, html! { (lead) }, html! {}))
                 div.live data-live={ "/deployments/" (view.id) "/events" } { (steps(view)) }
                 p.hidden role="status" data-said {}
             }
@@ -59,7 +63,8 @@ pub fn steps(view: &View) -> Markup {
                 span { (done) " of " (view.steps.len()) " steps" }
                 span { (span(view.now.since(view.started))) }
             }
-            (part::steps(&view.steps))
+            (chart::staves(done, view.steps.len()))
+            (part::steps(&below_headline(&view.steps)))
             @match view.outcome {
                 Outcome::Running => {}
                 Outcome::Ready => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
@@ -70,6 +75,15 @@ pub fn steps(view: &View) -> Markup {
             }
         }
     }
+}
+
+/// The sentence of the step under way stands on top, in large; it need not be read twice.
+fn below_headline(steps: &[Step]) -> Vec<Step> {
+    let quiet = |step: &Step| match step.state {
+        StepState::Now => Step { text: String::new(), ..step.clone() },
+        _ => step.clone(),
+    };
+    steps.iter().map(quiet).collect()
 }
 
 fn headline(view: &View) -> String {

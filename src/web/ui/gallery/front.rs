@@ -1,0 +1,356 @@
+//! Samples of what guests and users see.
+
+use super::{For, NOW, Shown, ago, guest, order, staff, step, user};
+use crate::base::ids::{CardId, ChargeId, QuoteId, SessionId};
+use crate::base::money::Usd;
+use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::web::ui::form::Filled;
+use crate::web::ui::offer::{CardLine, Image, Region, Size, Sla};
+use crate::web::ui::part::{Pager, StepState};
+use crate::web::ui::{Chrome, Flash, Mood, Role};
+use crate::web::{guest, user};
+
+fn sizes() -> Vec<Size> {
+    let size = |slug: &str, name: &str, summary: &str, vcpus, memory_mb, disk_gb, cents| Size {
+        slug: slug.into(),
+        name: name.into(),
+        summary: summary.into(),
+        vcpus,
+        memory_mb,
+        disk_gb,
+        price: Usd::from_cents(cents),
+    };
+    vec![
+        size("small", "Small", "A website, a bot, a first try.", 1, 2048, 50, 1000),
+        size("medium", "Medium", "A shop or a team's tools.", 2, 4096, 100, 1900),
+        size("large", "Large", "A database or a busy service.", 4, 8192, 200, 3600),
+    ]
+}
+
+fn images() -> Vec<Image> {
+    let image = |slug: &str, name: &str, summary: &str| Image { slug: slug.into(), name: name.into(), summary: summary.into() };
+    vec![
+        image("ubuntu-24.04", "Ubuntu 24.04", "The common choice, supported until 2029."),
+        image("debian-12", "Debian 12", "Small, steady, no surprises."),
+        image("nixos-24.11", "NixOS 24.11", "The whole system from one file."),
+    ]
+}
+
+fn regions() -> Vec<Region> {
+    let region = |slug: &str, name: &str, nodes| Region { slug: slug.into(), name: name.into(), nodes };
+    vec![region("be", "Belgium", 12), region("de", "Germany", 7), region("tz", "Tanzania", 1)]
+}
+
+fn sla() -> Sla {
+    Sla {
+        availability: 9950,
+        performance: "The processor, memory and disk you ordered are yours; none of them is sold twice.".into(),
+        backup: "None is included. Keep a copy of what you cannot lose.".into(),
+        remedy: "You get back a tenth of the month's price for each half per cent below the promise, up to all of it.".into(),
+    }
+}
+
+fn visa() -> CardLine {
+    CardLine { brand: "Visa".into(), last4: "4242".into(), exp_month: 4, exp_year: 2029 }
+}
+
+fn charge() -> ChargeId {
+    ChargeId::from_bits(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef)
+}
+
+pub fn guest_pages() -> Vec<Shown> {
+    use guest::{catalogue, error, forgot, landing, login, setup, signup, verify};
+    let show = |name, markup| Shown { name, of: For::Anybody, markup };
+    let lost = |status, who: fn(&str) -> Chrome| {
+        error::page(&who("/nowhere"), &error::View { status, message: None, reference: Some("7f3a-22c1".into()) })
+    };
+    let wrong = Filled::default()
+        .with("name", "Alice")
+        .with("email", "alice@")
+        .wrong("email", "This is not an e-mail address.")
+        .wrong("password", "Twelve characters or more, please.");
+    vec![
+        show("landing", landing::page(&guest("/"), &landing::View { sizes: sizes(), sla: sla(), nodes: 20, countries: 3 })),
+        show("landing-empty", landing::page(&guest("/"), &landing::View { sizes: vec![], sla: sla(), nodes: 0, countries: 0 })),
+        show("catalogue", {
+            let view = catalogue::View { sizes: sizes(), images: images(), regions: regions(), sla: sla() };
+            catalogue::page(&guest("/catalogue"), &view)
+        }),
+        show("catalogue-empty", {
+            let view = catalogue::View { sizes: vec![], images: vec![], regions: vec![], sla: sla() };
+            catalogue::page(&guest("/catalogue"), &view)
+        }),
+        show("signup", signup::page(&guest("/signup"), &signup::View::default())),
+        show("signup-wrong", signup::page(&guest("/signup"), &signup::View { filled: wrong })),
+        show("login", login::page(&guest("/login"), &login::View { next: Some("/order".into()), ..Default::default() })),
+        show("forgot", forgot::page(&guest("/forgot"), &forgot::View::default())),
+        show("forgot-sent", forgot::page(&guest("/forgot"), &forgot::View { sent: true, ..Default::default() })),
+        show("reset", forgot::reset_page(&guest("/reset"), &forgot::ResetView { code: "x".into(), ..Default::default() })),
+        show("verify-sent", verify::page(&user("/verify"), &verify::View::Sent { email: "alice@example.org".into() })),
+        show("verify-confirmed", verify::page(&guest("/verify"), &verify::View::Confirmed)),
+        show("verify-stale", verify::page(&user("/verify"), &verify::View::Stale)),
+        show("setup", setup::page(&guest("/setup"), &setup::View { code: Some("x".into()), ..Default::default() })),
+        show("setup-bare", setup::page(&guest("/setup"), &setup::View::default())),
+        show("error-401", lost(401, guest)),
+        show("error-403", lost(403, user)),
+        show("error-404", lost(404, guest)),
+        show("error-409", lost(409, user)),
+        show("error-422", lost(422, user)),
+        show("error-500", lost(500, user)),
+        show("error-503", lost(503, user)),
+    ]
+}
+
+pub fn order_pages() -> Vec<Shown> {
+    use user::{order as form, quote};
+    let show = |name, markup| Shown { name, of: For::Anybody, markup };
+    let keys = vec![form::SavedKey {
+        fingerprint: "SHA256:k2v7dJm1x0cUqf6yWcNq0o5oX2fWm8q5mB7rYl0a9Zs".into(),
+        name: "alice@laptop".into(),
+    }];
+    let full = form::View { sizes: sizes(), images: images(), regions: regions(), keys, filled: Filled::default() };
+    let wrong = Filled::default()
+        .with("size", "medium")
+        .with("name", "Web 1")
+        .with("ssh_key", "hello")
+        .wrong("name", "A name has small letters, digits and dashes, and begins with a letter.")
+        .wrong("ssh_key", "This is not a public SSH key. It begins with ssh-ed25519, ssh-rsa or ecdsa.");
+    let part = |name: &str, points, of, why: &str| quote::ScorePart { name: name.into(), points, of, why: why.into() };
+    let quoted = quote::View {
+        id: QuoteId::from_bits(77),
+        name: "web-1".into(),
+        image: "Ubuntu 24.04".into(),
+        size: sizes().remove(0),
+        total: Usd::from_cents(1000),
+        key_name: "alice@laptop".into(),
+        sla: sla(),
+        node: quote::ChosenNode {
+            node: 11,
+            farm: "Freefarm Ghent".into(),
+            place: "Ghent, Belgium".into(),
+            reason: "It has run for 214 days without a break and has the most room of the 20 nodes that fit your order.".into(),
+            parts: vec![
+                part("Reliability", 38, 40, "214 days since its last start; seen a minute ago."),
+                part("Room to spare", 24, 30, "78 % of its memory is free after your order."),
+                part("Certified hardware", 20, 20, "Bought from a certified vendor."),
+                part("Spread", 6, 10, "Its farm carries four other orders."),
+            ],
+        },
+        runner_up: Some(quote::RunnerUp {
+            node: 5,
+            place: "Falkenstein, Germany".into(),
+            why_not: "It came second with 81 of 100 points: it was restarted nine days ago.".into(),
+        }),
+        card: Some(visa()),
+        paid_until: NOW + 30 * DAY,
+        expires: NOW + 15 * MINUTE,
+    };
+    let bare = quote::View { card: None, runner_up: None, ..quoted.clone() };
+    let empty = form::View { sizes: vec![], images: vec![], regions: vec![], keys: vec![], filled: Filled::default() };
+    vec![
+        show("order-wrong", form::page(&user("/order"), &form::View { keys: vec![], filled: wrong, ..full.clone() })),
+        show("order", form::page(&user("/order"), &full)),
+        show("order-empty", form::page(&user("/order"), &empty)),
+        show("quote", quote::page(&user("/order"), &quoted)),
+        show("quote-no-card", quote::page(&user("/order"), &bare)),
+    ]
+}
+
+pub fn progress_views() -> [(&'static str, user::progress::View); 3] {
+    use user::progress::{Outcome, View};
+    let at = |seconds| Some(NOW - SECOND * seconds);
+    let paid = step("Payment", "$10.00 is set aside on your card.", StepState::Done, at(68));
+    let reserved = step("Reservation", "Node 11 in Ghent keeps your place.", StepState::Done, at(51));
+    let view = |outcome, steps| View { id: order(), name: "web-1".into(), steps, outcome, started: ago(SECOND * 75), now: NOW };
+    [
+        ("progress", {
+            let steps = vec![
+                paid.clone(),
+                reserved.clone(),
+                step("Deployment", "The node is fetching Ubuntu 24.04 and starting your server.", StepState::Now, at(51)),
+                step("First sign of life", "We wait until the server answers on its address.", StepState::Todo, None),
+                step("Access", "You get the address and the line to sign in.", StepState::Todo, None),
+            ];
+            view(Outcome::Running, steps)
+        }),
+        ("progress-ready", {
+            let steps = vec![
+                paid.clone(),
+                reserved,
+                step("Deployment", "Ubuntu 24.04 is started.", StepState::Done, at(20)),
+                step("First sign of life", "The server answered.", StepState::Done, at(4)),
+                step("Access", "Your address is ready.", StepState::Done, at(1)),
+            ];
+            view(Outcome::Ready, steps)
+        }),
+        ("progress-refunded", {
+            let steps = vec![
+                step("Payment", "$10.00 was set aside, and is released again.", StepState::Done, at(68)),
+                step("Reservation", "Three nodes were tried; none could take the order.", StepState::Failed, at(12)),
+            ];
+            view(Outcome::Refunded, steps)
+        }),
+    ]
+}
+
+pub fn deployment_pages() -> Vec<Shown> {
+    use user::deployments::Status;
+    use user::{deployment, deployments, progress};
+    let show = |name, markup| Shown { name, of: For::Anybody, markup };
+    let row = |name: &str, status, place: Option<&str>, cents| deployments::Row {
+        id: order(),
+        name: name.into(),
+        status,
+        size: "Small".into(),
+        image: "Ubuntu 24.04".into(),
+        place: place.map(Into::into),
+        price: Usd::from_cents(cents),
+        paid_until: place.map(|_| NOW + 30 * DAY),
+    };
+    let rows = vec![
+        row("web-2", Status::Starting, None, 1000),
+        row("web-1", Status::Running, Some("Ghent, Belgium"), 1000),
+        row("shop-database", Status::Down, Some("Falkenstein, Germany"), 3600),
+        row("first-try", Status::Ended, Some("Ghent, Belgium"), 1900),
+        row("far-away", Status::Refunded, None, 1000),
+    ];
+    let at = |minutes| Some(NOW - MINUTE * minutes);
+    let view = deployment::View {
+        id: order(),
+        name: "web-1".into(),
+        status: Status::Running,
+        note: None,
+        access: Some(deployment::Access {
+            address: "302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),
+            ssh: "ssh root@302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),
+            key_name: "alice@laptop".into(),
+        }),
+        steps: vec![
+            step("Select", "Small with Ubuntu 24.04.", StepState::Done, at(14)),
+            step("Pay", "$10.00 from Visa ending in 4242.", StepState::Done, at(12)),
+            step("Deploy", "Sent to node 11 in Ghent.", StepState::Done, at(11)),
+            step("Allocate", "1 vCPU, 2 GB and 50 GB are yours.", StepState::Done, at(11)),
+            step("Access", "The address is ready.", StepState::Done, at(10)),
+        ],
+        size: sizes().remove(0),
+        image: "Ubuntu 24.04".into(),
+        ordered: ago(14 * MINUTE),
+        paid_until: Some(NOW + 30 * DAY),
+        price: Usd::from_cents(1000),
+        receipt: Some(charge()),
+        sla: sla(),
+        place: Some("Ghent, Belgium".into()),
+        node: Some(11),
+        can_delete: true,
+    };
+    let starting = deployment::View {
+        status: Status::Starting,
+        note: Some("The first node did not answer in time; we are trying the next one. Nothing more is charged.".into()),
+        access: None,
+        steps: vec![
+            step("Select", "Small with Ubuntu 24.04.", StepState::Done, at(2)),
+            step("Pay", "$10.00 is set aside.", StepState::Done, at(1)),
+            step("Deploy", "Node 5 in Falkenstein is asked.", StepState::Now, None),
+            step("Allocate", "", StepState::Todo, None),
+            step("Access", "", StepState::Todo, None),
+        ],
+        paid_until: None,
+        receipt: None,
+        place: None,
+        node: None,
+        can_delete: false,
+        ..view.clone()
+    };
+    let flash = Flash { kind: Mood::Good, text: "first-try is deleted.".into() };
+    let mut pages = vec![
+        show("deployments", {
+            let chrome = Chrome { flash: Some(flash), ..user("/deployments") };
+            let pager = Pager { newer: None, older: Some("/deployments?before=x".into()) };
+            deployments::page(&chrome, &deployments::View { rows, pager })
+        }),
+        show("deployments-empty", deployments::page(&user("/deployments"), &deployments::View::default())),
+        show("deployment", deployment::page(&user("/deployments/x"), &view)),
+        show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
+        show("deployment-remove", {
+            let view = deployment::RemoveView { id: order(), name: "web-1".into(), paid_until: Some(NOW + 30 * DAY) };
+            deployment::remove_page(&user("/deployments/x/delete"), &view)
+        }),
+    ];
+    for (name, view) in progress_views() {
+        pages.push(show(name, progress::page(&user("/deployments/x/progress"), &view)));
+    }
+    pages
+}
+
+pub fn money_pages() -> Vec<Shown> {
+    use user::cards::{Charge, ChargeStatus, SavedCard};
+    use user::{cards, profile, receipt};
+    let show = |name, markup| Shown { name, of: For::Anybody, markup };
+    let charged = |what: &str, cents, status, receipt: Option<&str>, days: u32| Charge {
+        id: charge(),
+        at: ago(DAY * days),
+        what: what.into(),
+        card: "Visa 4242".into(),
+        amount: Usd::from_cents(cents),
+        status,
+        receipt: receipt.map(Into::into),
+    };
+    let master = CardLine { brand: "Mastercard".into(), last4: "5100".into(), exp_month: 11, exp_year: 2027 };
+    let full = cards::View {
+        cards: vec![
+            SavedCard { id: CardId::from_bits(1), line: visa(), default: true },
+            SavedCard { id: CardId::from_bits(2), line: master, default: false },
+        ],
+        charges: vec![
+            charged("web-2, Small, 30 days", 1000, ChargeStatus::Held, None, 0),
+            charged("web-1, Small, 30 days", 1000, ChargeStatus::Paid, Some("2026-000127"), 1),
+            charged("far-away, Small, 30 days", 1000, ChargeStatus::Released, None, 3),
+            charged("shop-database, Large, 30 days", 3600, ChargeStatus::Refunded, Some("2026-000098"), 40),
+            charged("shop-database, Large, 30 days", 3600, ChargeStatus::Declined, None, 41),
+        ],
+        pager: Pager { newer: None, older: Some("/cards?before=x".into()) },
+    };
+    let paper = receipt::View {
+        charge: charge(),
+        number: "2026-000127".into(),
+        at: ago(DAY),
+        payer: "Alice Verbeke".into(),
+        payer_email: "alice@example.org".into(),
+        card: "Visa ending in 4242".into(),
+        status: ChargeStatus::Paid,
+        lines: vec![receipt::Line {
+            text: "Server web-1, Small, from 20 November to 20 December 2026".into(),
+            amount: Usd::from_cents(1000),
+        }],
+        total: Usd::from_cents(1000),
+        refunded: None,
+        order: order(),
+    };
+    let session = |bits, browser: &str, address: &str, span, this| profile::Session {
+        id: SessionId::from_bits(bits),
+        browser: browser.into(),
+        address: address.into(),
+        last_seen: ago(span),
+        this,
+    };
+    let alice = profile::View {
+        email: "alice@example.org".into(),
+        email_confirmed: true,
+        roles: vec![Role::User],
+        sessions: vec![
+            session(1, "Firefox on Linux", "198.51.100.7", SECOND, true),
+            session(2, "Safari on an iPhone", "2001:db8::1f", 3 * HOUR, false),
+        ],
+        filled: Filled::default().with("name", "Alice Verbeke"),
+        now: NOW,
+    };
+    let new =
+        profile::View { email_confirmed: false, roles: vec![Role::User, Role::Provider], sessions: vec![], ..alice.clone() };
+    vec![
+        show("cards", cards::page(&user("/cards"), &full)),
+        show("cards-empty", cards::page(&user("/cards"), &cards::View::default())),
+        show("receipt", receipt::page(&user("/receipts/x"), &paper)),
+        show("profile", profile::page(&user("/profile"), &alice)),
+        show("profile-provider", profile::page(&staff("/profile"), &new)),
+    ]
+}
