@@ -130,7 +130,7 @@ pub fn remove_page(chrome: &Chrome, view: &RemoveView) -> Markup {
                     p { "It is paid until " (when(until)) ". The days that are left are not paid back." }
                 }
                 (form::post(chrome, &format!("/deployments/{}/delete", view.id), html! {
-                    div.between {
+                    div.actions {
                         button.btn.danger.large type="submit" { "Delete " (view.name) }
                         a.btn.quiet.large href={ "/deployments/" (view.id) } { "Keep it" }
                     }

@@ -133,6 +133,6 @@ fn keys(view: &View) -> Markup {
     };
     html! {
         (form::choices("key", "Which key may sign in?", None, &saved.chain([new]).collect::<Vec<_>>(), &view.filled))
-        (field.optional().show(&view.filled))
+        (field.show(&view.filled))
     }
 }
