@@ -1,8 +1,10 @@
 //! HTTP: pages are pure functions of values. A folder a role, one noun a file.
 
+pub mod assets;
 pub mod error;
 pub mod extract;
 pub mod guest;
+pub mod health;
 pub mod hooks;
 pub mod operator;
 pub mod page;
