@@ -23,7 +23,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     h1 { "Look into your mail" }
                     p.lead {
                         "If there is an account with this address, a mail with a link is on its way. \
-                        The link works once, for one hour."
+                        The link works once, for 15 minutes."
                     }
                     p.aside { "Nothing after a few minutes? Look into the spam folder, or " a href="/forgot" { "try again" } "." }
                 } @else {

@@ -10,6 +10,11 @@ use crate::web::ui::{Chrome, form, layout, part};
 pub enum View {
     /// A mail is on its way.
     Sent { email: String },
+    /// The link was opened: one press confirms. Opening it alone changes nothing, for mail programs open links too.
+    Confirm {
+        #[serde(skip)]
+        code: String,
+    },
     /// The link was good.
     Confirmed,
     /// The link was used before, or is too old.
@@ -19,8 +24,9 @@ pub enum View {
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
     let (title, body) = match view {
         View::Sent { email } => ("We sent you a mail", sent(chrome, email)),
+        View::Confirm { code } => ("Confirm your address", confirm(chrome, code)),
         View::Confirmed => ("Your address is confirmed", confirmed(chrome)),
-        View::Stale => ("This link no longer works", stale(chrome)),
+        View::Stale => ("This link no longer works", stale()),
     };
     layout(chrome, title, html! { div.narrow { h1 { (title) } (body) } })
 }
@@ -29,7 +35,20 @@ fn sent(chrome: &Chrome, email: &str) -> Markup {
     html! {
         p.lead { "Follow the link we sent to " strong { (email) } " to finish your account. It works for 24 hours." }
         p { "Nothing there after a few minutes? Look into the spam folder first." }
-        (form::post(chrome, "/verify/again", html! { button.btn.quiet type="submit" { "Send it again" } }))
+        (form::post(chrome, "/verify/again", html! {
+            (form::hidden("email", email))
+            button.btn.quiet type="submit" { "Send it again" }
+        }))
+    }
+}
+
+fn confirm(chrome: &Chrome, code: &str) -> Markup {
+    html! {
+        p.lead { "One press, and the account is yours." }
+        (form::post(chrome, "/verify", html! {
+            (form::hidden("code", code))
+            p.actions { button.btn.large type="submit" { "Yes, this is my address" } }
+        }))
     }
 }
 
@@ -42,13 +61,9 @@ fn confirmed(chrome: &Chrome) -> Markup {
     }
 }
 
-fn stale(chrome: &Chrome) -> Markup {
+fn stale() -> Markup {
     html! {
         p.lead { "It was used before, or it is older than 24 hours. If your address is confirmed already, there is nothing to do." }
-        @if chrome.who.is_some() {
-            (form::post(chrome, "/verify/again", html! { button.btn type="submit" { "Send a new link" } }))
-        } @else {
-            p.actions { (part::button("/login", "Sign in to get a new one")) }
-        }
+        p.actions { (part::button("/login", "Sign in to get a new one")) }
     }
 }

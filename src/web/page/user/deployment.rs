@@ -127,7 +127,7 @@ pub fn remove_page(chrome: &Chrome, view: &RemoveView) -> Markup {
                 h1 { "Delete " (view.name) "?" }
                 p.lead { "The server stops and everything on its disk is gone for good. We keep no copy." }
                 @if let Some(until) = view.paid_until {
-                    p { "It is paid until " (when(until)) ". The days that are left are not paid back." }
+                    p { "It is paid until " (when(until)) ". Hours you have not used go back to your card." }
                 }
                 (form::post(chrome, &format!("/deployments/{}/delete", view.id), html! {
                     div.actions {

@@ -41,7 +41,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 (part::head("Profile", html! { "How we call you, and where you are signed in." }, html! {}))
                 (part::card("You", you(chrome, view)))
                 (part::card("Where you are signed in", sessions(chrome, view)))
-                (provider(chrome, view))
+                (provider(view))
             }
         },
     )
@@ -56,7 +56,10 @@ fn you(chrome: &Chrome, view: &View) -> Markup {
             }
         })]))
         @if !view.email_confirmed {
-            (form::post(chrome, "/verify/again", html! { button.btn.quiet.small type="submit" { "Send the mail again" } }))
+            (form::post(chrome, "/verify/again", html! {
+                (form::hidden("email", &view.email))
+                button.btn.quiet.small type="submit" { "Send the mail again" }
+            }))
         }
         (form::sheet(chrome, "/profile", &view.filled, html! {
             (Text::new("name", "Name").autocomplete("name").max(100).show(&view.filled))
@@ -83,7 +86,7 @@ fn sessions(chrome: &Chrome, view: &View) -> Markup {
     }
 }
 
-fn provider(chrome: &Chrome, view: &View) -> Markup {
+fn provider(view: &View) -> Markup {
     if view.roles.contains(&Role::Provider) {
         return part::card(
             "You are a provider",
@@ -93,9 +96,9 @@ fn provider(chrome: &Chrome, view: &View) -> Markup {
     part::card(
         "Do you run nodes yourself?",
         html! {
-            p { "Become a provider to see your nodes here and earn a share of every server they carry. It costs nothing, and your \
-                 account stays the same." }
-            (form::post(chrome, "/profile/provider", html! { button.btn.quiet type="submit" { "Become a provider" } }))
+            p { "See your nodes here, and earn a share of what every server on them costs. It costs nothing, and your account stays \
+                 the same." }
+            p.actions { (part::button("/provider/claim", "Show that a farm is yours")) }
         },
     )
 }

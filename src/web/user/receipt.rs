@@ -1,0 +1,39 @@
+//! One receipt, fit for printing.
+
+use actix_web::web::Path;
+
+use super::card::{number, status};
+use super::id;
+use crate::base::Error;
+use crate::base::ids::ChargeId;
+use crate::store::Read;
+use crate::store::charge::Charges;
+use crate::store::order::Orders;
+use crate::store::schema::CARDS;
+use crate::web::error::PageResult;
+use crate::web::extract::Me;
+use crate::web::page::user::receipt::{Line, View, page};
+
+pub async fn show(me: Me, path: Path<String>) -> PageResult {
+    let snapshot = me.app.read()?;
+    let none = || Error::not_found("receipt");
+    let charge = snapshot.charge(id::<ChargeId>(&path, "receipt")?)?.filter(|charge| charge.user == me.user.id).ok_or_else(none)?;
+    let (Some(receipt), Some(at)) = (charge.receipt, charge.captured) else { return Err(none().into()) };
+    let order = snapshot.order(charge.order)?.ok_or_else(none)?;
+    let card = snapshot.get(&CARDS, charge.card)?.map(|card| card.label()).unwrap_or_default();
+    let text = format!("{} ({}, {}), 30 days", order.wish.name, order.wish.size.name, order.wish.image.name);
+    let view = View {
+        charge: charge.id,
+        number: number(receipt),
+        at,
+        payer: me.user.name.to_string(),
+        payer_email: me.user.email.to_string(),
+        card,
+        status: status(&charge),
+        lines: vec![Line { text, amount: charge.amount }],
+        total: charge.amount,
+        refunded: Some(charge.refunded).filter(|refunded| refunded.units() > 0),
+        order: order.id,
+    };
+    Ok(me.show(200, page(&me.chrome(), &view)))
+}
