@@ -5,10 +5,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use cooperage::base::ids::{TransferId, UserId};
-use cooperage::base::money::Asset;
+use cooperage::base::money::{Asset, Usd};
 use cooperage::base::{Kind, Time};
 use cooperage::domain::export::Format;
-use cooperage::domain::ledger::{self, Account, Balance, Books, Cause, Deed, Done, NewTransfer, State};
+use cooperage::domain::ledger::{self, Account, Amount, Balance, Books, Cause, Deed, Done, NewTransfer, State};
 use cooperage::store::check::check;
 use cooperage::store::ledger::LedgerRead;
 use cooperage::store::{Read, Snapshot, Store, schema};
@@ -39,7 +39,7 @@ enum Act {
         held: bool,
         new: NewTransfer,
     },
-    Post(TransferId, Option<i64>),
+    Post(TransferId, Option<Amount>),
     Void(TransferId),
     /// The same as one of those before, as a client does that has heard no answer.
     Again(usize),
@@ -49,17 +49,22 @@ enum Act {
 fn an_act() -> impl Strategy<Value = Act> {
     let id = || (0..25u128).prop_map(TransferId::from_bits);
     let open =
-        (any::<bool>(), id(), 0..8usize, 0..8usize, -1..60i64, 0..40u8).prop_map(|(held, id, debit, credit, amount, cause)| {
+        (any::<bool>(), id(), 0..8usize, 0..8usize, -1..60i64, 0..40u8).prop_map(|(held, id, debit, credit, units, cause)| {
             let (debit, credit) = (accounts()[debit], accounts()[credit]);
             let cause = if cause == 0 { Cause::new("not a kind", 1) } else { Cause::new("test", cause) };
+            let amount = Amount { asset: if units == 7 { Asset::Usd } else { debit.asset() }, units };
             Act::Open { held, new: NewTransfer { id, debit, credit, amount, cause, memo: String::new() } }
         });
     prop_oneof![
         6 => open,
-        3 => (id(), proptest::option::of(-1..60i64)).prop_map(|(id, amount)| Act::Post(id, amount)),
+        3 => (id(), proptest::option::of(some_amount())).prop_map(|(id, amount)| Act::Post(id, amount)),
         2 => id().prop_map(Act::Void),
         1 => any::<usize>().prop_map(Act::Again),
     ]
+}
+
+fn some_amount() -> impl Strategy<Value = Amount> {
+    (any::<bool>(), -1..60i64).prop_map(|(usd, units)| Amount { asset: if usd { Asset::Usd } else { Asset::Tft }, units })
 }
 
 /// Every transfer there was, as a list. Balances are added up anew each time they are asked for.
@@ -70,7 +75,7 @@ impl Naive {
     fn balance(&self, account: Account) -> Balance {
         let mut sums = Balance::default();
         for (new, _, state, posted) in &self.0 {
-            let pending = if *state == State::Held { new.amount } else { 0 };
+            let pending = if *state == State::Held { new.amount.units } else { 0 };
             if new.debit == account {
                 sums.debits_pending += pending;
                 sums.debits_posted += posted;
@@ -98,7 +103,8 @@ impl Naive {
     }
 
     fn open(&mut self, held: bool, new: &NewTransfer) -> Result<Done, Kind> {
-        let sound = new.amount > 0 && new.debit != new.credit && new.debit.asset() == new.credit.asset();
+        let sound = new.amount.units > 0 && new.debit != new.credit;
+        let sound = sound && [new.debit.asset(), new.credit.asset()] == [new.amount.asset; 2];
         if !sound || !new.cause.as_str().starts_with("test:") {
             return Err(Kind::Invalid);
         }
@@ -108,7 +114,7 @@ impl Naive {
         if self.0.iter().any(|(old, ..)| old.cause == new.cause) {
             return Err(Kind::Conflict);
         }
-        let (state, posted) = if held { (State::Held, 0) } else { (State::Posted, new.amount) };
+        let (state, posted) = if held { (State::Held, 0) } else { (State::Posted, new.amount.units) };
         self.0.push((new.clone(), held, state, posted));
         if self.breaks_a_floor() {
             self.0.pop();
@@ -117,12 +123,14 @@ impl Naive {
         Ok(Done::Now)
     }
 
-    fn settle(&mut self, id: TransferId, amount: Option<i64>, into: State) -> Result<Done, Kind> {
+    fn settle(&mut self, id: TransferId, amount: Option<Amount>, into: State) -> Result<Done, Kind> {
         let (new, held, state, posted) = self.0.iter_mut().find(|(new, ..)| new.id == id).ok_or(Kind::NotFound)?;
-        let amount = if into == State::Voided { 0 } else { amount.unwrap_or(new.amount) };
-        if into == State::Posted && (amount < 1 || amount > new.amount) {
+        let wanted = amount.unwrap_or(new.amount);
+        let fits = wanted.asset == new.amount.asset && wanted.units >= 1 && wanted.units <= new.amount.units;
+        if into == State::Posted && !fits {
             return Err(Kind::Invalid);
         }
+        let amount = if into == State::Voided { 0 } else { wanted.units };
         match *state {
             State::Held => {
                 (*state, *posted) = (into, amount);
@@ -198,14 +206,17 @@ fn replayed(snapshot: &Snapshot) -> PlainBooks {
             id: entry.transfer,
             debit: terms.debit,
             credit: terms.credit,
-            amount: terms.amount,
+            amount: Amount { asset: terms.debit.asset(), units: terms.amount },
             cause: terms.cause,
             memo: terms.memo,
         };
         let done = match entry.deed {
             Deed::Hold(terms) => ledger::hold(&mut books, new(terms), entry.at),
             Deed::Transfer(terms) => ledger::transfer(&mut books, new(terms), entry.at),
-            Deed::Post(amount) => ledger::post(&mut books, entry.transfer, Some(amount), entry.at),
+            Deed::Post(units) => {
+                let asset = books.transfers[&entry.transfer].terms.debit.asset();
+                ledger::post(&mut books, entry.transfer, Some(Amount { asset, units }), entry.at)
+            }
             Deed::Void => ledger::void(&mut books, entry.transfer, entry.at),
         };
         assert_eq!(done.expect("it was allowed before"), Done::Now);
@@ -217,7 +228,8 @@ fn replayed(snapshot: &Snapshot) -> PlainBooks {
 fn a_month(store: &Store) {
     let mut chance = Chance::new(5);
     let mut next = 0;
-    let mut open = |held: bool, debit: Account, credit: Account, amount: i64, at: Time| {
+    let mut open = |held: bool, debit: Account, credit: Account, units: i64, at: Time| {
+        let amount = Amount { asset: debit.asset(), units };
         next += 1;
         let (id, cause) = (TransferId::from_bits(next), Cause::new("test", next));
         let memo = if next % 3 == 0 { "a \"quoted\"; memo | with marks".into() } else { String::new() };
@@ -233,7 +245,7 @@ fn a_month(store: &Store) {
         open(false, Account::CARD_FEES, Account::CARD_PROCESSOR, 5_900_000, at);
         let used = open(true, user, Account::HOSTING, 90_000_000, at);
         match chance.below(3) {
-            0 => drop(store.write_blocking(move |tx| tx.post(used, Some(12_345_678), at)).unwrap()),
+            0 => drop(store.write_blocking(move |tx| tx.post(used, Some(Usd::from_units(12_345_678).into()), at)).unwrap()),
             1 => drop(store.write_blocking(move |tx| tx.void(used, at)).unwrap()),
             _ => drop(store.write_blocking(move |tx| tx.post(used, None, at)).unwrap()),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cooperage::base::ids::{TransferId, UserId};
+use cooperage::base::money::Usd;
 use cooperage::base::{Result, Time};
 use cooperage::domain::ledger::{self, Account, Books, Cause, NewTransfer, State};
 use cooperage::store::check::check;
@@ -260,7 +261,8 @@ impl World<'_> {
         }
     }
 
-    fn opened(&mut self, held: bool, debit: Account, credit: Account, amount: i64) -> Step {
+    fn opened(&mut self, held: bool, debit: Account, credit: Account, units: i64) -> Step {
+        let amount = Usd::from_units(units).into();
         self.next += 1;
         let cause = Cause::new("test", self.next);
         Step::Open(held, NewTransfer { id: TransferId::from_bits(self.next), debit, credit, amount, cause, memo: String::new() })
@@ -280,7 +282,7 @@ impl Step {
         match self.clone() {
             Step::Open(true, new) => ledger::hold(books, new, NOW),
             Step::Open(false, new) => ledger::transfer(books, new, NOW),
-            Step::Post(id, amount) => ledger::post(books, id, amount, NOW),
+            Step::Post(id, units) => ledger::post(books, id, units.map(|units| Usd::from_units(units).into()), NOW),
             Step::Void(id) => ledger::void(books, id, NOW),
         }
         .map(|_| ())

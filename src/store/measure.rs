@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::check::check;
 use super::{Options, Store};
 use crate::base::ids::TransferId;
-use crate::base::money::Asset;
+use crate::base::money::{Asset, Usd};
 use crate::base::{Error, Result, Time};
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 
@@ -92,7 +92,7 @@ fn time_one(store: &Store, number: u64) -> Result<Duration> {
         id: TransferId::from_bits(number.into()),
         debit: Account::opening(Asset::Usd),
         credit: Account::HOSTING,
-        amount: 1,
+        amount: Usd::from_units(1).into(),
         cause: Cause::new("measure", number),
         memo: String::new(),
     };

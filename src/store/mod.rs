@@ -85,12 +85,12 @@ enum Hands {
 impl Store {
     /// Opens the store in the folder `dir`; makes both if they are not there.
     pub fn open(dir: &Path, options: Options) -> Result<Store> {
-        Ok(Store::start(open::open(dir, &options, migrate::MIGRATIONS)?, &options))
+        Store::start(open::open(dir, &options, migrate::MIGRATIONS)?, &options)
     }
 
     /// A store on another disk than a file.
     pub fn open_backend(backend: impl redb::StorageBackend, options: Options) -> Result<Store> {
-        Ok(Store::start(open::open_backend(backend, &options, migrate::MIGRATIONS)?, &options))
+        Store::start(open::open_backend(backend, &options, migrate::MIGRATIONS)?, &options)
     }
 
     /// A store that forgets everything, writing inline.
@@ -98,7 +98,7 @@ impl Store {
         Store::open_backend(redb::backends::InMemoryBackend::new(), Options { writer: Writer::Inline, ..Options::default() })
     }
 
-    fn start(disk: Disk, options: &Options) -> Store {
+    fn start(disk: Disk, options: &Options) -> Result<Store> {
         let disk = Arc::new(disk);
         let queue = Arc::new(Queue::new(options.queue));
         let health = Arc::new(Health::new());
@@ -108,10 +108,12 @@ impl Store {
             Writer::Inline => Hands::Inline(engine),
             Writer::Thread => {
                 let queue = queue.clone();
-                Hands::Thread(std::thread::spawn(move || engine.serve(&queue)))
+                let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || engine.serve(&queue));
+                Hands::Thread(thread.map_err(|cause| Error::unavailable("The store's writer does not start.").because(cause))?)
             }
         };
-        Store(Arc::new(Inner { disk: RwLock::new(Some(disk)), queue, health, commits, hands: Mutex::new(hands) }))
+        let hands = Mutex::new(hands);
+        Ok(Store(Arc::new(Inner { disk: RwLock::new(Some(disk)), queue, health, commits, hands })))
     }
 
     /// Everything as it is now.
