@@ -58,7 +58,15 @@ fn the_same_seed_cuts_the_same_way() {
 
 #[test]
 fn a_disk_that_lies_is_found_out() {
-    for fault in [Fault::LyingSync(3), Fault::LyingSync(10), Fault::LostLength, Fault::StaleRead(50)] {
+    let faults = [
+        Fault::LyingSync(3),
+        Fault::LyingSync(10),
+        Fault::ReorderingSync(3),
+        Fault::LostLength,
+        Fault::TornHeader,
+        Fault::StaleRead(50),
+    ];
+    for fault in faults {
         let finding = cut_many(3, 2_000, fault).expect_err(&format!("{fault:?} went unnoticed"));
         println!("{fault:?}: {finding}");
     }
