@@ -3,6 +3,16 @@
 //! `Store` is cheap to clone. A write is a closure that runs on the writer's thread, together with others, in one redb
 //! transaction: what it returns with `Ok` is durable when its future resolves, after `Err` nothing of it is left.
 //! Nothing outside this room names redb, but for tests that bring a disk of their own.
+//!
+//! A noun has its tables in `schema.rs`, and in a file of its own the questions it answers, as a trait on every `Read`,
+//! and the writes that keep its indexes true, as methods of `Tx` (`ledger.rs` shows how):
+//!
+//! ```ignore
+//! let order = store.read()?.need(&ORDERS, id, "order")?;
+//! store.write(move |tx| { tx.put(&ORDERS, id, &order)?; tx.post(order.hold, None, now) }).await?;
+//! ```
+//!
+//! A verb never asks the store for another write: it is the writer.
 
 pub mod check;
 mod health;
@@ -27,7 +37,7 @@ use tokio::sync::{oneshot, watch};
 use crate::base::{Error, Result};
 use health::{Health, refusal};
 pub use key::{AsKey, Key, PrefixOf};
-pub use table::{Index, Order, Read, Single, Table};
+pub use table::{Index, Order, Read, Row, Single, Table};
 pub use tx::{Snapshot, Tx};
 use writer::{Engine, Queue, Request};
 

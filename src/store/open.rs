@@ -344,6 +344,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_file_of_another_program_is_refused_untouched() {
+        let dir = Folder::new("foreign");
+        std::fs::create_dir_all(&dir.0).unwrap();
+        drop(Database::create(dir.0.join(FILE)).unwrap());
+        let before = std::fs::read(dir.0.join(FILE)).unwrap();
+        let error = open_at(&dir.0, &[NOTHING]).err().unwrap();
+        assert!(error.message().contains("not a file of Cooperage"), "{error}");
+        assert!(std::fs::read(dir.0.join(FILE)).unwrap() == before);
+    }
+
+    #[test]
     fn a_first_start_that_was_cut_short_is_begun_anew() {
         let dir = Folder::new("cut-short");
         std::fs::create_dir_all(&dir.0).unwrap();
