@@ -2,6 +2,10 @@
 
 mod command;
 mod engine;
+#[cfg(test)]
+pub(super) mod kit;
+#[cfg(test)]
+mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

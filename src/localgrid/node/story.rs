@@ -1,0 +1,509 @@
+//! Client, relay and nodes over a real socket.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::super::ContractStateView::{Created, Deleted, GracePeriod};
+use super::super::fleet::{Condition, node_key};
+use super::Fault;
+use super::kit::*;
+use crate::wire::key::{KeyPair, Scheme};
+use crate::wire::rmb::types::Empty;
+use crate::wire::rmb::{Address, Envelope, JSON, Message, Payload, Request, RmbError, codec};
+use crate::wire::zos::answer::addresses;
+use crate::wire::zos::data::Data;
+use crate::wire::zos::deployment::State;
+use crate::wire::zos::{Disk, Refusal, Vm, Workload, ZosError, refusal};
+
+const NODE: u32 = 1;
+const IP: &str = "192.0.2.10/24";
+const SECOND: Duration = Duration::from_secs(1);
+
+fn refused<T: std::fmt::Debug>(result: Result<T, ZosError>) -> Refusal {
+    match result {
+        Err(ZosError::Refused(refusal, _)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn small() -> Vm {
+    Vm { public_ipv4: false, ..vm() }
+}
+
+fn errors(workloads: &[Workload]) -> Vec<&str> {
+    workloads.iter().map(|workload| workload.result.error.as_str()).filter(|error| !error.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn a_vm_is_deployed_and_its_addresses_are_read() {
+    let world = World::start().await;
+    let mut deployment = vm().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[IP]);
+    let before = world.node(NODE).statistics().await.unwrap();
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    let first = world.node(NODE).changes(1).await.unwrap();
+    assert!(first.iter().any(|workload| workload.result.state == State::Init), "progress can be seen");
+    world.until(NODE, 1, |state| state == State::Ok).await;
+
+    let held = world.node(NODE).get(1).await.unwrap();
+    assert_eq!(held.hash_hex().unwrap(), deployment.hash_hex().unwrap());
+    let found = addresses(&held, "web1").unwrap();
+    assert_eq!(found.private.unwrap().to_string(), "10.20.2.5");
+    assert_eq!(found.public4.unwrap().to_string(), IP);
+    assert_eq!(found.gateway.unwrap().to_string(), "192.0.2.1");
+    assert_eq!(found.console.as_deref(), Some("10.20.2.1:20005"));
+    let mycelium = found.mycelium.unwrap().to_string();
+    assert!(mycelium.starts_with("4") || mycelium.starts_with("5"), "{mycelium} is in 400::/7");
+    assert!(mycelium.ends_with(":ff0f:102:304:506"), "{mycelium}");
+
+    let after = world.node(NODE).statistics().await.unwrap();
+    assert_eq!(before.free().mru - after.free().mru, 4 * GIB);
+    assert_eq!(after.used.ipv4u, 1);
+    assert_eq!(world.node(NODE).list_wg_ports().await.unwrap(), [5533]);
+    assert_eq!(world.node(NODE).list_private_ips("net1").await.unwrap(), ["10.20.2.5"]);
+    assert_eq!(world.node(NODE).list().await.unwrap().len(), 1);
+    let start = Instant::now();
+    while world.chain.reported.lock().unwrap().get(&1).is_none() {
+        assert!(start.elapsed() < SECOND, "the node reports what is used");
+        sleep(STEP).await;
+    }
+    assert_eq!(world.chain.reported.lock().unwrap()[&1].mru, 4 * GIB);
+}
+
+#[tokio::test]
+async fn a_second_deploy_answers_exists_and_changes_nothing() {
+    let world = World::start().await;
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    assert_eq!(refused(world.node(NODE).deploy(&deployment).await), Refusal::Exists);
+    world.until(NODE, 1, |state| state == State::Ok).await;
+    assert_eq!(refused(world.node(NODE).deploy(&deployment).await), Refusal::Exists);
+    assert_eq!(world.node(NODE).list().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deployment_that_does_not_fit_its_contract_ends_in_workload_errors() {
+    let world = World::start().await;
+    // The hash on chain is of something else.
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    deployment.description.push('x');
+    deployment.sign(OPERATOR, &operator_key()).unwrap();
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    let failed = world.until(NODE, 1, |state| state == State::Error).await;
+    assert_eq!(errors(&failed).len(), 3);
+    assert!(errors(&failed).iter().all(|error| refusal(error) == Refusal::HashMismatch), "{failed:?}");
+
+    // The contract is for another node.
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE + 1, 2, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    let failed = world.until(NODE, 2, |state| state == State::Error).await;
+    assert!(errors(&failed).iter().all(|error| refusal(error) == Refusal::WrongNode), "{failed:?}");
+
+    // The node's chain connection does not know the contract yet.
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    deployment.contract_id = 3;
+    deployment.sign(OPERATOR, &operator_key()).unwrap();
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    let failed = world.until(NODE, 3, |state| state == State::Error).await;
+    assert!(errors(&failed).iter().all(|error| refusal(error) == Refusal::ContractUnknown), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_deployment_is_refused_at_once_for_what_can_be_seen_at_once() {
+    let world = World::start().await;
+    let node = world.node(NODE);
+    let good = || {
+        let mut deployment = small().deployment(OPERATOR).unwrap();
+        world.contract(&mut deployment, NODE, 1, &[]);
+        deployment
+    };
+    let mut unsigned = good();
+    unsigned.signature_requirement.signatures.clear();
+    assert_eq!(refused(node.deploy(&unsigned).await), Refusal::BadSignature);
+    let mut tampered = good();
+    tampered.workloads[0].metadata.push('x');
+    assert_eq!(refused(node.deploy(&tampered).await), Refusal::BadSignature);
+    let mut updated = good();
+    updated.version = 1;
+    assert_eq!(refused(node.deploy(&updated).await), Refusal::BadVersion);
+    let mut foreign = good();
+    foreign.twin_id = STRANGER;
+    assert_eq!(refused(node.deploy(&foreign).await), Refusal::TwinMismatch);
+    let mut badly_named = good();
+    badly_named.workloads[0].name = "my-net".into();
+    assert_eq!(refused(node.deploy(&badly_named).await), Refusal::Other);
+
+    world.nodes.set_verified(OPERATOR, false);
+    assert_eq!(refused(node.deploy(&good()).await), Refusal::NotVerified);
+    world.nodes.set_verified(OPERATOR, true);
+    assert_eq!(refused(node.get(1).await), Refusal::NotFound, "nothing of all that was kept");
+    assert_eq!(node.deploy(&good()).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_fit_is_an_error_of_that_machine_only() {
+    let world = World::start().await;
+    // Memory: node 1 has 64 GiB less what the system keeps.
+    let mut huge = Vm { memory: 63 * GIB, ..small() }.deployment(OPERATOR).unwrap();
+    world.contract(&mut huge, NODE, 1, &[]);
+    world.node(NODE).deploy(&huge).await.unwrap();
+    let end = world.until(NODE, 1, |state| state != State::Init).await;
+    assert_eq!(errors(&end).into_iter().map(refusal).collect::<Vec<_>>(), [Refusal::NoCapacity]);
+    assert_eq!(end.iter().filter(|workload| workload.result.state == State::Ok).count(), 2, "nothing is rolled back");
+
+    // A public address that no contract reserved: the address fails, and the machine that needs it.
+    let mut public = vm();
+    (public.network.name, public.network.wireguard_port) = ("net2".into(), 5534);
+    let mut public = public.deployment(OPERATOR).unwrap();
+    world.contract(&mut public, NODE, 2, &[]);
+    world.node(NODE).deploy(&public).await.unwrap();
+    let end = world.until(NODE, 2, |state| state != State::Init).await;
+    assert_eq!(errors(&end).len(), 2, "{end:?}");
+
+    // A disk image without a disk to boot from.
+    let mut diskless = Vm { disk: Disk::Root(0), ..small() };
+    (diskless.network.name, diskless.network.wireguard_port) = ("net3".into(), 5535);
+    let mut diskless = diskless.deployment(OPERATOR).unwrap();
+    world.contract(&mut diskless, NODE, 3, &[]);
+    world.node(NODE).deploy(&diskless).await.unwrap();
+    let end = world.until(NODE, 3, |state| state != State::Init).await;
+    assert_eq!(errors(&end), ["first disk mount on a full vm should be a zmount"]);
+}
+
+#[tokio::test]
+async fn workloads_follow_their_contract() {
+    let world = World::start().await;
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    world.until(NODE, 1, |state| state == State::Ok).await;
+    world.chain.set_state(1, GracePeriod);
+    world.until(NODE, 1, |state| state == State::Paused).await;
+    world.chain.set_state(1, Created);
+    let again = world.until(NODE, 1, |state| state == State::Ok).await;
+    assert!(again.iter().any(|workload| workload.result.data["ip"] == "10.20.2.5"), "the addresses are still there");
+    world.chain.set_state(1, Deleted);
+    world.until_gone(NODE, 1).await;
+    assert_eq!(world.node(NODE).statistics().await.unwrap().users.workloads, 0);
+}
+
+#[tokio::test]
+async fn a_node_that_was_off_learns_what_it_missed() {
+    let world = World::start().await;
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    world.until(NODE, 1, |state| state == State::Ok).await;
+    world.nodes.set_condition(NODE, Condition::Down);
+    let away = world.node(NODE).get(1).await;
+    assert_eq!(away, Err(ZosError::Undelivered("relay: destination offline".into())));
+    world.chain.set_state(1, Deleted);
+    world.nodes.set_condition(NODE, Condition::Up);
+    world.until_gone(NODE, 1).await;
+}
+
+#[tokio::test]
+async fn a_disk_grows_by_an_update_and_a_machine_does_not() {
+    let world = World::start().await;
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    world.until(NODE, 1, |state| state == State::Ok).await;
+
+    let mut larger = deployment.clone();
+    let machine = larger.workloads.len() - 1;
+    let Data::Machine(it) = &mut larger.workloads[machine].data else { panic!() };
+    it.compute_capacity.cpu = 4;
+    (larger.version, larger.workloads[machine].version) = (1, 1);
+    world.contract(&mut larger, NODE, 1, &[]);
+    assert_eq!(refused(world.node(NODE).update(&larger).await), Refusal::NoUpgrade);
+
+    let mut grown = deployment.clone();
+    let Data::Zmount(disk) = &mut grown.workloads[1].data else { panic!() };
+    disk.size += GIB;
+    grown.version = 1;
+    world.contract(&mut grown, NODE, 1, &[]);
+    assert_eq!(refused(world.node(NODE).update(&grown).await), Refusal::BadVersion, "the disk needs the new version too");
+    grown.workloads[1].version = 1;
+    world.contract(&mut grown, NODE, 1, &[]);
+    let before = world.node(NODE).statistics().await.unwrap();
+    world.node(NODE).update(&grown).await.unwrap();
+    // The last word on the old version is `ok` as well: the version tells them apart.
+    let start = Instant::now();
+    while !world.until(NODE, 1, |state| state == State::Ok).await.iter().any(|workload| workload.version == 1) {
+        assert!(start.elapsed() < SECOND * 5);
+        sleep(STEP).await;
+    }
+    let after = world.node(NODE).statistics().await.unwrap();
+    assert_eq!(after.used.sru - before.used.sru, GIB);
+    assert_eq!(refused(world.node(NODE).update(&grown).await), Refusal::BadVersion, "not twice");
+}
+
+#[tokio::test]
+async fn a_silent_node_ends_in_an_unknown_outcome() {
+    let mut world = World::start().await;
+    world.line.ttl = SECOND;
+    assert!(world.node(NODE).system_version().await.is_ok());
+    world.nodes.set_fault(NODE, Fault::Silent);
+    assert_eq!(world.node(NODE).system_version().await, Err(ZosError::Unknown("no answer in time".into())));
+    assert!(!world.nodes.view(NODE).unwrap().healthy);
+    world.nodes.set_fault(NODE, Fault::None);
+    assert!(world.node(NODE).system_version().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_dies_during_a_deploy_goes_on_when_it_is_back() {
+    let mut world = World::start().await;
+    world.line.ttl = SECOND;
+    world.nodes.set_fault(NODE, Fault::DiesDuringDeploy);
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    assert_eq!(world.node(NODE).deploy(&deployment).await, Ok(()));
+    sleep(STEP * 5).await;
+    assert!(matches!(world.node(NODE).changes(1).await, Err(ZosError::Unknown(_))));
+    world.nodes.set_fault(NODE, Fault::None);
+    world.until(NODE, 1, |state| state == State::Ok).await;
+}
+
+#[tokio::test]
+async fn a_node_that_fails_after_two_leaves_two_running() {
+    let world = World::start().await;
+    world.nodes.set_fault(NODE, Fault::FailsAfterTwo);
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    let end = world.until(NODE, 1, |state| state != State::Init).await;
+    assert_eq!(errors(&end), ["failed to provision: input/output error"]);
+    assert_eq!(end.iter().filter(|workload| workload.result.state == State::Ok).count(), 2);
+}
+
+#[tokio::test]
+async fn a_node_that_lies_about_its_capacity_is_found_out_by_deploying() {
+    let world = World::start().await;
+    world.nodes.set_fault(NODE, Fault::LiesAboutCapacity);
+    assert!(world.node(NODE).statistics().await.unwrap().free().mru > 60 * GIB);
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    let end = world.until(NODE, 1, |state| state != State::Init).await;
+    assert_eq!(errors(&end).into_iter().map(refusal).collect::<Vec<_>>(), [Refusal::NoCapacity]);
+}
+
+#[tokio::test]
+async fn a_slow_node_takes_its_time_and_arrives() {
+    let world = World::start().await;
+    world.nodes.set_fault(NODE, Fault::Slow(STEP * 10));
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    let start = Instant::now();
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    world.until(NODE, 1, |state| state == State::Ok).await;
+    assert!(start.elapsed() >= STEP * 30);
+}
+
+#[tokio::test]
+async fn a_second_or_late_answer_disturbs_nobody() {
+    let mut world = World::start().await;
+    world.nodes.set_fault(NODE, Fault::AnswersTwice);
+    for _ in 0..3 {
+        assert!(world.node(NODE).system_version().await.is_ok());
+    }
+    // Late: the deploy is carried out, although its answer comes when nobody waits any more.
+    world.line.ttl = SECOND;
+    world.nodes.set_fault(NODE, Fault::AnswersLate(SECOND + SECOND / 2));
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut deployment, NODE, 1, &[]);
+    assert!(matches!(world.node(NODE).deploy(&deployment).await, Err(ZosError::Unknown(_))));
+    world.nodes.set_fault(NODE, Fault::None);
+    sleep(SECOND).await;
+    world.until(NODE, 1, |state| state == State::Ok).await;
+}
+
+#[tokio::test]
+async fn the_relay_says_at_once_what_cannot_be_delivered() {
+    let world = World::start().await;
+    let ask = async |twin| world.line.client.call(twin, "zos.system.version", Value::Null, SECOND * 5).await;
+    let start = Instant::now();
+    let relay = |message: &str| Err(RmbError::Relay { message: message.into() });
+    let standby = world.genesis.nodes.iter().find(|it| world.nodes.view(it.id).unwrap().condition == Condition::Standby).unwrap();
+    assert_eq!(ask(standby.twin).await, relay("destination offline"));
+    assert_eq!(ask(77_777).await, relay("unknown twin destination"));
+    world.chain.forget_relay(standby.twin);
+    assert_eq!(ask(standby.twin).await, relay("relay info is not set for this twin"));
+    assert!(start.elapsed() < SECOND);
+    let unknown = world.line.client.call(world.twin_of(NODE), "zos.nothing", Value::Null, SECOND).await;
+    assert_eq!(unknown, Err(RmbError::Remote { code: 0, message: "unsupported command 'zos.nothing'".into() }));
+}
+
+#[tokio::test]
+async fn a_client_comes_back_after_the_relay_hung_up() {
+    let world = World::start().await;
+    assert!(world.node(NODE).system_version().await.is_ok());
+    world.relay.hang_up();
+    let start = Instant::now();
+    while world.line.client.is_connected() {
+        assert!(start.elapsed() < SECOND, "the client notices");
+        sleep(STEP).await;
+    }
+    assert!(world.node(NODE).system_version().await.is_ok(), "the call waits for the new connection");
+}
+
+#[tokio::test]
+async fn a_client_that_the_relay_refuses_says_so_without_having_sent_anything() {
+    let world = World::start().await;
+    let nobody = KeyPair::from_mini_secret([8; 32], Scheme::Ed25519);
+    let client = world.client(STRANGER, nobody, "stranger");
+    let answer = client.call(world.twin_of(NODE), "zos.system.version", Value::Null, SECOND).await;
+    assert_eq!(answer, Err(RmbError::Disconnected));
+}
+
+/// A request made by hand, as a foreign client would make it.
+fn request(twin: u32, to: u32, key: &KeyPair, now: u64, change: impl FnOnce(&mut Envelope)) -> Vec<u8> {
+    let mut envelope = Envelope {
+        uid: "by-hand".into(),
+        timestamp: now,
+        expiration: 60,
+        source: Some(Address { twin, connection: None }),
+        destination: Some(Address { twin: to, connection: None }),
+        message: Some(Message::Request(Request { command: "zos.system.version".into() })),
+        schema: Some(JSON.into()),
+        payload: Some(Payload::Plain(b"null".to_vec())),
+        ..Envelope::default()
+    };
+    codec::sign(&mut envelope, key);
+    change(&mut envelope);
+    codec::encode(&envelope)
+}
+
+#[tokio::test]
+async fn payloads_are_encrypted_both_ways_when_both_have_a_key() {
+    let world = World::start().await;
+    let key = KeyPair::from_mini_secret([8; 32], Scheme::Ed25519);
+    let now = crate::base::Clock::now(&*world.clock).secs().unsigned_abs();
+    let to = world.twin_of(NODE);
+    for with_pk in [true, false] {
+        world.chain.put_twin(STRANGER, &key, with_pk);
+        let mut inbox = world.relay.attach(STRANGER);
+        world.relay.submit(STRANGER, &request(STRANGER, to, &key, now, |_| {}));
+        let answer = codec::decode(&inbox.recv().await.unwrap()).unwrap();
+        assert!(codec::verify(&answer, &node_key(NODE).public()));
+        assert_eq!((answer.uid.as_str(), answer.message.clone()), ("by-hand", Some(Message::Response(Empty {}))));
+        assert_eq!(matches!(answer.payload, Some(Payload::Cipher(_))), with_pk);
+        let pk = codec::public_key(node_key(NODE).encryption_secret()).unwrap();
+        let plain = codec::open(key.encryption_secret(), Some(&pk), answer.payload.as_ref()).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&plain).unwrap()["zos"], "3.14.11");
+    }
+    // What our own client sends is encrypted: seen from the node's seat.
+    let spy = world.genesis.nodes.iter().find(|it| it.id == NODE + 1).unwrap();
+    let mut inbox = world.relay.attach(spy.twin);
+    let client = world.line.client.clone();
+    let twin = spy.twin;
+    tokio::spawn(async move { client.call(twin, "zos.system.version", json!({"secret": 1}), SECOND).await });
+    let seen = codec::decode(&inbox.recv().await.unwrap()).unwrap();
+    assert!(matches!(seen.payload, Some(Payload::Cipher(_))));
+    assert!(codec::verify(&seen, &operator_key().public()));
+    let pk = codec::public_key(operator_key().encryption_secret()).unwrap();
+    let plain = codec::open(node_key(NODE + 1).encryption_secret(), Some(&pk), seen.payload.as_ref()).unwrap();
+    assert_eq!(plain, br#"{"secret":1}"#);
+}
+
+#[tokio::test]
+async fn who_cannot_be_believed_gets_no_answer_from_a_node() {
+    let world = World::start().await;
+    let key = KeyPair::from_mini_secret([8; 32], Scheme::Ed25519);
+    world.chain.put_twin(STRANGER, &key, false);
+    let now = crate::base::Clock::now(&*world.clock).secs().unsigned_abs();
+    let to = world.twin_of(NODE);
+    let mut inbox = world.relay.attach(STRANGER);
+    let send = |bytes: Vec<u8>| world.relay.submit(STRANGER, &bytes);
+    send(request(STRANGER, to, &key, now, |it| it.signature = None));
+    send(request(STRANGER, to, &key, now, |it| it.payload = Some(Payload::Plain(b"1".to_vec()))));
+    send(request(STRANGER, to, &key, now - 61, |_| {}));
+    send(request(STRANGER, to, &operator_key(), now, |_| {}));
+    send(vec![0xff; 40]);
+    // The relay itself refuses a source that is not the sender's.
+    send(request(OPERATOR, to, &operator_key(), now, |_| {}));
+    let refusal = codec::decode(&inbox.recv().await.unwrap()).unwrap();
+    assert_eq!((refusal.source, refusal.signature, refusal.expiration), (None, None, 300));
+    assert!(matches!(refusal.message, Some(Message::Error(error)) if error.message == "message wrong source" && error.code == 0));
+    // A good one after all that is answered, and is the only one that is.
+    send(request(STRANGER, to, &key, now, |it| it.uid = "by-hand".into()));
+    let answer = codec::decode(&inbox.recv().await.unwrap()).unwrap();
+    assert_eq!(answer.message, Some(Message::Response(Empty {})));
+    sleep(STEP * 3).await;
+    assert!(inbox.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn forged_answers_do_not_end_a_call() {
+    let world = World::start().await;
+    let spy = world.genesis.nodes.iter().find(|it| it.id == NODE + 1).unwrap().clone();
+    let mut inbox = world.relay.attach(spy.twin);
+    let (relay, chain_key) = (world.relay.clone(), node_key(spy.id));
+    let forger = KeyPair::from_mini_secret([8; 32], Scheme::Ed25519);
+    world.chain.put_twin(STRANGER, &forger, false);
+    let _stranger = world.relay.attach(STRANGER);
+    tokio::spawn(async move {
+        let asked = codec::decode(&inbox.recv().await.unwrap()).unwrap();
+        let answer = |source: u32, key: &KeyPair, text: &str, timestamp: u64| {
+            let mut answer = Envelope {
+                uid: asked.uid.clone(),
+                timestamp,
+                expiration: 60,
+                source: Some(Address { twin: source, connection: None }),
+                destination: asked.source.clone(),
+                message: Some(Message::Response(Empty {})),
+                schema: Some(JSON.into()),
+                payload: Some(Payload::Plain(text.as_bytes().to_vec())),
+                ..Envelope::default()
+            };
+            codec::sign(&mut answer, key);
+            codec::encode(&answer)
+        };
+        relay.submit(spy.twin, &answer(spy.twin, &forger, "1", asked.timestamp));
+        relay.submit(STRANGER, &answer(STRANGER, &forger, "2", asked.timestamp));
+        relay.submit(spy.twin, &answer(spy.twin, &chain_key, "3", asked.timestamp - 1000));
+        relay.submit(spy.twin, &answer(spy.twin, &chain_key, "4", asked.timestamp));
+    });
+    assert_eq!(world.line.client.call(spy.twin, "x", Value::Null, SECOND * 3).await, Ok(json!(4)));
+}
+
+#[tokio::test]
+async fn a_message_waits_for_a_twin_that_is_away_until_its_time_is_over() {
+    let world = World::start().await;
+    let key = KeyPair::from_mini_secret([8; 32], Scheme::Ed25519);
+    world.chain.put_twin(STRANGER, &key, false);
+    world.chain.put_twin(STRANGER + 1, &key, false);
+    let _sender = world.relay.attach(STRANGER);
+    let now = crate::base::Clock::now(&*world.clock).secs().unsigned_abs();
+    let queue = |uid: &str, ttl| {
+        let uid = uid.to_owned();
+        let message = request(STRANGER, STRANGER + 1, &key, now, |it| (it.uid, it.expiration) = (uid, ttl));
+        world.relay.submit(STRANGER, &message);
+    };
+    queue("short", 10);
+    queue("long", 100);
+    world.clock.leap(SECOND * 50);
+    let mut inbox = world.relay.attach(STRANGER + 1);
+    assert_eq!(codec::decode(&inbox.recv().await.unwrap()).unwrap().uid, "long");
+    assert!(inbox.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_second_connection_of_the_same_session_closes_the_first() {
+    let world = World::start().await;
+    assert!(world.node(NODE).system_version().await.is_ok());
+    let second = world.client(OPERATOR, operator_key(), "operator");
+    let answer = second.call(world.twin_of(NODE), "zos.system.version", Value::Null, SECOND * 5).await;
+    assert!(answer.is_ok());
+    let start = Instant::now();
+    while world.line.client.is_connected() {
+        assert!(start.elapsed() < SECOND * 2);
+        sleep(STEP).await;
+    }
+}
