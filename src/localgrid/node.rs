@@ -139,7 +139,7 @@ impl Nodes {
 
     /// Ends everything the nodes do; they cannot be started again.
     pub fn stop(&self) {
-        for (_, node) in &self.0.nodes {
+        for node in self.0.nodes.values() {
             self.0.relay.detach(node.twin);
         }
         for task in locked(&self.0.tasks).drain(..) {
@@ -342,7 +342,7 @@ impl Nodes {
         let Some(held) = engine.held.get(&contract) else { return (false, true) };
         let Some(name) = held.pending.front().cloned() else { return (false, true) };
         let running = held.deployment.workloads.iter().filter(|workload| workload.result.state == State::Ok).count();
-        let checked = engine.check_contract(&held.deployment, view);
+        let checked = engine.check_contract(held, view);
         let result = match checked {
             Ok(_) if fault == Fault::FailsAfterTwo && running >= 2 => Err("failed to provision: input/output error".into()),
             Ok(contract) => engine.provision(&contract, &name),
@@ -350,10 +350,10 @@ impl Nodes {
         };
         let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };
         held.pending.pop_front();
-        let outcome = match (result, held.before.remove(&name)) {
+        let outcome = match (result, held.before.get(&name)) {
             (Ok(data), _) => Outcome { created, state: State::Ok, error: String::new(), data },
             // A failed update leaves running what ran before.
-            (Err(error), Some(before)) => Outcome { created, state: State::Unchanged, error, data: before.data },
+            (Err(error), Some(before)) => Outcome { created, state: State::Unchanged, error, data: before.result.data.clone() },
             (Err(error), None) => Outcome { created, state: State::Error, error, data: Value::Null },
         };
         held.settle(&name, outcome);

@@ -13,7 +13,7 @@ use crate::wire::key::{KeyPair, Scheme};
 use crate::wire::rmb::types::Empty;
 use crate::wire::rmb::{Address, Envelope, JSON, Message, Payload, Request, RmbError, codec};
 use crate::wire::zos::answer::addresses;
-use crate::wire::zos::data::Data;
+use crate::wire::zos::data::{Data, Space};
 use crate::wire::zos::deployment::State;
 use crate::wire::zos::{Disk, Refusal, Vm, Workload, ZosError, refusal};
 
@@ -207,16 +207,36 @@ async fn a_node_that_was_off_learns_what_it_missed() {
     world.until_gone(NODE, 1).await;
 }
 
+/// Waits until the workload `name` has settled at `version`.
+async fn settled(world: &World, name: &str, version: u32) -> Workload {
+    let start = Instant::now();
+    loop {
+        let last = world.until(NODE, 1, |state| state != State::Init).await;
+        // The last word on the old version is `ok` as well: the version tells them apart.
+        if let Some(workload) = last.into_iter().find(|it| it.name == name && it.version == version) {
+            return workload;
+        }
+        assert!(start.elapsed() < SECOND * 5);
+        sleep(STEP).await;
+    }
+}
+
+fn size(workload: &mut Workload) -> &mut u64 {
+    let Data::Zmount(disk) = &mut workload.data else { panic!("not a disk") };
+    &mut disk.size
+}
+
 #[tokio::test]
-async fn a_disk_grows_by_an_update_and_a_machine_does_not() {
+async fn a_spare_disk_grows_by_an_update_but_a_mounted_one_or_a_machine_does_not() {
     let world = World::start().await;
     let mut deployment = small().deployment(OPERATOR).unwrap();
+    deployment.workloads.push(Workload::new("spare", Data::Zmount(Space { size: GIB })));
+    let (boot, machine, spare) = (1, 2, 3);
     world.contract(&mut deployment, NODE, 1, &[]);
     world.node(NODE).deploy(&deployment).await.unwrap();
     world.until(NODE, 1, |state| state == State::Ok).await;
 
     let mut larger = deployment.clone();
-    let machine = larger.workloads.len() - 1;
     let Data::Machine(it) = &mut larger.workloads[machine].data else { panic!() };
     it.compute_capacity.cpu = 4;
     (larger.version, larger.workloads[machine].version) = (1, 1);
@@ -224,21 +244,18 @@ async fn a_disk_grows_by_an_update_and_a_machine_does_not() {
     assert_eq!(refused(world.node(NODE).update(&larger).await), Refusal::NoUpgrade);
 
     let mut grown = deployment.clone();
-    let Data::Zmount(disk) = &mut grown.workloads[1].data else { panic!() };
-    disk.size += GIB;
+    *size(&mut grown.workloads[spare]) += GIB;
+    *size(&mut grown.workloads[boot]) += GIB;
     grown.version = 1;
     world.contract(&mut grown, NODE, 1, &[]);
-    assert_eq!(refused(world.node(NODE).update(&grown).await), Refusal::BadVersion, "the disk needs the new version too");
-    grown.workloads[1].version = 1;
+    assert_eq!(refused(world.node(NODE).update(&grown).await), Refusal::BadVersion, "changed disks need the new version too");
+    (grown.workloads[spare].version, grown.workloads[boot].version) = (1, 1);
     world.contract(&mut grown, NODE, 1, &[]);
     let before = world.node(NODE).statistics().await.unwrap();
     world.node(NODE).update(&grown).await.unwrap();
-    // The last word on the old version is `ok` as well: the version tells them apart.
-    let start = Instant::now();
-    while !world.until(NODE, 1, |state| state == State::Ok).await.iter().any(|workload| workload.version == 1) {
-        assert!(start.elapsed() < SECOND * 5);
-        sleep(STEP).await;
-    }
+    assert_eq!(settled(&world, "spare", 1).await.result.state, State::Ok);
+    let mounted = settled(&world, "boot", 1).await;
+    assert_eq!((mounted.result.state, mounted.data), (State::Unchanged, deployment.workloads[boot].data.clone()));
     let after = world.node(NODE).statistics().await.unwrap();
     assert_eq!(after.used.sru - before.used.sru, GIB);
     assert_eq!(refused(world.node(NODE).update(&grown).await), Refusal::BadVersion, "not twice");
