@@ -24,6 +24,7 @@ use crate::base::{Clock, Random};
 use crate::wire::key::KeyPair;
 use crate::wire::rmb::types::Empty;
 use crate::wire::rmb::{Address, Envelope, Failure, JSON, Message, codec};
+use crate::wire::zos::answer::PublicConfig;
 use crate::wire::zos::deployment::{Outcome, State};
 
 pub use self::engine::SYSTEM;
@@ -90,7 +91,7 @@ pub struct NodeView {
     pub healthy: bool,
     pub used: Resources,
     pub features: Vec<String>,
-    pub public_config: Option<crate::wire::zos::answer::PublicConfig>,
+    pub public_config: Option<PublicConfig>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
