@@ -43,9 +43,10 @@ async fn a_vm_is_deployed_and_its_addresses_are_read() {
     world.contract(&mut deployment, NODE, 1, &[IP]);
     let before = world.node(NODE).statistics().await.unwrap();
     world.node(NODE).deploy(&deployment).await.unwrap();
-    let first = world.node(NODE).changes(1).await.unwrap();
-    assert!(first.iter().any(|workload| workload.result.state == State::Init), "progress can be seen");
     world.until(NODE, 1, |state| state == State::Ok).await;
+    let changes = world.node(NODE).changes(1).await.unwrap();
+    let started: Vec<_> = changes.iter().filter(|it| it.result.state == State::Ok).map(|it| it.name.as_str()).collect();
+    assert_eq!(started, ["boot", "net1", "publicip", "web1"], "one by one, in the node's order");
 
     let held = world.node(NODE).get(1).await.unwrap();
     assert_eq!(held.hash_hex().unwrap(), deployment.hash_hex().unwrap());
@@ -66,7 +67,7 @@ async fn a_vm_is_deployed_and_its_addresses_are_read() {
     assert_eq!(world.node(NODE).list().await.unwrap().len(), 1);
     let start = Instant::now();
     while world.chain.reported.lock().unwrap().get(&1).is_none() {
-        assert!(start.elapsed() < SECOND, "the node reports what is used");
+        assert!(start.elapsed() < SECOND * 10, "the node reports what is used");
         sleep(STEP).await;
     }
     assert_eq!(world.chain.reported.lock().unwrap()[&1].mru, 4 * GIB);
@@ -176,6 +177,42 @@ async fn a_machine_that_does_not_fit_is_an_error_of_that_machine_only() {
 }
 
 #[tokio::test]
+async fn a_light_node_takes_light_machines_only() {
+    let world = World::start().await;
+    let light_node = (1..).find(|id| world.nodes.view(*id).unwrap().features.contains(&"zmachine-light".to_owned())).unwrap();
+    let mut classic = small().deployment(OPERATOR).unwrap();
+    world.contract(&mut classic, light_node, 1, &[]);
+    let refusal = world.node(light_node).deploy(&classic).await.unwrap_err().to_string();
+    assert!(refusal.contains("unknown workload type 'network'"), "{refusal}");
+    let mut light = Vm { light: true, ..small() }.deployment(OPERATOR).unwrap();
+    world.contract(&mut light, light_node, 2, &[]);
+    world.node(light_node).deploy(&light).await.unwrap();
+    world.until(light_node, 2, |state| state == State::Ok).await;
+    let found = addresses(&world.node(light_node).get(2).await.unwrap(), "web1").unwrap();
+    assert!(found.mycelium.is_some() && found.public4.is_none());
+    assert!(world.node(light_node).public_config().await.is_err());
+}
+
+#[tokio::test]
+async fn a_wireguard_port_or_an_address_is_given_once() {
+    let world = World::start().await;
+    let deploy = async |id: u64, change: fn(&mut Vm)| {
+        let mut vm = small();
+        change(&mut vm);
+        let mut deployment = vm.deployment(OPERATOR).unwrap();
+        world.contract(&mut deployment, NODE, id, &[]);
+        world.node(NODE).deploy(&deployment).await.unwrap();
+        world.until(NODE, id, |state| state != State::Init).await
+    };
+    assert_eq!(errors(&deploy(1, |_| {}).await), [""; 0]);
+    let same_port = deploy(2, |vm| vm.network.name = "other".into()).await;
+    assert_eq!(errors(&same_port)[0], "wireguard port 5533 already in use");
+    // The same network of the same twin may be there twice; the address may not.
+    assert_eq!(errors(&deploy(3, |_| {}).await), ["ip 10.20.2.5 is already in use"]);
+    assert_eq!(errors(&deploy(4, |vm| vm.network.ip = [10, 20, 2, 6].into()).await), [""; 0]);
+}
+
+#[tokio::test]
 async fn workloads_follow_their_contract() {
     let world = World::start().await;
     let mut deployment = small().deployment(OPERATOR).unwrap();
@@ -281,8 +318,11 @@ async fn a_node_that_dies_during_a_deploy_goes_on_when_it_is_back() {
     let mut deployment = small().deployment(OPERATOR).unwrap();
     world.contract(&mut deployment, NODE, 1, &[]);
     assert_eq!(world.node(NODE).deploy(&deployment).await, Ok(()));
-    sleep(STEP * 5).await;
-    assert!(matches!(world.node(NODE).changes(1).await, Err(ZosError::Unknown(_))));
+    let start = Instant::now();
+    while !matches!(world.node(NODE).changes(1).await, Err(ZosError::Unknown(_))) {
+        assert!(start.elapsed() < SECOND * 10, "still alive");
+        sleep(STEP).await;
+    }
     world.nodes.set_fault(NODE, Fault::None);
     world.until(NODE, 1, |state| state == State::Ok).await;
 }
@@ -352,7 +392,7 @@ async fn the_relay_says_at_once_what_cannot_be_delivered() {
     assert_eq!(ask(77_777).await, relay("unknown twin destination"));
     world.chain.forget_relay(standby.twin);
     assert_eq!(ask(standby.twin).await, relay("relay info is not set for this twin"));
-    assert!(start.elapsed() < SECOND);
+    assert!(start.elapsed() < SECOND * 4, "without waiting for the time to live");
     let unknown = world.line.client.call(world.twin_of(NODE), "zos.nothing", Value::Null, SECOND).await;
     assert_eq!(unknown, Err(RmbError::Remote { code: 0, message: "unsupported command 'zos.nothing'".into() }));
 }
@@ -364,7 +404,7 @@ async fn a_client_comes_back_after_the_relay_hung_up() {
     world.relay.hang_up();
     let start = Instant::now();
     while world.line.client.is_connected() {
-        assert!(start.elapsed() < SECOND, "the client notices");
+        assert!(start.elapsed() < SECOND * 5, "the client notices");
         sleep(STEP).await;
     }
     assert!(world.node(NODE).system_version().await.is_ok(), "the call waits for the new connection");
@@ -520,7 +560,7 @@ async fn a_second_connection_of_the_same_session_closes_the_first() {
     assert!(answer.is_ok());
     let start = Instant::now();
     while world.line.client.is_connected() {
-        assert!(start.elapsed() < SECOND * 2);
+        assert!(start.elapsed() < SECOND * 5);
         sleep(STEP).await;
     }
 }
