@@ -1,5 +1,7 @@
 //! Pretended Zero-OS nodes: they take deployments, run nothing, and answer like the real ones.
 
+#[cfg(test)]
+mod bus_story;
 mod command;
 mod engine;
 #[cfg(test)]
