@@ -67,14 +67,14 @@ fn run(folder: &Path, options: Options, writers: u64, postings: u64) -> Result<R
     let store = Store::open(folder, options)?;
     let commits = store.commits();
     let begun = Instant::now();
-    let runs = thread::scope(|scope| {
+    let runs: Result<Vec<Vec<Duration>>> = thread::scope(|scope| {
         let shares = (0..writers).map(|writer| (writer..postings).step_by(writers as usize));
         let threads: Vec<_> =
-            shares.map(|share| scope.spawn(|| share.map(|number| time_one(&store, number)).collect())).collect();
+            shares.map(|share| scope.spawn(|| share.map(|number| time_one(&store, number)).collect::<Result<_>>())).collect();
         threads.into_iter().map(|thread| thread.join().map_err(|_| Error::internal("A writer panicked."))?).collect()
     });
     let took = begun.elapsed();
-    let mut waits: Vec<Duration> = Result::<Vec<Vec<Duration>>>::from(runs)?.concat();
+    let mut waits: Vec<Duration> = runs?.concat();
     waits.sort_unstable();
     let report = check(&store.read()?, |_, _| ())?;
     if !report.is_clean() || report.transfers != postings {
