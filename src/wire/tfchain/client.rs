@@ -402,6 +402,8 @@ enum Fault {
     },
     /// The connection is no good any more.
     Broken(String),
+    /// The deadline is over; asking another node would only double it.
+    Late,
     Nonsense(String),
 }
 
@@ -409,6 +411,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused { reason, .. } | Fault::Broken(reason) => Error::Unavailable(reason),
+            Fault::Late => late(),
             Fault::Nonsense(what) => Error::Decode(what),
         }
     }
@@ -441,7 +444,7 @@ impl Nodes {
             }
             Ok(Err(subxt_rpcs::Error::Deserialization(error))) => return Err(Fault::Nonsense(format!("{method}: {error}"))),
             Ok(Err(error)) => Fault::Broken(error.to_string()),
-            Err(_) => Fault::Broken(late().to_string()),
+            Err(_) => Fault::Late,
         };
         self.forget().await;
         Err(fault)
