@@ -9,7 +9,9 @@ use crate::wire::tfchain::codec::{blake2_128, storage_prefix};
 /// Blocks whose state can be asked for.
 pub const HISTORY: u32 = 20_000;
 
-type Version = (u32, Option<Vec<u8>>);
+/// A value as of a block; None: removed.
+type Value = Option<Vec<u8>>;
+type Version = (u32, Value);
 
 #[derive(Default)]
 pub struct Db {
@@ -18,7 +20,7 @@ pub struct Db {
     /// The block being built.
     block: u32,
     /// What to put back to undo the changes of this block, oldest first. None: this block had not touched the key.
-    undo: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
+    undo: Vec<(Vec<u8>, Option<Value>)>,
 }
 
 /// A place to return to if what follows fails.
@@ -97,7 +99,7 @@ impl Db {
         }
     }
 
-    fn set(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+    fn set(&mut self, key: Vec<u8>, value: Value) {
         let versions = self.values.entry(key.clone()).or_default();
         let before = match versions.last() {
             Some((block, _)) if *block == self.block => versions.pop().map(|(_, value)| value),

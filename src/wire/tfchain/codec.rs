@@ -448,7 +448,7 @@ pub(in crate::wire::tfchain) mod tests {
 
     #[test]
     fn a_batch_nested_a_thousand_times_is_refused() {
-        let mut call = vec![3, 0, 4].repeat(1000);
+        let mut call = [3, 0, 4].repeat(1000);
         call.extend([26, 2, 1, 0, 0, 0, 0, 0, 0, 0]);
         assert!(codec().decode_call(&call).is_err());
     }
