@@ -1,10 +1,13 @@
 //! Hourly billing as the chain of today does it: reserve every cycle, pay out every 24. Source: `grid/tfchain.md`, Billing.
 
+use std::sync::LazyLock;
+
 use super::db::plain;
 use super::record::{BillingInformation, Cause, Contract, Farm, Kind, Node, PaymentState, PricingPolicy, State, UsedResources};
 use super::world::{Reward, World};
 use crate::localgrid::ContractStateView;
 use crate::wire::key::AccountId;
+use crate::wire::tfchain::codec::blake2_128;
 use crate::wire::tfchain::{Level, Resources, TftPrice, price};
 
 /// Blocks between two bills of a contract.
@@ -24,8 +27,11 @@ struct Due {
 
 /// Bills the contracts whose turn it is in this block.
 pub fn bill_due(world: &mut World) {
-    let turn = u64::from(world.number) % FREQUENCY;
-    for id in world.smart::<Vec<u64>>("ContractsToBillAt", &turn).unwrap_or_default() {
+    // Asked in every block, so the first half of the key is made only once.
+    static PREFIX: LazyLock<Vec<u8>> = LazyLock::new(|| plain("SmartContractModule", "ContractsToBillAt"));
+    let turn = (u64::from(world.number) % FREQUENCY).to_le_bytes();
+    let key = [&PREFIX[..], &blake2_128(&turn), &turn].concat();
+    for id in world.db.get::<Vec<u64>>(&key).unwrap_or_default() {
         bill(world, id);
     }
 }
