@@ -37,6 +37,7 @@ pub async fn events(me: Me, path: Path<String>) -> PageResult {
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
+        .insert_header((header::CONTENT_ENCODING, "identity")) // a compressor would hold events back
         .streaming(events))
 }
 
