@@ -384,7 +384,8 @@ fn text(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-const METHODS: &[&str] = &[
+/// Everything a client may call.
+pub const METHODS: &[&str] = &[
     "account_nextIndex",
     "author_pendingExtrinsics",
     "author_submitAndWatchExtrinsic",
