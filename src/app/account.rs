@@ -13,8 +13,8 @@ use crate::base::ids::{SessionId, UserId};
 use crate::base::text::{Email, PersonName};
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
 use crate::domain::account::{Purpose, Role, SESSION_STAMP, Session, Ticket, User, check_password};
-use crate::store::{Store, Tx};
 use crate::store::account::Accounts;
+use crate::store::{Store, Tx};
 
 /// The text of a cookie or one-time link: 256 random bits in hex. Only its hash is stored.
 pub type Token = Secret<String>;
@@ -279,7 +279,13 @@ impl App {
 }
 
 /// Makes a person who needs no mail to be believed: for the command line, which has a store and nothing else.
-pub async fn create_person(store: &Store, clock: &dyn Clock, random: Arc<dyn Random>, form: NewPerson, roles: BTreeSet<Role>) -> Result<User> {
+pub async fn create_person(
+    store: &Store,
+    clock: &dyn Clock,
+    random: Arc<dyn Random>,
+    form: NewPerson,
+    roles: BTreeSet<Role>,
+) -> Result<User> {
     let hasher = Hasher::new(&*random)?;
     let user = believed(&hasher, &*random, form, roles, clock.now()).await?;
     let added = user.clone();

@@ -76,7 +76,11 @@ pub async fn run(context: &Context, args: Args) -> Result<()> {
     let (clock, random) = (HostClock::new(), Arc::new(HostRandom));
     let user = create_person(&store, &*clock, random, NewPerson { name, email, password }, roles).await?;
     store.close();
-    context.say(&Created { id: user.id.to_string(), email: user.email.to_string(), roles: user.roles.iter().map(|role| role.name()).collect() })
+    context.say(&Created {
+        id: user.id.to_string(),
+        email: user.email.to_string(),
+        roles: user.roles.iter().map(|role| role.name()).collect(),
+    })
 }
 
 fn read_password(file: Option<PathBuf>) -> Result<Secret<String>> {

@@ -52,7 +52,8 @@ struct Checked {
 
 impl Say for Checked {
     fn words(&self) -> String {
-        let head = format!("{} entries, {} transfers ({} held), {} accounts", self.entries, self.transfers, self.held, self.accounts);
+        let head =
+            format!("{} entries, {} transfers ({} held), {} accounts", self.entries, self.transfers, self.held, self.accounts);
         match self.clean {
             true => format!("The books are clean: {head}."),
             false => format!("The books are NOT clean: {head}, {} findings.\n  {}", self.wrong, self.findings.join("\n  ")),

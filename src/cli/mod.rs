@@ -78,7 +78,8 @@ impl Context {
     pub fn say(&self, what: &impl Say) -> Result<()> {
         use std::io::Write;
         let text = match self.json {
-            true => serde_json::to_string_pretty(what).map_err(|cause| Error::internal("The answer does not print.").because(cause))?,
+            true => serde_json::to_string_pretty(what)
+                .map_err(|cause| Error::internal("The answer does not print.").because(cause))?,
             false => what.words(),
         };
         // A reader that has gone, such as `head`, is no error of ours.
@@ -141,7 +142,8 @@ fn settings(line: &Line) -> Result<Settings> {
 
 /// Logs are for people on a terminal, JSON otherwise, and always on standard error.
 fn start_log(levels: &str) {
-    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(format!("{levels},hyper=warn,reqwest=warn,actix_server=warn"));
+    let filter =
+        tracing_subscriber::EnvFilter::builder().parse_lossy(format!("{levels},hyper=warn,reqwest=warn,actix_server=warn"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // In tests somebody may have started it before.
     let _already = match std::io::stderr().is_terminal() {

@@ -66,7 +66,10 @@ fn needs(settings: &Settings) -> Result<()> {
         ("cards.page", settings.cards.page.is_empty()),
     ];
     match missing.iter().find(|(_, missing)| *missing) {
-        Some((name, _)) => Err(Error::new(Kind::Invalid, format!("The setting {name} is missing: the network “{}” needs it.", settings.grid.network.name()))),
+        Some((name, _)) => Err(Error::new(
+            Kind::Invalid,
+            format!("The setting {name} is missing: the network “{}” needs it.", settings.grid.network.name()),
+        )),
         None => Ok(()),
     }
 }
