@@ -5,7 +5,7 @@ use crate::base::money::{Asset, Rate, Tft, Usd};
 use crate::base::{Error, Result};
 use crate::domain::bill::Bill;
 use crate::domain::charge::Charge;
-use crate::domain::ledger::{Cause, State, Transfer};
+use crate::domain::ledger::{Account, Cause, State, Transfer};
 use crate::domain::order::Order;
 use crate::store::charge::Charges;
 use crate::store::grid::Chain;
@@ -14,8 +14,8 @@ use crate::web::page::operator::order::{Amount, Hop, HopState, Sums};
 
 /// Bills and earnings read for one order: a month has 720 hours.
 const MOST: usize = 5000;
-/// Payouts of one block to farmers.
-const PAYOUTS: usize = 500;
+/// Bills and payouts of one block.
+const PAYOUTS: usize = 5000;
 
 pub struct Trace {
     pub hops: Vec<Hop>,
@@ -94,13 +94,17 @@ fn grid(books: &impl LedgerRead, line: &mut Line, order: OrderId, contract: u64)
 fn payouts(books: &impl LedgerRead, bills: &[Bill]) -> Result<Vec<Transfer>> {
     let mut paid = Vec::new();
     for bill in bills {
-        let farmer = crate::domain::ledger::Account::provider(bill.owner);
-        let in_block = books.transfers_at("chain-payout", &bill.block.to_string(), PAYOUTS)?;
-        let others = books.transfers_at("grid-bill", &bill.block.to_string(), PAYOUTS)?;
-        let others: Vec<u32> = others.iter().filter_map(event).collect();
-        paid.extend(in_block.into_iter().filter(|payout| {
+        let farmer = Account::provider(bill.owner);
+        let mut to_farmer = books.transfers_at("chain-payout", &bill.block.to_string(), PAYOUTS)?;
+        to_farmer.retain(|payout| payout.terms.debit == farmer);
+        if to_farmer.is_empty() {
+            continue; // most blocks: the chain bills by the hour and pays out once a day
+        }
+        let bills: Vec<u32> =
+            books.transfers_at("grid-bill", &bill.block.to_string(), PAYOUTS)?.iter().filter_map(event).collect();
+        paid.extend(to_farmer.into_iter().filter(|payout| {
             let at = event(payout).unwrap_or_default();
-            payout.terms.debit == farmer && bill_of(at, &others) == Some(bill.event)
+            bill_of(at, &bills) == Some(bill.event)
         }));
     }
     Ok(paid)
@@ -205,7 +209,7 @@ fn tft(units: i64) -> Tft {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
@@ -215,7 +219,7 @@ mod tests {
     use crate::base::time::HOUR;
     use crate::domain::catalogue::{Catalogue, Place};
     use crate::domain::charge::{ChargeState, Refund, RefundState};
-    use crate::domain::ledger::{Account, NewTransfer};
+    use crate::domain::ledger::NewTransfer;
     use crate::domain::order::{Attempt, Outcome, State as OrderState, Wish};
     use crate::domain::placement::{Choice, Scored};
     use crate::store::{Store, Tx};
@@ -350,7 +354,7 @@ mod tests {
     }
 
     /// Two orders of one person on one farmer's nodes; the first moved to another node once.
-    fn books() -> (Store, Order, Order) {
+    pub fn books() -> (Store, Order, Order) {
         let (one, two) = (order(1, &[41, 42]), order(2, &[43]));
         let store = Store::in_memory().unwrap();
         let (first, second) = (one.clone(), two.clone());
