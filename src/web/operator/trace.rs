@@ -315,7 +315,7 @@ pub(super) mod tests {
             id: TransferId::from_bits(bits),
             debit,
             credit,
-            amount: Amount { asset: debit.asset(), units: amount },
+            amount: crate::domain::ledger::Amount { asset: debit.asset(), units: amount },
             cause,
             memo: String::new(),
         }
