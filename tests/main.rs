@@ -4,3 +4,4 @@ mod kit;
 mod ledger;
 mod localstripe;
 mod powercut;
+mod tidy;
