@@ -1,25 +1,27 @@
 //! The ledger against a naive model that adds everything up from the beginning, and against hledger.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use cooperage::base::ids::{TransferId, UserId};
-use cooperage::base::money::Asset;
+use cooperage::base::money::{Asset, Usd};
 use cooperage::base::{Kind, Time};
 use cooperage::domain::export::Format;
-use cooperage::domain::ledger::{self, Account, Balance, Books, Cause, Deed, Done, NewTransfer, State};
+use cooperage::domain::ledger::{self, Account, Amount, Balance, Books, Cause, Deed, Done, NewTransfer, State};
 use cooperage::store::check::check;
 use cooperage::store::ledger::LedgerRead;
 use cooperage::store::{Read, Snapshot, Store, schema};
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use crate::kit::books::PlainBooks;
 use crate::kit::chance::Chance;
 
 const NOW: Time = Time::from_secs(1_795_270_000);
 
-/// Accounts with and without a floor, on both sides, in both assets.
+/// Accounts with and without a floor, on both sides, four in each asset.
 fn accounts() -> [Account; 8] {
     [
         Account::CARD_PROCESSOR,
@@ -33,33 +35,65 @@ fn accounts() -> [Account; 8] {
     ]
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Act {
+    Open { held: bool, new: NewTransfer },
+    Post(TransferId, Option<Amount>),
+    Void(TransferId),
+}
+
+/// An act before it is known what there is to act on.
+#[derive(Debug, Clone)]
+enum Plan {
     Open {
         held: bool,
         new: NewTransfer,
     },
-    Post(TransferId, Option<i64>),
-    Void(TransferId),
+    /// One of the transfers there are; at the end of the range one that there is not.
+    Post(usize, Option<Amount>),
+    Void(usize),
     /// The same as one of those before, as a client does that has heard no answer.
     Again(usize),
 }
 
-/// Ids and causes come from so few that they meet.
-fn an_act() -> impl Strategy<Value = Act> {
-    let id = || (0..25u128).prop_map(TransferId::from_bits);
-    let open =
-        (any::<bool>(), id(), 0..8usize, 0..8usize, -1..60i64, 0..40u8).prop_map(|(held, id, debit, credit, amount, cause)| {
-            let (debit, credit) = (accounts()[debit], accounts()[credit]);
-            let cause = if cause == 0 { Cause::new("not a kind", 1) } else { Cause::new("test", cause) };
-            Act::Open { held, new: NewTransfer { id, debit, credit, amount, cause, memo: String::new() } }
-        });
+fn a_plan() -> impl Strategy<Value = Plan> {
     prop_oneof![
-        6 => open,
-        3 => (id(), proptest::option::of(-1..60i64)).prop_map(|(id, amount)| Act::Post(id, amount)),
-        2 => id().prop_map(Act::Void),
-        1 => any::<usize>().prop_map(Act::Again),
+        8 => a_transfer().prop_map(|(held, new)| Plan::Open { held, new }),
+        3 => (any::<usize>(), proptest::option::of((any::<bool>(), -1..40i64))).prop_map(|(which, amount)| {
+            Plan::Post(which, amount.map(|(usd, units)| Amount { asset: if usd { Asset::Usd } else { Asset::Tft }, units }))
+        }),
+        1 => any::<usize>().prop_map(Plan::Void),
+        2 => any::<usize>().prop_map(Plan::Again),
     ]
+}
+
+/// Ids and causes come from so few that some meet; a few accounts, assets and amounts do not fit.
+fn a_transfer() -> impl Strategy<Value = (bool, NewTransfer)> {
+    let fields = (any::<bool>(), 0..150u128, any::<bool>(), 0..4usize, 0..4usize, -1..60i64, 0..200u8);
+    fields.prop_map(|(held, id, tft, debit, credit, units, cause)| {
+        let offset = if tft { 4 } else { 0 };
+        let debit = accounts()[debit + offset];
+        let credit = accounts()[if units == 5 { credit } else { credit + offset }];
+        let asset = if units == 7 { Asset::Usd } else { debit.asset() };
+        let cause = if cause == 0 { Cause::new("not a kind", 1) } else { Cause::new("test", cause) };
+        let (id, amount) = (TransferId::from_bits(id), Amount { asset, units });
+        (held, NewTransfer { id, debit, credit, amount, cause, memo: String::new() })
+    })
+}
+
+impl Plan {
+    fn resolve(self, naive: &Naive, done: &[Act]) -> Option<Act> {
+        let id = |which: usize| match naive.0.get(which % (naive.0.len() + 1)) {
+            Some((new, ..)) => new.id,
+            None => TransferId::from_bits(1 << 100),
+        };
+        match self {
+            Plan::Open { held, new } => Some(Act::Open { held, new }),
+            Plan::Post(which, amount) => Some(Act::Post(id(which), amount)),
+            Plan::Void(which) => Some(Act::Void(id(which))),
+            Plan::Again(which) => done.get(which % done.len().max(1)).cloned(),
+        }
+    }
 }
 
 /// Every transfer there was, as a list. Balances are added up anew each time they are asked for.
@@ -70,7 +104,7 @@ impl Naive {
     fn balance(&self, account: Account) -> Balance {
         let mut sums = Balance::default();
         for (new, _, state, posted) in &self.0 {
-            let pending = if *state == State::Held { new.amount } else { 0 };
+            let pending = if *state == State::Held { new.amount.units } else { 0 };
             if new.debit == account {
                 sums.debits_pending += pending;
                 sums.debits_posted += posted;
@@ -98,7 +132,8 @@ impl Naive {
     }
 
     fn open(&mut self, held: bool, new: &NewTransfer) -> Result<Done, Kind> {
-        let sound = new.amount > 0 && new.debit != new.credit && new.debit.asset() == new.credit.asset();
+        let sound = new.amount.units > 0 && new.debit != new.credit;
+        let sound = sound && [new.debit.asset(), new.credit.asset()] == [new.amount.asset; 2];
         if !sound || !new.cause.as_str().starts_with("test:") {
             return Err(Kind::Invalid);
         }
@@ -108,7 +143,7 @@ impl Naive {
         if self.0.iter().any(|(old, ..)| old.cause == new.cause) {
             return Err(Kind::Conflict);
         }
-        let (state, posted) = if held { (State::Held, 0) } else { (State::Posted, new.amount) };
+        let (state, posted) = if held { (State::Held, 0) } else { (State::Posted, new.amount.units) };
         self.0.push((new.clone(), held, state, posted));
         if self.breaks_a_floor() {
             self.0.pop();
@@ -117,12 +152,14 @@ impl Naive {
         Ok(Done::Now)
     }
 
-    fn settle(&mut self, id: TransferId, amount: Option<i64>, into: State) -> Result<Done, Kind> {
+    fn settle(&mut self, id: TransferId, amount: Option<Amount>, into: State) -> Result<Done, Kind> {
         let (new, held, state, posted) = self.0.iter_mut().find(|(new, ..)| new.id == id).ok_or(Kind::NotFound)?;
-        let amount = if into == State::Voided { 0 } else { amount.unwrap_or(new.amount) };
-        if into == State::Posted && (amount < 1 || amount > new.amount) {
+        let wanted = amount.unwrap_or(new.amount);
+        let fits = wanted.asset == new.amount.asset && wanted.units >= 1 && wanted.units <= new.amount.units;
+        if into == State::Posted && !fits {
             return Err(Kind::Invalid);
         }
+        let amount = if into == State::Voided { 0 } else { wanted.units };
         match *state {
             State::Held => {
                 (*state, *posted) = (into, amount);
@@ -138,7 +175,6 @@ impl Naive {
             Act::Open { held, new } => self.open(*held, new),
             Act::Post(id, amount) => self.settle(*id, *amount, State::Posted),
             Act::Void(id) => self.settle(*id, None, State::Voided),
-            Act::Again(_) => unreachable!("resolved before"),
         }
     }
 }
@@ -152,42 +188,66 @@ fn act_on(store: &Store, act: &Act) -> Result<Done, Kind> {
             Act::Open { held: false, new } => tx.transfer(new, NOW),
             Act::Post(id, amount) => tx.post(id, amount, NOW),
             Act::Void(id) => tx.void(id, NOW),
-            Act::Again(_) => unreachable!("resolved before"),
         })
     });
     outcome.expect("the store takes it").map_err(|error| error.kind())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+/// How often each verb ended in each way.
+type Tally = BTreeMap<(&'static str, String), u32>;
 
-    #[test]
-    fn the_ledger_agrees_with_a_naive_model_after_each_step(acts in proptest::collection::vec(an_act(), 1..60)) {
-        let (store, mut naive) = (Store::in_memory().unwrap(), Naive::default());
-        let mut done: Vec<Act> = Vec::new();
-        for act in acts {
-            let act = match act {
-                Act::Again(_) if done.is_empty() => continue,
-                Act::Again(which) => done[which % done.len()].clone(),
-                act => act,
-            };
-            prop_assert_eq!(act_on(&store, &act), naive.act(&act), "{:?}", act);
-            let snapshot = store.read().unwrap();
-            for account in accounts() {
-                prop_assert_eq!(LedgerRead::balance(&snapshot, account).unwrap(), naive.balance(account), "{:?} after {:?}", account, act);
-            }
-            done.push(act);
-        }
-        let snapshot = store.read().unwrap();
-        for (new, _, state, posted) in &naive.0 {
-            let row = snapshot.transfer_of(new.id).unwrap().expect("the transfer is there");
-            prop_assert_eq!((row.state, row.posted), (*state, *posted));
-        }
-        let report = check(&snapshot, |_, _| ()).unwrap();
-        prop_assert!(report.is_clean(), "{:?}", report);
-        prop_assert_eq!(report.transfers, naive.0.len() as u64);
-        prop_assert_eq!(replayed(&snapshot).head().unwrap(), snapshot.journal_head().unwrap());
+#[test]
+fn the_ledger_agrees_with_a_naive_model_after_each_step() {
+    #[allow(clippy::disallowed_methods, reason = "the length of a test is no setting of the product")]
+    let cases = if std::env::var("COOPERAGE_LONG").is_ok() { 5_000 } else { 300 };
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let tally = RefCell::new(Tally::new());
+    let histories = proptest::collection::vec(a_plan(), 1..80);
+    runner.run(&histories, |plans| both_agree(plans, &mut tally.borrow_mut())).unwrap_or_else(|finding| panic!("{finding}"));
+    let tally = tally.into_inner();
+    println!("{tally:#?}");
+    let open = ["Ok(Now)", "Ok(Before)", "Err(Invalid)", "Err(Conflict)", "Err(Unfunded)"];
+    let settle = ["Ok(Now)", "Ok(Before)", "Err(Conflict)", "Err(NotFound)"];
+    let open = ["hold", "transfer"].into_iter().flat_map(|verb| open.map(|end| (verb, end)));
+    let settle = ["post", "post in part", "void"].into_iter().flat_map(|verb| settle.map(|end| (verb, end)));
+    for (verb, end) in open.chain(settle).chain([("post in part", "Err(Invalid)")]) {
+        assert!(tally.contains_key(&(verb, end.to_owned())), "no {verb} ever came to {end}: {tally:?}");
     }
+}
+
+fn both_agree(plans: Vec<Plan>, tally: &mut Tally) -> Result<(), TestCaseError> {
+    let (store, mut naive) = (Store::in_memory().unwrap(), Naive::default());
+    let mut done: Vec<Act> = Vec::new();
+    for plan in plans {
+        let Some(act) = plan.resolve(&naive, &done) else { continue };
+        let due = naive.act(&act);
+        prop_assert_eq!(act_on(&store, &act), due, "{:?}", act);
+        let verb = match &act {
+            Act::Open { held: true, .. } => "hold",
+            Act::Open { held: false, .. } => "transfer",
+            Act::Post(_, None) => "post",
+            Act::Post(_, Some(_)) => "post in part",
+            Act::Void(_) => "void",
+        };
+        *tally.entry((verb, format!("{due:?}"))).or_default() += 1;
+        let snapshot = store.read().unwrap();
+        for account in accounts() {
+            let balance = LedgerRead::balance(&snapshot, account).unwrap();
+            prop_assert_eq!(balance, naive.balance(account), "{:?} after {:?}", account, act);
+        }
+        done.push(act);
+    }
+    let snapshot = store.read().unwrap();
+    for (new, _, state, posted) in &naive.0 {
+        let row = snapshot.transfer_of(new.id).unwrap().expect("the transfer is there");
+        prop_assert_eq!((row.state, row.posted), (*state, *posted));
+    }
+    let report = check(&snapshot, |_, _| ()).unwrap();
+    prop_assert!(report.is_clean(), "{:?}", report);
+    prop_assert_eq!(report.transfers, naive.0.len() as u64);
+    prop_assert_eq!(replayed(&snapshot).head().unwrap(), snapshot.journal_head().unwrap());
+    Ok(())
 }
 
 /// The same deeds in the same order on empty books.
@@ -198,14 +258,17 @@ fn replayed(snapshot: &Snapshot) -> PlainBooks {
             id: entry.transfer,
             debit: terms.debit,
             credit: terms.credit,
-            amount: terms.amount,
+            amount: Amount { asset: terms.debit.asset(), units: terms.amount },
             cause: terms.cause,
             memo: terms.memo,
         };
         let done = match entry.deed {
             Deed::Hold(terms) => ledger::hold(&mut books, new(terms), entry.at),
             Deed::Transfer(terms) => ledger::transfer(&mut books, new(terms), entry.at),
-            Deed::Post(amount) => ledger::post(&mut books, entry.transfer, Some(amount), entry.at),
+            Deed::Post(units) => {
+                let asset = books.transfers[&entry.transfer].terms.debit.asset();
+                ledger::post(&mut books, entry.transfer, Some(Amount { asset, units }), entry.at)
+            }
             Deed::Void => ledger::void(&mut books, entry.transfer, entry.at),
         };
         assert_eq!(done.expect("it was allowed before"), Done::Now);
@@ -217,7 +280,8 @@ fn replayed(snapshot: &Snapshot) -> PlainBooks {
 fn a_month(store: &Store) {
     let mut chance = Chance::new(5);
     let mut next = 0;
-    let mut open = |held: bool, debit: Account, credit: Account, amount: i64, at: Time| {
+    let mut open = |held: bool, debit: Account, credit: Account, units: i64, at: Time| {
+        let amount = Amount { asset: debit.asset(), units };
         next += 1;
         let (id, cause) = (TransferId::from_bits(next), Cause::new("test", next));
         let memo = if next % 3 == 0 { "a \"quoted\"; memo | with marks".into() } else { String::new() };
@@ -233,7 +297,7 @@ fn a_month(store: &Store) {
         open(false, Account::CARD_FEES, Account::CARD_PROCESSOR, 5_900_000, at);
         let used = open(true, user, Account::HOSTING, 90_000_000, at);
         match chance.below(3) {
-            0 => drop(store.write_blocking(move |tx| tx.post(used, Some(12_345_678), at)).unwrap()),
+            0 => drop(store.write_blocking(move |tx| tx.post(used, Some(Usd::from_units(12_345_678).into()), at)).unwrap()),
             1 => drop(store.write_blocking(move |tx| tx.void(used, at)).unwrap()),
             _ => drop(store.write_blocking(move |tx| tx.post(used, None, at)).unwrap()),
         }

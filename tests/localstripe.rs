@@ -1,4 +1,4 @@
-//! Our Stripe client against a processor that others wrote. It needs Python and its package index, so it only runs when asked:
+//! Our Stripe client against a processor that others wrote, and our processor against Stripe's own Python client. It needs Python and its package index, so it only runs when asked:
 //! `COOPERAGE_LOCALSTRIPE=1 cargo test localstripe -- --ignored`.
 
 use std::net::TcpListener;
@@ -8,14 +8,15 @@ use std::time::Duration;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use cooperage::base::Clock;
-use cooperage::host::HostClock;
+use cooperage::host::{HostClock, HostRandom};
+use cooperage::localgrid::card::{CardWorld, Options, Truth};
 use cooperage::wire::stripe::webhook::{Event, verify};
 use cooperage::wire::stripe::{Metadata, PaymentRequest, PaymentStatus, RefundStatus, SetupStatus, Stripe, StripeError};
 use serde_json::{Value, json};
 
 #[path = "kit/localstripe.rs"]
 mod start;
-use start::Localstripe;
+use start::{Localstripe, python};
 
 const KEY: &str = "sk_test_foreign";
 const HOOK_SECRET: &str = "whsec_foreign";
@@ -83,7 +84,7 @@ async fn hear(request: HttpRequest, body: Bytes, heard: Data<Heard>) -> HttpResp
 }
 
 #[tokio::test]
-#[ignore = "installs a Python package: COOPERAGE_LOCALSTRIPE=1 cargo test localstripe -- --ignored"]
+#[ignore = "installs Python packages: COOPERAGE_LOCALSTRIPE=1 cargo test localstripe -- --ignored"]
 async fn a_processor_by_others_saves_holds_captures_refunds_and_tells() {
     let bench = Bench::start();
     let heard = Heard::default();
@@ -134,7 +135,7 @@ async fn a_processor_by_others_saves_holds_captures_refunds_and_tells() {
 }
 
 #[tokio::test]
-#[ignore = "installs a Python package: COOPERAGE_LOCALSTRIPE=1 cargo test localstripe -- --ignored"]
+#[ignore = "installs Python packages: COOPERAGE_LOCALSTRIPE=1 cargo test localstripe -- --ignored"]
 async fn a_processor_by_others_declines_and_refuses() {
     let bench = Bench::start();
     // Its number for a card that saves fine and is declined when charged.
@@ -150,4 +151,23 @@ async fn a_processor_by_others_declines_and_refuses() {
     drop(bench);
     let gone = Stripe::new(&url, KEY.into(), Duration::from_secs(5)).unwrap();
     assert!(gone.authorize("k3", &request).await.unwrap_err().is_unknown());
+}
+
+#[tokio::test]
+#[ignore = "installs Python packages: COOPERAGE_LOCALSTRIPE=1 cargo test localstripe -- --ignored"]
+async fn stripes_own_client_believes_our_processor() {
+    let options = Options {
+        webhook_url: None,
+        webhook_secret: HOOK_SECRET.into(),
+        secret_key: KEY.into(),
+        return_origins: vec!["http://127.0.0.1:8080".into()],
+        port: 0,
+    };
+    let world = CardWorld::start(options, HostClock::new(), Arc::new(HostRandom)).await.unwrap();
+    let url = world.base_url.clone();
+    let story = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/localstripe/sdk.py");
+    let run = move || python().args([story, &url, KEY]).status().unwrap();
+    assert!(tokio::task::spawn_blocking(run).await.unwrap().success(), "see the trace above");
+    let truth = Truth { captured_cents: 1_500, refunded_cents: 100, open_cents: 0, captures: 1, open: 0 };
+    assert_eq!(world.truth("order-1"), truth);
 }

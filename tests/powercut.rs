@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cooperage::base::ids::{TransferId, UserId};
+use cooperage::base::money::Usd;
 use cooperage::base::{Result, Time};
 use cooperage::domain::ledger::{self, Account, Books, Cause, NewTransfer, State};
 use cooperage::store::check::check;
@@ -57,7 +58,15 @@ fn the_same_seed_cuts_the_same_way() {
 
 #[test]
 fn a_disk_that_lies_is_found_out() {
-    for fault in [Fault::LyingSync(3), Fault::LyingSync(10), Fault::LostLength, Fault::StaleRead(50)] {
+    let faults = [
+        Fault::LyingSync(3),
+        Fault::LyingSync(10),
+        Fault::ReorderingSync(3),
+        Fault::LostLength,
+        Fault::TornHeader,
+        Fault::StaleRead(50),
+    ];
+    for fault in faults {
         let finding = cut_many(3, 2_000, fault).expect_err(&format!("{fault:?} went unnoticed"));
         println!("{fault:?}: {finding}");
     }
@@ -260,7 +269,8 @@ impl World<'_> {
         }
     }
 
-    fn opened(&mut self, held: bool, debit: Account, credit: Account, amount: i64) -> Step {
+    fn opened(&mut self, held: bool, debit: Account, credit: Account, units: i64) -> Step {
+        let amount = Usd::from_units(units).into();
         self.next += 1;
         let cause = Cause::new("test", self.next);
         Step::Open(held, NewTransfer { id: TransferId::from_bits(self.next), debit, credit, amount, cause, memo: String::new() })
@@ -280,7 +290,7 @@ impl Step {
         match self.clone() {
             Step::Open(true, new) => ledger::hold(books, new, NOW),
             Step::Open(false, new) => ledger::transfer(books, new, NOW),
-            Step::Post(id, amount) => ledger::post(books, id, amount, NOW),
+            Step::Post(id, units) => ledger::post(books, id, units.map(|units| Usd::from_units(units).into()), NOW),
             Step::Void(id) => ledger::void(books, id, NOW),
         }
         .map(|_| ())

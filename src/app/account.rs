@@ -103,6 +103,16 @@ impl App {
         self.open_session(user, agent).await
     }
 
+    /// Sends the proof of an address again, if there is such an account and it needs one; says the same in either case.
+    pub async fn verify_again(&self, email: &str, from: &str) -> Result<()> {
+        let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
+        self.limits.take(Limit::Link, from, self.now())?;
+        match self.read()?.user_by_email(&email)?.filter(|user| user.verified.is_none()) {
+            Some(user) => self.send_verification(&user).await,
+            None => Ok(()),
+        }
+    }
+
     async fn send_verification(&self, user: &User) -> Result<()> {
         let now = self.now();
         let token = self.token();
@@ -154,6 +164,18 @@ impl App {
     pub async fn log_out(&self, token: &str) -> Result<()> {
         let hash = hash_token(token);
         self.store.write(move |tx| tx.end_session(&hash)).await
+    }
+
+    /// Changes how a person is called.
+    pub async fn rename(&self, user: UserId, name: &str) -> Result<()> {
+        let name = PersonName::parse(name).map_err(|why| Error::invalid("name", why))?;
+        self.store
+            .write(move |tx| {
+                let mut user = tx.user(user)?.ok_or_else(|| Error::not_found("person"))?;
+                user.name = name;
+                tx.put_user(&user)
+            })
+            .await
     }
 
     pub async fn end_session(&self, user: UserId, id: SessionId) -> Result<()> {
@@ -279,6 +301,7 @@ fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>
         epoch: 0,
         customer: None,
         farms: BTreeSet::new(),
+        card: None,
         ssh_key: None,
     }
 }

@@ -4,10 +4,10 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use crate::base::ids::TransferId;
-use crate::base::money::{Asset, Usd};
+use crate::base::money::{Asset, Tft, Usd};
 use crate::base::{Result, Time};
 use crate::domain::bill::{Bill, list_amount, share};
-use crate::domain::ledger::{Account, Cause, NewTransfer};
+use crate::domain::ledger::{Account, Amount, Cause, NewTransfer};
 use crate::domain::order::{Order, State};
 use crate::grid::{Block, BlockReport, Wallet};
 use crate::settings::{Basis, Settings};
@@ -78,14 +78,14 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
             continue;
         }
         let place = format!("{block}-{}", event.event);
-        move_once(tx, "grid-bill", &place, Account::GRID, Account::GRID_DUE, bill.amount.units(), "billed by the grid", now)?;
+        move_once(tx, "grid-bill", &place, Account::GRID, Account::GRID_DUE, bill.amount, "billed by the grid", now)?;
         move_once(
             tx,
             "provider-share",
             &place,
             Account::PROVIDER_SHARE,
             Account::provider(bill.owner),
-            bill.share.units(),
+            bill.share,
             "the provider's share",
             now,
         )?;
@@ -97,7 +97,7 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
     for payment in &report.payments {
         // What the chain paid a farmer counts towards his share, as far as he is due one.
         let due = LedgerRead::balance(tx, Account::provider(payment.to))?.posted(Account::provider(payment.to));
-        let counted = i64::try_from(due.clamp(0, i128::from(payment.amount.units()))).unwrap_or(0);
+        let counted = Tft::from_units(i64::try_from(due.clamp(0, i128::from(payment.amount.units()))).unwrap_or(0));
         let place = format!("{block}-{}", payment.event);
         move_once(tx, "chain-payout", &place, Account::provider(payment.to), Account::GRID, counted, "paid by the chain", now)?;
     }
@@ -110,7 +110,7 @@ pub(super) fn earn(tx: &mut Tx<'_>, order: &mut Order, now: Time) -> Result<()> 
     let more = earned.checked_sub(order.earned).unwrap_or_default();
     if more.units() > 0 {
         let place = format!("{}-{}", order.id, earned.units());
-        move_once(tx, "earned", &place, Account::customer(order.user), Account::HOSTING, more.units(), "hours used", now)?;
+        move_once(tx, "earned", &place, Account::customer(order.user), Account::HOSTING, more, "hours used", now)?;
         order.earned = earned;
     }
     Ok(())
@@ -127,7 +127,7 @@ pub(super) fn round_off(tx: &mut Tx<'_>, order: &mut Order, refunded: Usd, now: 
             &order.id.to_string(),
             Account::customer(order.user),
             account,
-            rest.units(),
+            rest,
             "part of a cent",
             now,
         )?;
@@ -141,7 +141,7 @@ fn reconcile(tx: &mut Tx<'_>, wallet: Wallet, head: &Block, now: Time) -> Result
     let total = i128::from(wallet.free.units()) + i128::from(wallet.reserved.units());
     let booked = LedgerRead::balance(tx, Account::WALLET)?.posted(Account::WALLET);
     let due = LedgerRead::balance(tx, Account::GRID_DUE)?.posted(Account::GRID_DUE);
-    let units = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+    let units = |amount: i128| Tft::from_units(i64::try_from(amount).unwrap_or(i64::MAX));
     if total > booked {
         // Tokens came in: what was there before the books began, or a top-up by hand.
         let opening = Account::opening(Asset::Tft);
@@ -162,11 +162,12 @@ fn move_once(
     place: &str,
     debit: Account,
     credit: Account,
-    amount: i64,
+    amount: impl Into<Amount>,
     memo: &str,
     now: Time,
 ) -> Result<()> {
-    if amount <= 0 {
+    let amount = amount.into();
+    if amount.units <= 0 {
         return Ok(());
     }
     let cause = Cause::new(kind, place);

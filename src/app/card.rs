@@ -98,6 +98,24 @@ impl App {
             .await
     }
 
+    /// The card that is charged: the chosen one, else the newest.
+    pub fn card_of(&self, user: &User) -> Result<Option<Card>> {
+        let mut cards = self.read()?.cards_of(user.id)?;
+        let chosen = cards.iter().position(|card| Some(card.id) == user.card);
+        Ok(chosen.map(|place| cards.swap_remove(place)).or_else(|| cards.pop()))
+    }
+
+    pub async fn choose_card(&self, user: UserId, id: CardId) -> Result<()> {
+        self.store
+            .write(move |tx| {
+                tx.card(id)?.filter(|card| card.user == user && card.removed.is_none()).ok_or_else(|| Error::not_found("card"))?;
+                let mut user = tx.user(user)?.ok_or_else(|| Error::not_found("person"))?;
+                user.card = Some(id);
+                tx.put_user(&user)
+            })
+            .await
+    }
+
     pub async fn remove_card(&self, user: UserId, id: CardId) -> Result<()> {
         let card = self
             .read()?

@@ -174,7 +174,7 @@ impl App {
                         id: crate::base::ids::TransferId::random(&*random),
                         debit: Account::CARD_FEES,
                         credit: Account::CARD_PROCESSOR,
-                        amount: fee.units(),
+                        amount: fee.into(),
                         cause: Cause::new("charge-fee", charge.id),
                         memo: "card fee".into(),
                     };

@@ -460,7 +460,7 @@ impl App {
                         id: refund.hold,
                         debit: Account::customer(order.user),
                         credit: Account::CARD_PROCESSOR,
-                        amount: amount.units(),
+                        amount: amount.into(),
                         cause: Cause::new("refund", refund.id),
                         memo: "unused hours".into(),
                     },

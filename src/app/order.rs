@@ -126,7 +126,7 @@ impl App {
                         id: charge.hold,
                         debit: Account::CARD_PROCESSOR,
                         credit: Account::customer(user),
-                        amount: charge.amount.units(),
+                        amount: charge.amount.into(),
                         cause: Cause::new("charge", charge.id),
                         memo: "prepaid month".into(),
                     },

@@ -55,6 +55,9 @@ pub struct User {
     /// Farms whose ownership was proved: their earnings are this person's.
     #[serde(default)]
     pub farms: BTreeSet<u32>,
+    /// The card that is charged; the newest one if none was chosen.
+    #[serde(default)]
+    pub card: Option<crate::base::ids::CardId>,
     /// The last SSH key used, offered again at the next order.
     #[serde(default)]
     pub ssh_key: Option<crate::base::text::SshKey>,
@@ -121,7 +124,7 @@ pub struct Ticket {
     pub epoch: u32,
 }
 
-pub const PASSWORD_MIN: usize = 10;
+pub const PASSWORD_MIN: usize = 12;
 pub const PASSWORD_MAX: usize = 128;
 
 /// A password a person may choose: long enough, not their address, not one of the worst.
@@ -182,6 +185,7 @@ mod tests {
             epoch: 0,
             customer: None,
             farms: BTreeSet::new(),
+            card: None,
             ssh_key: None,
         };
         let session =

@@ -9,4 +9,4 @@ mod rules;
 
 pub use account::{Account, Class, Owner, Title};
 pub use journal::{Deed, Entry, Hash, Head, Terms};
-pub use rules::{Balance, Books, Cause, Done, NewTransfer, Posting, State, Transfer, hold, post, transfer, void};
+pub use rules::{Amount, Balance, Books, Cause, Done, NewTransfer, Posting, State, Transfer, hold, post, transfer, void};

@@ -196,7 +196,7 @@ async fn list(office: Data<Office>) -> HttpResponse {
                 }
             }
         }
-        p { a href="/" { "Look again" } }
+        p.after { a href="/" { "Look again" } }
     };
     page(StatusCode::OK, "Mail", &body)
 }

@@ -1,7 +1,13 @@
 //! Pretended Zero-OS nodes: they take deployments, run nothing, and answer like the real ones.
 
+#[cfg(test)]
+mod bus_story;
 mod command;
 mod engine;
+#[cfg(test)]
+pub(super) mod kit;
+#[cfg(test)]
+mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +26,7 @@ use crate::base::{Clock, Random};
 use crate::wire::key::KeyPair;
 use crate::wire::rmb::types::Empty;
 use crate::wire::rmb::{Address, Envelope, Failure, JSON, Message, codec};
+use crate::wire::zos::answer::PublicConfig;
 use crate::wire::zos::deployment::{Outcome, State};
 
 pub use self::engine::SYSTEM;
@@ -86,7 +93,7 @@ pub struct NodeView {
     pub healthy: bool,
     pub used: Resources,
     pub features: Vec<String>,
-    pub public_config: Option<crate::wire::zos::answer::PublicConfig>,
+    pub public_config: Option<PublicConfig>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -135,7 +142,7 @@ impl Nodes {
 
     /// Ends everything the nodes do; they cannot be started again.
     pub fn stop(&self) {
-        for (_, node) in &self.0.nodes {
+        for node in self.0.nodes.values() {
             self.0.relay.detach(node.twin);
         }
         for task in locked(&self.0.tasks).drain(..) {
@@ -338,7 +345,7 @@ impl Nodes {
         let Some(held) = engine.held.get(&contract) else { return (false, true) };
         let Some(name) = held.pending.front().cloned() else { return (false, true) };
         let running = held.deployment.workloads.iter().filter(|workload| workload.result.state == State::Ok).count();
-        let checked = engine.check_contract(&held.deployment, view);
+        let checked = engine.check_contract(held, view);
         let result = match checked {
             Ok(_) if fault == Fault::FailsAfterTwo && running >= 2 => Err("failed to provision: input/output error".into()),
             Ok(contract) => engine.provision(&contract, &name),
@@ -346,10 +353,10 @@ impl Nodes {
         };
         let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };
         held.pending.pop_front();
-        let outcome = match (result, held.before.remove(&name)) {
+        let outcome = match (result, held.before.get(&name)) {
             (Ok(data), _) => Outcome { created, state: State::Ok, error: String::new(), data },
             // A failed update leaves running what ran before.
-            (Err(error), Some(before)) => Outcome { created, state: State::Unchanged, error, data: before.data },
+            (Err(error), Some(before)) => Outcome { created, state: State::Unchanged, error, data: before.result.data.clone() },
             (Err(error), None) => Outcome { created, state: State::Error, error, data: Value::Null },
         };
         held.settle(&name, outcome);

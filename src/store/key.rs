@@ -53,6 +53,10 @@ prefix!([A] A, A);
 prefix!([A B] (A, B), A);
 prefix!([A B C] (A, B, C), A);
 prefix!([A B C] (A, B, C), (A, B));
+prefix!([A B C D] (A, B, C, D), A);
+prefix!([A B C D] (A, B, C, D), (A, B));
+prefix!([A B C D] (A, B, C, D), (A, B, C));
+// An index whose own key is a pair: `(a,)` is everything under its first part.
 prefix!([A B P] ((A, B), P), (A,));
 
 pub(super) fn encode<K: Key>(key: &impl AsKey<K>) -> Vec<u8> {
@@ -227,6 +231,15 @@ mod tests {
         sorted(vec![u128::MAX, 0, 1 << 64]);
         sorted(["", "a", "a\0", "a\0b", "a\u{1}", "ab", "b", "ä"].map(String::from).to_vec());
         sorted(vec![("a".to_string(), 2u8), ("ab".to_string(), 1), ("a".to_string(), 1), ("".to_string(), 255)]);
+    }
+
+    #[test]
+    fn the_first_parts_of_a_key_are_how_it_begins() {
+        let whole = encode(&((7u64, "a".to_string()), 9u8));
+        let pair = encode_prefix::<((u64, String), u8)>(&(7u64, "a".to_string()));
+        let first = encode_prefix::<((u64, String), u8)>(&(7u64,));
+        assert!(whole.starts_with(&pair) && pair.starts_with(&first));
+        assert!(!encode(&"ab".to_string()).starts_with(&encode(&"a".to_string())), "no key begins another");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::base::ids::TransferId;
 use crate::base::{Error, Result, Time};
 use crate::domain::export;
 use crate::domain::ledger::{
-    self, Account, Balance, Books, Cause, Deed, Done, Entry, Head, NewTransfer, Posting, Terms, Transfer,
+    self, Account, Amount, Balance, Books, Cause, Deed, Done, Entry, Head, NewTransfer, Posting, Terms, Transfer,
 };
 
 /// Questions about money, to a snapshot or inside a write.
@@ -75,7 +75,7 @@ impl Tx<'_> {
     }
 
     /// Moves a held transfer, or a part of it and lets the rest go.
-    pub fn post(&mut self, id: TransferId, amount: Option<i64>, now: Time) -> Result<Done> {
+    pub fn post(&mut self, id: TransferId, amount: Option<Amount>, now: Time) -> Result<Done> {
         ledger::post(self, id, amount, now)
     }
 

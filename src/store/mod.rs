@@ -3,6 +3,16 @@
 //! `Store` is cheap to clone. A write is a closure that runs on the writer's thread, together with others, in one redb
 //! transaction: what it returns with `Ok` is durable when its future resolves, after `Err` nothing of it is left.
 //! Nothing outside this room names redb, but for tests that bring a disk of their own.
+//!
+//! A noun has its tables in `schema.rs`, and in a file of its own the questions it answers, as a trait on every `Read`,
+//! and the writes that keep its indexes true, as methods of `Tx` (`ledger.rs` shows how):
+//!
+//! ```ignore
+//! let order = store.read()?.need(&ORDERS, id, "order")?;
+//! store.write(move |tx| { tx.put(&ORDERS, id, &order)?; tx.post(order.hold, None, now) }).await?;
+//! ```
+//!
+//! A verb never asks the store for another write: it is the writer.
 
 pub mod account;
 pub mod charge;
@@ -32,7 +42,7 @@ use tokio::sync::{oneshot, watch};
 use crate::base::{Error, Result};
 use health::{Health, refusal};
 pub use key::{AsKey, Key, PrefixOf};
-pub use table::{Index, Order, Read, Single, Table};
+pub use table::{Index, Order, Read, Row, Single, Table};
 pub use tx::{Snapshot, Tx};
 use writer::{Engine, Queue, Request};
 
@@ -90,12 +100,12 @@ enum Hands {
 impl Store {
     /// Opens the store in the folder `dir`; makes both if they are not there.
     pub fn open(dir: &Path, options: Options) -> Result<Store> {
-        Ok(Store::start(open::open(dir, &options, migrate::MIGRATIONS)?, &options))
+        Store::start(open::open(dir, &options, migrate::MIGRATIONS)?, &options)
     }
 
     /// A store on another disk than a file.
     pub fn open_backend(backend: impl redb::StorageBackend, options: Options) -> Result<Store> {
-        Ok(Store::start(open::open_backend(backend, &options, migrate::MIGRATIONS)?, &options))
+        Store::start(open::open_backend(backend, &options, migrate::MIGRATIONS)?, &options)
     }
 
     /// A store that forgets everything, writing inline.
@@ -103,7 +113,7 @@ impl Store {
         Store::open_backend(redb::backends::InMemoryBackend::new(), Options { writer: Writer::Inline, ..Options::default() })
     }
 
-    fn start(disk: Disk, options: &Options) -> Store {
+    fn start(disk: Disk, options: &Options) -> Result<Store> {
         let disk = Arc::new(disk);
         let queue = Arc::new(Queue::new(options.queue));
         let health = Arc::new(Health::new());
@@ -113,10 +123,12 @@ impl Store {
             Writer::Inline => Hands::Inline(engine),
             Writer::Thread => {
                 let queue = queue.clone();
-                Hands::Thread(std::thread::spawn(move || engine.serve(&queue)))
+                let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || engine.serve(&queue));
+                Hands::Thread(thread.map_err(|cause| Error::unavailable("The store's writer does not start.").because(cause))?)
             }
         };
-        Store(Arc::new(Inner { disk: RwLock::new(Some(disk)), queue, health, commits, hands: Mutex::new(hands) }))
+        let hands = Mutex::new(hands);
+        Ok(Store(Arc::new(Inner { disk: RwLock::new(Some(disk)), queue, health, commits, hands })))
     }
 
     /// Everything as it is now.
@@ -301,7 +313,8 @@ mod tests {
                 assert_eq!(words(tx.under(&NOTES, &2, Order::Up, 9)?), ["2b", "2C"]);
                 assert_eq!(words(tx.range(&NOTES, 1..3, Order::Down, 2)?), ["2C", "2b"]);
                 assert_eq!(words(tx.range(&NOTES, key(1, "b")..=key(2, "b"), Order::Up, 9)?), ["1b", "2b"]);
-                assert_eq!(words(tx.range(&NOTES, 3..1, Order::Up, 9)?), [""; 0]);
+                let (three, one) = (3, 1);
+                assert_eq!(words(tx.range(&NOTES, three..one, Order::Up, 9)?), [""; 0], "an empty range is no error");
                 assert_eq!(words(tx.page(&NOTES, Some(key(1, "b")), 2)?), ["2b", "2C"]);
                 assert_eq!(tx.last(&NOTES)?.map(|(key, _)| key.0), Some(3));
                 assert_eq!(tx.take(&NOTES, key(3, "z"))?.as_deref(), Some("3z"));

@@ -27,14 +27,14 @@ pub(super) fn open(dir: &Path, options: &Options, migrations: &[Migration]) -> R
     let path = dir.join(FILE);
     let there = path.try_exists().map_err(|cause| folder_error("read", dir, cause))?;
     if there {
-        let version = look(&path)?;
+        let version = look(&path, options)?;
         migrate::refuse_newer(version, migrations.len() as u64)?;
         if version < migrations.len() as u64 {
             let copy = dir.join(format!("{FILE}.before-v{}", migrations.len()));
             copy_whole(&path, &copy).map_err(|cause| folder_error("write to", dir, cause))?;
         }
     } else {
-        create(dir, &path, migrations)?;
+        create(dir, &path, options, migrations)?;
     }
     let db = builder(options).open(&path).map_err(|cause| unreadable(&path, cause))?;
     let disk = Disk { db, _lock: Some(lock) };
@@ -83,13 +83,13 @@ fn lock(dir: &Path) -> Result<File> {
 }
 
 /// A new file is made beside its place and moved there when it is whole: an empty file is therefore never a new one.
-fn create(dir: &Path, path: &Path, migrations: &[Migration]) -> Result<()> {
+fn create(dir: &Path, path: &Path, options: &Options, migrations: &[Migration]) -> Result<()> {
     let wrong = |cause| folder_error("write to", dir, cause);
     let fresh = dir.join(format!("{FILE}.new"));
     if fresh.try_exists().map_err(wrong)? {
         std::fs::remove_file(&fresh).map_err(wrong)?;
     }
-    let db = Database::builder().create(&fresh).map_err(|cause| unreadable(&fresh, cause))?;
+    let db = builder(options).create(&fresh).map_err(|cause| unreadable(&fresh, cause))?;
     migrate::run(&db, migrations)?;
     drop(db);
     rename_durably(&fresh, path).map_err(wrong)
@@ -108,14 +108,14 @@ fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// The version of a file, found without changing a byte of it, even where it needs recovery.
-fn look(path: &Path) -> Result<u64> {
+fn look(path: &Path, options: &Options) -> Result<u64> {
     let file = File::open(path).map_err(|cause| unreadable(path, cause.into()))?;
     let backend = Spectacles::new(file).map_err(|cause| unreadable(path, cause.into()))?;
     if backend.is_empty() {
         return Err(unreadable(path, io::Error::new(io::ErrorKind::UnexpectedEof, "the file is empty").into()));
     }
     let read = || -> Result<u64> {
-        let db = Database::builder().create_with_backend(backend).map_err(|cause| unreadable(path, cause))?;
+        let db = builder(options).create_with_backend(backend).map_err(|cause| unreadable(path, cause))?;
         let txn = db.begin_read().map_err(|cause| Error::internal("The data file cannot be read.").because(cause))?;
         let version = Snapshot { txn, health: Arc::new(Health::new()) }.single(&VERSION);
         version?.ok_or_else(|| unreadable(path, io::Error::new(io::ErrorKind::InvalidData, "not a file of Cooperage").into()))
@@ -253,7 +253,7 @@ pub(super) mod tests {
 
     fn open_at(dir: &Path, runs: &[fn(&mut crate::store::Tx<'_>) -> Result<()>]) -> Result<Store> {
         let list: Vec<Migration> = runs.iter().map(|&run| Migration { name: "test", run }).collect();
-        Ok(Store::start(open(dir, &Options::default(), &list)?, &Options::default()))
+        Store::start(open(dir, &Options::default(), &list)?, &Options::default())
     }
 
     fn word(dir: &Path, runs: &[fn(&mut crate::store::Tx<'_>) -> Result<()>]) -> Option<String> {
@@ -341,6 +341,17 @@ pub(super) mod tests {
         }
         std::fs::write(&file, whole).unwrap();
         assert_eq!(word(&dir.0, &[NOTHING]).as_deref(), Some("quiet"));
+    }
+
+    #[test]
+    fn a_file_of_another_program_is_refused_untouched() {
+        let dir = Folder::new("foreign");
+        std::fs::create_dir_all(&dir.0).unwrap();
+        drop(Database::create(dir.0.join(FILE)).unwrap());
+        let before = std::fs::read(dir.0.join(FILE)).unwrap();
+        let error = open_at(&dir.0, &[NOTHING]).err().unwrap();
+        assert!(error.message().contains("not a file of Cooperage"), "{error}");
+        assert!(std::fs::read(dir.0.join(FILE)).unwrap() == before);
     }
 
     #[test]

@@ -12,13 +12,18 @@ use serde::de::DeserializeOwned;
 use super::key::{AsKey, Key, PrefixOf, decode, encode, encode_prefix};
 use crate::base::{Error, Result};
 
+/// Whatever serde can write and read again.
+pub trait Row: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> Row for T {}
+
 /// A table of rows `V` in the order of their keys `K`.
 pub struct Table<K, V> {
     pub(super) name: &'static str,
     types: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
+impl<K: Key, V: Row> Table<K, V> {
     /// `name` is what is stored: it never changes and belongs to this table alone.
     pub const fn new(name: &'static str) -> Self {
         Table { name, types: PhantomData }
@@ -43,7 +48,7 @@ pub struct Single<V> {
     types: PhantomData<fn() -> V>,
 }
 
-impl<V: Serialize + DeserializeOwned> Single<V> {
+impl<V: Row> Single<V> {
     pub const fn new(name: &'static str) -> Self {
         Single { name, types: PhantomData }
     }
@@ -65,7 +70,7 @@ pub enum Order {
 pub(super) type Span = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 pub(super) type Pair = (Vec<u8>, Vec<u8>);
 
-pub(super) const EVERYTHING: Span = (Bound::Unbounded, Bound::Unbounded);
+const EVERYTHING: Span = (Bound::Unbounded, Bound::Unbounded);
 /// How many rows are held in memory at once while a whole table is walked.
 const CHUNK: usize = 512;
 
@@ -79,79 +84,70 @@ pub(super) trait Raw {
 #[allow(private_bounds, reason = "only this room implements readers")]
 pub trait Read: Raw {
     /// The row at `key`.
-    fn get<K: Key, V: Serialize + DeserializeOwned>(&self, table: &Table<K, V>, key: impl AsKey<K>) -> Result<Option<V>> {
+    fn get<K: Key, V: Row>(&self, table: &Table<K, V>, key: impl AsKey<K>) -> Result<Option<V>> {
         self.raw_get(table.name, &encode(&key))?.map(|bytes| row(table.name, &bytes)).transpose()
     }
 
     /// The row at `key`, or the error that there is no such `noun`.
-    fn need<K: Key, V: Serialize + DeserializeOwned>(&self, table: &Table<K, V>, key: impl AsKey<K>, noun: &str) -> Result<V> {
+    fn need<K: Key, V: Row>(&self, table: &Table<K, V>, key: impl AsKey<K>, noun: &str) -> Result<V> {
         self.get(table, key)?.ok_or_else(|| Error::not_found(noun))
     }
 
-    fn has<K: Key, V: Serialize + DeserializeOwned>(&self, table: &Table<K, V>, key: impl AsKey<K>) -> Result<bool> {
+    fn has<K: Key, V: Row>(&self, table: &Table<K, V>, key: impl AsKey<K>) -> Result<bool> {
         Ok(self.raw_get(table.name, &encode(&key))?.is_some())
     }
 
     /// Rows from the first key on, at most `limit`.
-    fn all<K: Key, V: Serialize + DeserializeOwned>(&self, table: &Table<K, V>, limit: usize) -> Result<Vec<(K, V)>> {
-        self.scan(table, EVERYTHING, Order::Up, limit)
+    fn all<K: Key, V: Row>(&self, table: &Table<K, V>, limit: usize) -> Result<Vec<(K, V)>> {
+        scan(self, table, &EVERYTHING, Order::Up, limit)
     }
 
     /// The rows with the largest keys, the largest first.
-    fn newest<K: Key, V: Serialize + DeserializeOwned>(&self, table: &Table<K, V>, limit: usize) -> Result<Vec<(K, V)>> {
-        self.scan(table, EVERYTHING, Order::Down, limit)
+    fn newest<K: Key, V: Row>(&self, table: &Table<K, V>, limit: usize) -> Result<Vec<(K, V)>> {
+        scan(self, table, &EVERYTHING, Order::Down, limit)
     }
 
-    fn last<K: Key, V: Serialize + DeserializeOwned>(&self, table: &Table<K, V>) -> Result<Option<(K, V)>> {
+    fn last<K: Key, V: Row>(&self, table: &Table<K, V>) -> Result<Option<(K, V)>> {
         Ok(self.newest(table, 1)?.pop())
     }
 
     /// Rows whose keys lie in `bounds`. A bound may be a whole key or the first parts of one: with keys
     /// `(user, time)`, the range `user..=user` is everything of that user.
-    fn range<K: Key, V: Serialize + DeserializeOwned, Q: PrefixOf<K>>(
+    fn range<K: Key, V: Row, Q: PrefixOf<K>>(
         &self,
         table: &Table<K, V>,
         bounds: impl RangeBounds<Q>,
         order: Order,
         limit: usize,
     ) -> Result<Vec<(K, V)>> {
-        self.scan(table, span(bounds), order, limit)
+        scan(self, table, &span(bounds), order, limit)
     }
 
     /// Rows whose keys start with `prefix`.
-    fn under<K: Key, V: Serialize + DeserializeOwned, Q: PrefixOf<K>>(
+    fn under<K: Key, V: Row, Q: PrefixOf<K>>(
         &self,
         table: &Table<K, V>,
         prefix: &Q,
         order: Order,
         limit: usize,
     ) -> Result<Vec<(K, V)>> {
-        self.scan(table, under(encode_prefix(prefix)), order, limit)
+        scan(self, table, &under(encode_prefix(prefix)), order, limit)
     }
 
     /// The next `limit` rows after the key `after`, or the first ones. The last key of a page asks for the next page.
-    fn page<K: Key, V: Serialize + DeserializeOwned>(
-        &self,
-        table: &Table<K, V>,
-        after: Option<K>,
-        limit: usize,
-    ) -> Result<Vec<(K, V)>> {
+    fn page<K: Key, V: Row>(&self, table: &Table<K, V>, after: Option<K>, limit: usize) -> Result<Vec<(K, V)>> {
         let from = after.map_or(Bound::Unbounded, |key| Bound::Excluded(encode(&key)));
-        self.scan(table, (from, Bound::Unbounded), Order::Up, limit)
+        scan(self, table, &(from, Bound::Unbounded), Order::Up, limit)
     }
 
     /// Walks a whole table in the order of its keys without holding it in memory.
-    fn each<K: Key, V: Serialize + DeserializeOwned>(
-        &self,
-        table: &Table<K, V>,
-        mut visit: impl FnMut(K, V) -> Result<()>,
-    ) -> Result<()> {
-        self.walk(table.name, |key, value| visit(typed(table.name, key)?, row(table.name, value)?))
+    fn each<K: Key, V: Row>(&self, table: &Table<K, V>, mut visit: impl FnMut(K, V) -> Result<()>) -> Result<()> {
+        walk(self, table.name, |key, value| visit(typed(table.name, key)?, row(table.name, value)?))
     }
 
     /// Walks a whole index in its order.
     fn each_link<K: Key, P: Key>(&self, index: &Index<K, P>, mut visit: impl FnMut(K, P) -> Result<()>) -> Result<()> {
-        self.walk(index.name, |key, _| {
+        walk(self, index.name, |key, _| {
             let (key, primary) = typed(index.name, key)?;
             visit(key, primary)
         })
@@ -180,7 +176,7 @@ pub trait Read: Raw {
     }
 
     /// The rows an index finds under `key`, in the order of their primary keys.
-    fn follow<K: Key, P: Key, V: Serialize + DeserializeOwned>(
+    fn follow<K: Key, P: Key, V: Row>(
         &self,
         index: &Index<K, P>,
         key: impl AsKey<K>,
@@ -191,7 +187,7 @@ pub trait Read: Raw {
     }
 
     /// `follow`, from the end that is asked for.
-    fn follow_in<K: Key, P: Key, V: Serialize + DeserializeOwned>(
+    fn follow_in<K: Key, P: Key, V: Row>(
         &self,
         index: &Index<K, P>,
         key: impl AsKey<K>,
@@ -205,46 +201,45 @@ pub trait Read: Raw {
     }
 
     /// One of the values in META.
-    fn single<V: Serialize + DeserializeOwned>(&self, single: &Single<V>) -> Result<Option<V>> {
+    fn single<V: Row>(&self, single: &Single<V>) -> Result<Option<V>> {
         self.raw_get(META, &encode::<String>(&single.name))?.map(|bytes| row(single.name, &bytes)).transpose()
-    }
-
-    #[doc(hidden)]
-    fn scan<K: Key, V: Serialize + DeserializeOwned>(
-        &self,
-        table: &Table<K, V>,
-        span: (Bound<Vec<u8>>, Bound<Vec<u8>>),
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<(K, V)>> {
-        let pairs = self.raw_scan(table.name, &span, order, limit)?;
-        pairs.iter().map(|(key, value)| Ok((typed(table.name, key)?, row(table.name, value)?))).collect()
-    }
-
-    #[doc(hidden)]
-    fn walk(&self, table: &'static str, mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-        let mut from = Bound::Unbounded;
-        loop {
-            let pairs = self.raw_scan(table, &(from, Bound::Unbounded), Order::Up, CHUNK)?;
-            for (key, value) in &pairs {
-                visit(key, value)?;
-            }
-            match pairs.into_iter().nth(CHUNK - 1) {
-                Some((last, _)) => from = Bound::Excluded(last),
-                None => return Ok(()),
-            }
-        }
     }
 }
 
 impl<T: Raw> Read for T {}
 
+fn scan<K: Key, V: Row>(
+    reader: &(impl Raw + ?Sized),
+    table: &Table<K, V>,
+    span: &Span,
+    order: Order,
+    limit: usize,
+) -> Result<Vec<(K, V)>> {
+    let pairs = reader.raw_scan(table.name, span, order, limit)?;
+    pairs.iter().map(|(key, value)| Ok((typed(table.name, key)?, row(table.name, value)?))).collect()
+}
+
+/// Shows all of a table, a chunk at a time.
+fn walk(reader: &(impl Raw + ?Sized), table: &'static str, mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    let mut from = Bound::Unbounded;
+    loop {
+        let pairs = reader.raw_scan(table, &(from, Bound::Unbounded), Order::Up, CHUNK)?;
+        for (key, value) in &pairs {
+            visit(key, value)?;
+        }
+        match pairs.into_iter().nth(CHUNK - 1) {
+            Some((last, _)) => from = Bound::Excluded(last),
+            None => return Ok(()),
+        }
+    }
+}
+
 /// The stored bytes of a row.
-pub(super) fn bytes_of<V: Serialize>(name: &'static str, value: &V) -> Result<Vec<u8>> {
+pub(super) fn bytes_of<V: Row>(name: &'static str, value: &V) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|cause| Error::internal(format!("A row of {name} cannot be written.")).because(cause))
 }
 
-pub(super) fn row<V: DeserializeOwned>(name: &'static str, bytes: &[u8]) -> Result<V> {
+pub(super) fn row<V: Row>(name: &'static str, bytes: &[u8]) -> Result<V> {
     serde_json::from_slice(bytes).map_err(|cause| Error::internal(format!("A row of {name} cannot be read.")).because(cause))
 }
 

@@ -2,16 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, TableError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::health::Health;
 use super::key::{AsKey, Key, encode};
-use super::table::{Index, META, Order, Pair, Raw, Single, Span, Table, bytes_of, encode_pair, row};
+use super::table::{Index, META, Order, Pair, Raw, Row, Single, Span, Table, bytes_of, encode_pair, row};
 use crate::base::{Error, Result};
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -101,24 +100,14 @@ impl<'batch> Tx<'batch> {
     }
 
     /// Writes a row, over an older one if there is one.
-    pub fn put<K: Key, V: Serialize + DeserializeOwned>(
-        &mut self,
-        table: &Table<K, V>,
-        key: impl AsKey<K>,
-        value: &V,
-    ) -> Result<()> {
+    pub fn put<K: Key, V: Row>(&mut self, table: &Table<K, V>, key: impl AsKey<K>, value: &V) -> Result<()> {
         let bytes = bytes_of(table.name, value)?;
         self.write(table.name, encode(&key), Some(bytes));
         Ok(())
     }
 
     /// Writes a new row; a conflict if the key is taken.
-    pub fn insert<K: Key, V: Serialize + DeserializeOwned>(
-        &mut self,
-        table: &Table<K, V>,
-        key: impl AsKey<K>,
-        value: &V,
-    ) -> Result<()> {
+    pub fn insert<K: Key, V: Row>(&mut self, table: &Table<K, V>, key: impl AsKey<K>, value: &V) -> Result<()> {
         let key = encode(&key);
         if self.raw_get(table.name, &key)?.is_some() {
             return Err(Error::conflict("This exists already."));
@@ -129,7 +118,7 @@ impl<'batch> Tx<'batch> {
     }
 
     /// Removes a row; tells whether there was one.
-    pub fn remove<K: Key, V: Serialize + DeserializeOwned>(&mut self, table: &Table<K, V>, key: impl AsKey<K>) -> Result<bool> {
+    pub fn remove<K: Key, V: Row>(&mut self, table: &Table<K, V>, key: impl AsKey<K>) -> Result<bool> {
         let key = encode(&key);
         let was = self.raw_get(table.name, &key)?.is_some();
         if was {
@@ -139,11 +128,7 @@ impl<'batch> Tx<'batch> {
     }
 
     /// Claims a row by removing it: of many who try, one gets it.
-    pub fn take<K: Key, V: Serialize + DeserializeOwned>(
-        &mut self,
-        table: &Table<K, V>,
-        key: impl AsKey<K>,
-    ) -> Result<Option<V>> {
+    pub fn take<K: Key, V: Row>(&mut self, table: &Table<K, V>, key: impl AsKey<K>) -> Result<Option<V>> {
         let key = encode(&key);
         let Some(bytes) = self.raw_get(table.name, &key)? else { return Ok(None) };
         let row = row(table.name, &bytes)?;
@@ -174,7 +159,7 @@ impl<'batch> Tx<'batch> {
     }
 
     /// Sets one of the values in META.
-    pub fn set<V: Serialize + DeserializeOwned>(&mut self, single: &Single<V>, value: &V) -> Result<()> {
+    pub fn set<V: Row>(&mut self, single: &Single<V>, value: &V) -> Result<()> {
         let bytes = bytes_of(single.name, value)?;
         self.write(META, encode::<String>(&single.name), Some(bytes));
         Ok(())
@@ -242,10 +227,8 @@ impl<'txn> OpenTables<'txn> {
         self.inside.set(true);
         let mut open = self.open.borrow_mut();
         let table = match open.entry(name) {
-            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                self.txn.open_table(definition(name)).map(|table| entry.insert(table))
-            }
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => self.txn.open_table(definition(name)).map(|table| entry.insert(table)),
         };
         let done = table.map_err(redb::Error::from).and_then(|table| act(table).map_err(redb::Error::from));
         self.inside.set(false);

@@ -15,9 +15,13 @@ pub enum Fault {
     None,
     /// Every nth sync only says it was done.
     LyingSync(u64),
-    /// A change of length is forgotten in every cut, synced or not.
+    /// Every nth sync leaves the older half of the changes on their way.
+    ReorderingSync(u64),
+    /// A third of the length is forgotten in every cut, synced or not.
     LostLength,
-    /// Every nth read after a cut shows zeros where data were synced.
+    /// Every cut tears the first sector, synced or not.
+    TornHeader,
+    /// Every nth read shows zeros.
     StaleRead(u64),
 }
 
@@ -112,6 +116,9 @@ impl Disk {
             let shorter = image.len() - image.len() / 3;
             image.truncate(shorter);
         }
+        if fault == Fault::TornHeader {
+            image[SECTOR as usize / 4..SECTOR as usize].fill(0);
+        }
         image
     }
 }
@@ -143,10 +150,12 @@ impl State {
 
     fn sync(&mut self) {
         self.age.syncs += 1;
-        if matches!(self.fault, Fault::LyingSync(every) if self.age.syncs.is_multiple_of(every)) {
-            return;
-        }
-        for change in self.pending.drain(..) {
+        let left = match self.fault {
+            Fault::LyingSync(every) if self.age.syncs.is_multiple_of(every) => self.pending.len(),
+            Fault::ReorderingSync(every) if self.age.syncs.is_multiple_of(every) => self.pending.len() / 2,
+            _ => 0,
+        };
+        for change in self.pending.drain(left..) {
             match change {
                 Change::Sector { at, bytes } => put(&mut self.platter, at, &bytes),
                 Change::Length(length) => self.platter.resize(length as usize, 0),

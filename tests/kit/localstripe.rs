@@ -1,9 +1,10 @@
-//! Starts localstripe, a Stripe look-alike by other people, behind a small shim. It stops when this is dropped.
+//! Foreign programs that speak Stripe: localstripe behind a small shim, and Python with Stripe's own client library.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+/// A Stripe look-alike by other people. It stops when this is dropped.
 pub struct Localstripe {
     /// Where our client talks to.
     pub url: String,
@@ -28,6 +29,15 @@ impl Localstripe {
         assert_eq!(said.trim(), "ready", "localstripe did not start: see the script's messages above");
         Localstripe { url: format!("http://127.0.0.1:{port}"), bare_url: format!("http://localhost:{bare_port}"), script }
     }
+}
+
+/// A Python that knows Stripe's own client library.
+pub fn python() -> Command {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let env = format!("{root}/target/localstripe");
+    let installed = Command::new("bash").args([format!("{root}/tests/localstripe/install.sh"), env.clone()]).status();
+    assert!(installed.expect("bash is there").success(), "the Python environment: see the messages above");
+    Command::new(format!("{env}/bin/python"))
 }
 
 impl Drop for Localstripe {

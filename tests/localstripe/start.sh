@@ -2,19 +2,11 @@
 # Starts localstripe (a Stripe look-alike by other people) and the shim in front of it; stops both when its input closes.
 # Usage: COOPERAGE_LOCALSTRIPE=1 start.sh <folder for the Python environment> <localstripe's port> <shim's port>
 set -euo pipefail
-: "${COOPERAGE_LOCALSTRIPE:?set it to 1: this test installs a Python package}"
 env=$1 inner=$2 port=$3 here=$(cd "$(dirname "$0")" && pwd)
 
-mkdir -p "$env"
-(
-  flock 9
-  if [ ! -x "$env/bin/localstripe" ]; then
-    python3 -m venv "$env" >&2
-    "$env/bin/pip" install --quiet --disable-pip-version-check localstripe==1.15.10 >&2
-  fi
-) 9>"$env/lock"
+bash "$here/install.sh" "$env"
 
-"$env/bin/localstripe" --port "$inner" --from-scratch >"$env/localstripe-$inner.log" 2>&1 9>&- &
+"$env/bin/localstripe" --port "$inner" --from-scratch >"$env/localstripe-$inner.log" 2>&1 &
 server=$!
 "$env/bin/python" "$here/shim.py" "$port" "http://localhost:$inner" >"$env/shim-$port.log" 2>&1 &
 shim=$!

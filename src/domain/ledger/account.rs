@@ -289,7 +289,13 @@ impl FromStr for Account {
         let owner = match (title.row().whose, owner) {
             (Whose::Ours, None) => Owner::House,
             (Whose::Users, Some(user)) => Owner::User(user.parse().map_err(|_| NotAnAccount)?),
-            (Whose::Twins, Some(twin)) => Owner::Twin(twin.parse().map_err(|_| NotAnAccount)?),
+            (Whose::Twins, Some(text)) => {
+                let twin: u32 = text.parse().map_err(|_| NotAnAccount)?;
+                if twin.to_string() != text {
+                    return Err(NotAnAccount); // "+7" and "007" would be second names
+                }
+                Owner::Twin(twin)
+            }
             _ => return Err(NotAnAccount),
         };
         let asset = match asset {
@@ -297,8 +303,7 @@ impl FromStr for Account {
             "tft" => Asset::Tft,
             _ => return Err(NotAnAccount),
         };
-        let account = Account::new(title, owner, asset).ok_or(NotAnAccount)?;
-        if account.to_string() == text { Ok(account) } else { Err(NotAnAccount) } // "+7" or "007" is no twin
+        Account::new(title, owner, asset).ok_or(NotAnAccount)
     }
 }
 

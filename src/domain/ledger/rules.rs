@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Account;
 use super::journal::{Deed, Entry, Head, Terms};
 use crate::base::ids::TransferId;
-use crate::base::money::Asset;
+use crate::base::money::{Asset, Tft, Usd};
 use crate::base::{Error, Result, Time};
 
 /// Why money moved: a kind and the id of what caused it, `charge:chg_…`. Each cause moves money once; what causes two
@@ -55,14 +55,33 @@ impl fmt::Debug for Cause {
     }
 }
 
+/// Units that know what they count, so that dollars never slip onto a token account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amount {
+    pub asset: Asset,
+    pub units: i64,
+}
+
+impl From<Usd> for Amount {
+    fn from(usd: Usd) -> Self {
+        Amount { asset: Asset::Usd, units: usd.units() }
+    }
+}
+
+impl From<Tft> for Amount {
+    fn from(tft: Tft) -> Self {
+        Amount { asset: Asset::Tft, units: tft.units() }
+    }
+}
+
 /// A movement somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTransfer {
     pub id: TransferId,
     pub debit: Account,
     pub credit: Account,
-    /// Units, above zero.
-    pub amount: i64,
+    /// Above zero, in the asset of both accounts.
+    pub amount: Amount,
     pub cause: Cause,
     /// A word for the books, at most 200 characters. No personal data: ids only.
     pub memo: String,
@@ -174,6 +193,7 @@ pub fn transfer(books: &mut impl Books, new: NewTransfer, now: Time) -> Result<D
 fn open(books: &mut impl Books, new: NewTransfer, now: Time, held_first: bool) -> Result<Done> {
     check(&new)?;
     let NewTransfer { id, debit, credit, amount, cause, memo } = new;
+    let amount = amount.units;
     let terms = Terms { debit, credit, amount, cause, memo };
     if let Some(old) = books.transfer(id)? {
         let same = old.terms == terms && old.held_first == held_first;
@@ -196,11 +216,12 @@ fn open(books: &mut impl Books, new: NewTransfer, now: Time, held_first: bool) -
 }
 
 /// Moves a held transfer: all of it, or `amount` of it, and lets the rest go.
-pub fn post(books: &mut impl Books, id: TransferId, amount: Option<i64>, now: Time) -> Result<Done> {
+pub fn post(books: &mut impl Books, id: TransferId, amount: Option<Amount>, now: Time) -> Result<Done> {
     let mut transfer = books.transfer(id)?.ok_or_else(|| Error::not_found("transfer"))?;
     let held = transfer.terms.amount;
-    let amount = amount.unwrap_or(held);
-    if !(1..=held).contains(&amount) {
+    let asset = transfer.terms.debit.asset();
+    let Amount { asset: of, units: amount } = amount.unwrap_or(Amount { asset, units: held });
+    if of != asset || !(1..=held).contains(&amount) {
         return Err(Error::invalid("amount", "A post moves more than nothing and at most what is held."));
     }
     match transfer.state {
@@ -244,13 +265,13 @@ pub fn void(books: &mut impl Books, id: TransferId, now: Time) -> Result<Done> {
 }
 
 fn check(new: &NewTransfer) -> Result<()> {
-    if new.amount <= 0 {
+    if new.amount.units <= 0 {
         return Err(Error::invalid("amount", "A transfer moves more than nothing."));
     }
     if new.debit == new.credit {
         return Err(Error::invalid("credit", "A transfer needs two accounts."));
     }
-    if new.debit.asset() != new.credit.asset() {
+    if new.debit.asset() != new.credit.asset() || new.debit.asset() != new.amount.asset {
         return Err(Error::invalid("credit", "A transfer moves one asset."));
     }
     if !new.cause.is_sound() {

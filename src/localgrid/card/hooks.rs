@@ -50,8 +50,7 @@ pub(super) async fn deliver(world: Arc<World>) {
     let mut seen = 0;
     let mut queue: VecDeque<Pending> = VecDeque::new();
     loop {
-        let (news, faults, hook) = world.news(seen);
-        seen += news.len();
+        let (news, faults, hook) = world.news(&mut seen);
         let now = Instant::now();
         queue.extend(news.into_iter().map(|(event, body)| Pending { event, body, tries: 0, due: now + faults.delay }));
         if let Some(hook) = hook {

@@ -98,6 +98,11 @@ impl CardWorld {
         page::card_url(&self.base_url, setup_intent, client_secret, return_url)
     }
 
+    /// Where a browser confirms a payment whose bank asks.
+    pub fn pay_page(&self, payment_intent: &str, client_secret: &Secret<String>, return_url: &str) -> String {
+        page::pay_url(&self.base_url, payment_intent, client_secret, return_url)
+    }
+
     /// What is held, taken and given back for an order, as the processor alone knows.
     pub fn truth(&self, order: &str) -> Truth {
         let now = self.world.now();
@@ -156,7 +161,7 @@ impl CardWorld {
             object_id: text(&event.object, "id"),
             object_kind: text(&event.object, "object"),
         };
-        bank.events_from(0).iter().map(event).collect()
+        bank.events_from(0).map(event).collect()
     }
 }
 
@@ -200,9 +205,12 @@ impl World {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Events from number `seen` on, with their bodies, and how to deliver them.
-    fn news(&self, seen: usize) -> (Vec<(String, String)>, HookFaults, Option<Hook>) {
-        let news = self.bank().events_from(seen).iter().map(|event| (event.id.clone(), event.json().to_string())).collect();
+    /// Events from number `seen` on, with their bodies, and how to deliver them. Moves `seen` past them.
+    fn news(&self, seen: &mut usize) -> (Vec<(String, String)>, HookFaults, Option<Hook>) {
+        let bank = self.bank();
+        let news = bank.events_from(*seen).map(|event| (event.id.clone(), event.json().to_string())).collect();
+        *seen = bank.event_count();
+        drop(bank);
         let settings = self.settings();
         let hook = settings.hook_url.clone().map(|url| Hook { url, secret: settings.hook_secret.clone() });
         (news, settings.hook_faults.clone(), hook)

@@ -37,6 +37,10 @@ pub(super) fn card_url(base: &str, setup: &str, client_secret: &Secret<String>, 
     format!("{base}/card/{setup}?{}", query(client_secret.reveal(), return_url))
 }
 
+pub(super) fn pay_url(base: &str, payment: &str, client_secret: &Secret<String>, return_url: &str) -> String {
+    format!("{base}/pay/{payment}?{}", query(client_secret.reveal(), return_url))
+}
+
 fn query(client_secret: &str, return_url: &str) -> String {
     format!("client_secret={}&return_url={}", encode(client_secret), encode(return_url))
 }

@@ -28,8 +28,7 @@ async fn bench() -> Bench {
         port: 0,
     };
     let world = CardWorld::start(options, clock.clone(), Arc::new(HostRandom)).await.unwrap();
-    world.set_hang(Duration::from_millis(1500));
-    let stripe = Stripe::new(&world.base_url, KEY.into(), Duration::from_millis(700)).unwrap();
+    let stripe = Stripe::new(&world.base_url, KEY.into(), Duration::from_secs(20)).unwrap();
     Bench { clock, world, stripe }
 }
 
@@ -181,11 +180,12 @@ async fn every_answer_that_does_not_tell_is_unknown_and_the_same_key_settles_it(
     let bench = bench().await;
     let request = bench.request("4242424242424242", 2_000).await;
 
+    let impatient = Stripe::new(&bench.world.base_url, KEY.into(), Duration::from_millis(500)).unwrap();
     for (key, fault, holds) in [("a", Fault::TimeoutBefore, 0), ("b", Fault::TimeoutAfter, 1), ("c", Fault::Throttled, 1)] {
         bench.world.fail_next(fault);
-        let error = bench.stripe.authorize(key, &request).await.unwrap_err();
+        let error = impatient.authorize(key, &request).await.unwrap_err();
         assert!(error.is_unknown(), "{fault:?}: {error:?}");
-        assert_eq!(bench.world.truth("order-1").open, holds, "{fault:?}");
+        until(|| bench.world.truth("order-1").open == holds).await;
         if fault == Fault::TimeoutBefore {
             let busy = bench.stripe.authorize(key, &request).await.unwrap_err();
             assert!(matches!(&busy, StripeError::Unknown { reason } if reason.contains("409")), "{busy:?}");
@@ -261,6 +261,44 @@ async fn long_lists_are_read_to_their_end() {
     assert_eq!(events.len(), bench.world.events().len());
     assert!(events.iter().any(|event| event.kind == "payment_intent.amount_capturable_updated"));
     assert!(bench.stripe.find_payment_intents(&request.customer, since + Duration::from_secs(6000)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_wire_tells_replays_refusals_and_its_version_as_stripe_does() {
+    let bench = bench().await;
+    let url = |path: &str| format!("{}/v1/{path}", bench.world.base_url);
+    let post = |key: &'static str, body: &'static str| {
+        let request = browser().post(url("customers")).basic_auth(KEY, Some("")).header("Idempotency-Key", key);
+        request.header("Content-Type", "application/x-www-form-urlencoded").body(body).send()
+    };
+    let first = post("k", "email=ada%40example.test&metadata[user]=u+1").await.unwrap();
+    assert_eq!((first.status(), first.headers().contains_key("idempotent-replayed")), (StatusCode::OK, false));
+    assert!(first.headers()["stripe-version"].to_str().unwrap().contains("endive"));
+    let first: Value = first.json().await.unwrap();
+    assert_eq!((&first["email"], &first["metadata"]["user"]), (&"ada@example.test".into(), &"u 1".into()));
+    let second = post("k", "email=ada%40example.test&metadata[user]=u+1").await.unwrap();
+    assert_eq!(second.headers()["idempotent-replayed"], "true");
+    assert_eq!(second.json::<Value>().await.unwrap(), first);
+    let other = post("k", "email=bob%40example.test").await.unwrap();
+    assert_eq!(other.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(other.json::<Value>().await.unwrap()["error"]["type"], "idempotency_error");
+    bench.clock.leap(crate::base::time::DAY);
+    let later: Value = post("k", "email=bob%40example.test").await.unwrap().json().await.unwrap();
+    assert_ne!(later["id"], first["id"], "a key is forgotten after a day");
+
+    for (method, path, body, status, says) in [
+        ("POST", "payment_intents", "currency=usd", 400, "parameter_missing"),
+        ("POST", "payment_intents", "amount=1e3&currency=usd", 400, "parameter_invalid_integer"),
+        ("GET", "payment_intents/pi_x", "", 404, "resource_missing"),
+        ("GET", "nothing", "", 404, "Unrecognized request URL"),
+        ("DELETE", "customers", "", 404, "Unrecognized request URL"),
+    ] {
+        let answer = browser().request(method.parse().unwrap(), url(path)).bearer_auth(KEY).body(body).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(says), "{text}");
+    }
+    assert_eq!(browser().get(url("events")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }
 
 // Webhooks
@@ -343,6 +381,19 @@ async fn a_bad_day_duplicates_reorders_forges_and_loses() {
     let genuine: Vec<String> = verdicts.into_iter().flatten().map(|event| event.id).collect();
     let expected: Vec<String> = all.iter().rev().skip(1).flat_map(|event| [event.id.clone(), event.id.clone()]).collect();
     assert_eq!(genuine, expected, "newest first, each twice, and the newest is lost");
+}
+
+#[tokio::test]
+async fn late_events_come_late_and_are_marked_as_delivered_only_then() {
+    let bench = bench().await;
+    bench.world.set_hook_faults(HookFaults { delay: Duration::from_millis(400), ..HookFaults::default() });
+    let (url, heard, _server) = ear(0);
+    bench.world.set_webhook(&url);
+    let before = std::time::Instant::now();
+    bench.stripe.create_customer("c", "ada@example.test", "Ada", "user-1").await.unwrap();
+    until(|| heard.lock().unwrap().len() == 1).await;
+    assert!(before.elapsed() >= Duration::from_millis(400));
+    until(|| bench.world.world.bank().events_from(0).all(|event| event.delivered)).await;
 }
 
 // The card page
@@ -454,7 +505,7 @@ async fn a_payment_is_confirmed_on_the_processors_page() {
     let (browser, secret) = (browser(), asked.client_secret.unwrap());
     let url = format!("{}/pay/{}", bench.world.base_url, asked.id);
     let ticket = [("client_secret", secret.reveal().as_str()), ("return_url", BACK)];
-    let html = browser.get(&url).query(&ticket).send().await.unwrap().text().await.unwrap();
+    let html = browser.get(bench.world.pay_page(&asked.id, &secret, BACK)).send().await.unwrap().text().await.unwrap();
     assert!(html.contains("20.50 USD"), "{html}");
     let done = browser.post(&url).form(&[ticket[0], ticket[1], ("answer", "approve")]).send().await.unwrap();
     assert!(location(&done).ends_with(&format!("?payment_intent={}&redirect_status=succeeded", asked.id)));

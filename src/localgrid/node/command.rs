@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::ChainView;
 use super::super::genesis::Resources;
 use super::engine::{Engine, Held, SYSTEM};
+use crate::wire::zos::answer::PublicConfig;
 use crate::wire::zos::deployment::{Deployment, State};
 
 /// What a command needs besides the node itself.
@@ -146,12 +147,12 @@ fn public_config(engine: &Engine) -> Result<Value, String> {
 }
 
 /// Only gateways have one.
-pub fn public_config_of(engine: &Engine) -> Option<crate::wire::zos::answer::PublicConfig> {
+pub fn public_config_of(engine: &Engine) -> Option<PublicConfig> {
     let domain = engine.profile.domain.clone()?;
     let id = engine.seed.id;
     let (ipv6, gw6) =
         if engine.seed.ipv6 { (format!("2001:db8:0:{id:x}::2/64"), format!("2001:db8:0:{id:x}::1")) } else { Default::default() };
-    Some(crate::wire::zos::answer::PublicConfig {
+    Some(PublicConfig {
         kind: "macvlan".into(),
         ipv4: format!("203.0.113.{}/24", 200 + id % 50),
         gw4: "203.0.113.1".into(),
@@ -159,4 +160,94 @@ pub fn public_config_of(engine: &Engine) -> Option<crate::wire::zos::answer::Pub
         gw6,
         domain,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, OnceLock};
+
+    use proptest::prelude::*;
+
+    use super::super::super::fleet::{Fleet, fleet};
+    use super::super::super::{ContractStateView, ContractView};
+    use super::super::kit::{FakeChain, OPERATOR, operator_key, vm};
+    use super::*;
+    use crate::wire::zos::{Data, IpNet, Outcome};
+
+    /// Made once: a fleet has a hundred keys.
+    fn world() -> &'static (Fleet, Arc<FakeChain>) {
+        static WORLD: OnceLock<(Fleet, Arc<FakeChain>)> = OnceLock::new();
+        WORLD.get_or_init(|| {
+            let fleet = fleet();
+            let chain = FakeChain::new(&fleet.genesis(Vec::new(), 10));
+            chain.put_twin(OPERATOR, &operator_key(), true);
+            (fleet, chain)
+        })
+    }
+
+    fn engine() -> Engine {
+        let fleet = &world().0;
+        let (seed, profile) = (fleet.nodes[0].clone(), fleet.profiles[0].clone());
+        Engine { seed, profile, gateways: BTreeMap::new(), held: BTreeMap::new(), really_free: None }
+    }
+
+    fn run(engine: &mut Engine, command: &str, payload: Value) -> Result<Done, String> {
+        let context = Context { sender: OPERATOR, chain: &*world().1, verified: true, now: 1, lies_about_capacity: false };
+        handle(engine, &context, command, payload)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn wild_but_signed_deployments_are_taken_or_refused_without_a_panic(
+            prefix in 0u8..=32, ip: [u8; 4], host: [u8; 4], memory: u64, size: u64, cpu: u8, seed: Vec<u8>, name: String,
+        ) {
+            let mut deployment = vm().deployment(OPERATOR).unwrap();
+            let net = |ip: [u8; 4]| std::net::IpAddr::from(ip);
+            for workload in &mut deployment.workloads {
+                match &mut workload.data {
+                    Data::Network(it) => it.subnet = Some(IpNet::new(net(ip), prefix)),
+                    Data::Zmount(it) => it.size = size,
+                    Data::Machine(it) => {
+                        it.network.interfaces[0].ip = net(host);
+                        (it.compute_capacity.cpu, it.compute_capacity.memory, it.size) = (cpu, memory, size);
+                        if let Some(mycelium) = &mut it.network.mycelium {
+                            mycelium.hex_seed.0.extend(&seed);
+                        }
+                        it.env.insert(name.clone(), name.clone());
+                    }
+                    _ => {}
+                }
+            }
+            deployment.contract_id = 1;
+            deployment.sign(OPERATOR, &operator_key()).unwrap();
+            let mut engine = engine();
+            let taken = run(&mut engine, "zos.deployment.deploy", to_json(&deployment).unwrap()).is_ok();
+            prop_assert_eq!(engine.held.len(), usize::from(taken));
+            let contract = ContractView {
+                id: 1, twin: OPERATOR, state: ContractStateView::Created, node: Some(1), deployment_hash: None,
+                deployment_data: String::new(), public_ips: 0, ips: Vec::new(), created: 0,
+            };
+            let pending: Vec<String> = engine.held.get(&1).map(|held| held.pending.clone().into()).unwrap_or_default();
+            for name in pending {
+                let result = engine.provision(&contract, &name);
+                let state = if result.is_ok() { State::Ok } else { State::Error };
+                let outcome = Outcome { state, data: result.unwrap_or_default(), ..Default::default() };
+                engine.held.get_mut(&1).unwrap().settle(&name, outcome);
+            }
+            let (used, total) = (engine.used(), engine.seed.total);
+            prop_assert!(used.mru <= total.mru && used.sru <= total.sru, "never more than there is");
+        }
+
+        #[test]
+        fn noise_is_an_error_of_the_command(text: String, number: u64) {
+            for command in ["zos.deployment.deploy", "zos.deployment.update", "zos.deployment.get", "zos.network.list_private_ips"] {
+                for payload in [json!(text), json!(number), json!([number]), json!({"contract_id": text, "twin_id": number})] {
+                    prop_assert!(run(&mut engine(), command, payload).is_err());
+                }
+            }
+            prop_assert!(run(&mut engine(), &text, Value::Null).is_err());
+        }
+    }
 }

@@ -25,11 +25,13 @@ const DISK_IMAGES: [&str; 4] =
 #[derive(Debug, Clone)]
 pub struct Held {
     pub deployment: Deployment,
+    /// What was signed and must be on chain, even if an update later fails in parts.
+    pub hash: String,
     pub history: Vec<Workload>,
     /// What still has to be provisioned, in order.
     pub pending: VecDeque<String>,
-    /// Results of what an update changes, for the case that it fails.
-    pub before: BTreeMap<String, Outcome>,
+    /// What an update changes as it was before, for the case that it fails.
+    pub before: BTreeMap<String, Workload>,
     /// The pause that a grace period brings is over all workloads.
     pub paused: bool,
 }
@@ -45,20 +47,36 @@ pub struct Engine {
 }
 
 impl Held {
-    fn new(mut deployment: Deployment) -> Held {
+    fn new(mut deployment: Deployment) -> Result<Held, String> {
+        let hash = deployment.hash_hex().map_err(|error| error.to_string())?;
         for workload in &mut deployment.workloads {
             workload.result = Outcome::default();
         }
         let pending = in_order(deployment.workloads.iter());
-        Held { history: deployment.workloads.clone(), deployment, pending, before: BTreeMap::new(), paused: false }
+        let history = deployment.workloads.clone();
+        Ok(Held { deployment, hash, history, pending, before: BTreeMap::new(), paused: false })
     }
 
     /// Sets the result of a workload and notes the change.
     pub fn settle(&mut self, name: &str, result: Outcome) {
+        if result.state == State::Unchanged
+            && let Some(before) = self.before.get(name).cloned()
+            && let Some(workload) = self.deployment.workloads.iter_mut().find(|workload| workload.name == name)
+        {
+            workload.data = before.data;
+        }
         if let Some(workload) = self.deployment.workloads.iter_mut().find(|workload| workload.name == name) {
             workload.result = result;
             self.history.push(workload.clone());
         }
+    }
+
+    /// Whether a machine that runs has mounted this disk.
+    fn mounts(&self, disk: &str) -> bool {
+        self.deployment.workloads.iter().filter(|it| it.result.state == State::Ok).any(|it| match &it.data {
+            Data::Machine(machine) | Data::MachineLight(machine) => machine.mounts.iter().any(|mount| mount.name == disk),
+            _ => false,
+        })
     }
 
     fn is_ok(&self, name: &str) -> Option<&Workload> {
@@ -175,7 +193,8 @@ impl Engine {
                 return Err(format!("multiple workloads with the same name '{name}'"));
             }
             // A node without a domain knows gateways, it only cannot run them.
-            if !features.contains(&kind) && !(kind.starts_with("gateway-") && !self.profile.light) {
+            let gateway = kind.starts_with("gateway-") && !self.profile.light;
+            if !features.contains(&kind) && !gateway {
                 return Err(format!("unknown workload type '{kind}'"));
             }
             if let Data::Machine(machine) | Data::MachineLight(machine) = &workload.data {
@@ -191,7 +210,7 @@ impl Engine {
         if self.held.contains_key(&contract) {
             return Err("exists".into());
         }
-        self.held.insert(contract, Held::new(deployment));
+        self.held.insert(contract, Held::new(deployment)?);
         Ok(())
     }
 
@@ -199,6 +218,7 @@ impl Engine {
     pub fn change(&mut self, new: Deployment, now: i64) -> Result<(), String> {
         let held = self.held.get_mut(&new.contract_id).filter(|held| held.deployment.twin_id == new.twin_id);
         let held = held.ok_or("deployment not found")?;
+        let hash = new.hash_hex().map_err(|error| error.to_string())?;
         if new.version != held.deployment.version + 1 {
             return Err(format!("invalid version: expected {} got {}", held.deployment.version + 1, new.version));
         }
@@ -223,9 +243,9 @@ impl Engine {
         held.before.clear();
         let mut workloads = new.workloads.clone();
         for workload in &mut workloads {
-            let old = held.deployment.workload(&workload.name).map(|old| old.result.clone());
+            let old = held.deployment.workload(&workload.name).cloned();
             workload.result = match old {
-                Some(old) if !held.pending.contains(&workload.name) => old,
+                Some(old) if !held.pending.contains(&workload.name) => old.result,
                 Some(old) => {
                     held.before.insert(workload.name.clone(), old);
                     Outcome::default()
@@ -240,21 +260,21 @@ impl Engine {
         }
         held.history.extend(gone);
         held.deployment = Deployment { workloads, ..new };
+        held.hash = hash;
         Ok(())
     }
 
     /// Whether the contract on chain is for this deployment, in the node's words if not.
-    pub fn check_contract(&self, deployment: &Deployment, contract: Option<ContractView>) -> Result<ContractView, String> {
+    pub fn check_contract(&self, held: &Held, contract: Option<ContractView>) -> Result<ContractView, String> {
         let live = contract.filter(|contract| contract.state != ContractStateView::Deleted);
         let contract = live.ok_or("failed to get deployment contract: not found")?;
-        let hash = deployment.hash_hex().map_err(|error| error.to_string())?;
         if contract.node != Some(self.seed.id) {
             return Err("invalid node address in contract".into());
         }
-        if contract.twin != deployment.twin_id {
+        if contract.twin != held.deployment.twin_id {
             return Err("twin id mismatch between deployment and contract".into());
         }
-        if contract.deployment_hash.as_deref() != Some(&hash) {
+        if contract.deployment_hash.as_deref() != Some(&held.hash) {
             return Err("contract hash does not match deployment hash".into());
         }
         Ok(contract)
@@ -270,6 +290,10 @@ impl Engine {
                 let usable = free(self.seed.total.sru, self.used().sru);
                 if space.size == 0 {
                     return Err("invalid size".into());
+                }
+                let grows = held.before.contains_key(name) && matches!(workload.data, Data::Zmount(_));
+                if grows && held.mounts(name) {
+                    return Err("disk is mounted, please delete the VM first".into());
                 }
                 if space.size > usable {
                     return Err(format!("not enough free storage: {} bytes of usable {usable} bytes", space.size));

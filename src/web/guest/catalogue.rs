@@ -1,62 +1,12 @@
-//! Everything on offer, for anybody who wants to look.
+//! What is for sale. Browsing needs no account.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use super::offer;
+use crate::web::error::PageResult;
+use crate::web::extract::Browser;
+use crate::web::page::guest::catalogue::{View, page};
 
-use super::landing::size_cards;
-use crate::web::ui::icon::{Icon, icon};
-use crate::web::ui::offer::{self, Image, Region, Size, Sla};
-use crate::web::ui::{Chrome, layout, part};
-
-#[derive(Debug, Clone, Serialize)]
-pub struct View {
-    pub sizes: Vec<Size>,
-    pub images: Vec<Image>,
-    pub regions: Vec<Region>,
-    pub sla: Sla,
-}
-
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        "Sizes and prices",
-        html! {
-            div.wrap.stack {
-                (part::head(
-                    "Sizes and prices",
-                    html! { "What you see is what you pay: one amount for 30 days, charged when you confirm." },
-                    html! {},
-                ))
-                section aria-label="Sizes" { (size_cards(&view.sizes, "/order")) }
-                div.duo {
-                    (part::card("Operating systems", images(&view.images)))
-                    (part::card("Where your server can run", regions(&view.regions)))
-                }
-                (part::card("The promise that comes with every size", offer::sla(&view.sla)))
-            }
-        },
-    )
-}
-
-fn images(images: &[Image]) -> Markup {
-    html! {
-        @if images.is_empty() { p { "No image is on offer yet." } }
-        ul.lines {
-            @for image in images { li { strong { (image.name) } span { (image.summary) } } }
-        }
-    }
-}
-
-fn regions(regions: &[Region]) -> Markup {
-    html! {
-        @if regions.is_empty() { p { "No node is up right now, so nothing can be ordered. Please look again in a few minutes." } }
-        ul.lines {
-            @for region in regions {
-                li {
-                    strong { (icon(Icon::Pin)) (region.name) }
-                    span { (region.nodes) @if region.nodes == 1 { " node ready" } @else { " nodes ready" } }
-                }
-            }
-        }
-    }
+pub async fn show(browser: Browser) -> PageResult {
+    let app = &browser.app;
+    let view = View { sizes: offer::sizes(app), images: offer::images(app), regions: offer::regions(app), sla: offer::sla(&app.catalogue.sla) };
+    Ok(browser.show(200, page(&browser.chrome(), &view)))
 }

@@ -1,69 +1,41 @@
-//! A forgotten password: asking for a mail, and setting a new one.
+//! A new password by mail.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::Query;
 
-use crate::web::ui::form::{self, Filled, Text};
-use crate::web::ui::{Chrome, layout};
+use super::verify::Link;
+use crate::base::Kind;
+use crate::web::error::{PageResult, status};
+use crate::web::extract::{Browser, Form};
+use crate::web::page::guest::forgot::{ResetView, View, page, reset_page};
+use crate::web::ui::form::Filled;
 
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct View {
-    pub filled: Filled,
-    /// The form has been sent. Says the same whether the address is known or not.
-    pub sent: bool,
+pub async fn new(browser: Browser) -> PageResult {
+    Ok(browser.show(200, page(&browser.chrome(), &View { filled: Filled::default(), sent: false })))
 }
 
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        "Set a new password",
-        html! {
-            div.narrow {
-                @if view.sent {
-                    h1 { "Look into your mail" }
-                    p.lead {
-                        "If there is an account with this address, a mail with a link is on its way. \
-                        The link works once, for one hour."
-                    }
-                    p.aside { "Nothing after a few minutes? Look into the spam folder, or " a href="/forgot" { "try again" } "." }
-                } @else {
-                    h1 { "Forgot your password?" }
-                    p.lead { "Tell us your address and we send you a link to set a new one." }
-                    (form::sheet(chrome, "/forgot", &view.filled, html! {
-                        (Text::email("email", "E-mail").show(&view.filled))
-                        (form::submit("Send me the link"))
-                    }))
-                    p.aside { a href="/login" { "← Back to sign in" } }
-                }
-            }
-        },
-    )
+pub async fn create(browser: Browser, form: Form) -> PageResult {
+    match browser.app.forgot_password(form.text("email"), &browser.from).await {
+        Ok(()) => Ok(browser.show(200, page(&browser.chrome(), &View { filled: form.filled(&["email"]), sent: true }))),
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Limited) => {
+            let view = View { filled: form.filled(&["email"]).refused(&error), sent: false };
+            Ok(browser.show(status(error.kind()).as_u16(), page(&browser.chrome(), &view)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// The form behind the link in the mail.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct ResetView {
-    pub filled: Filled,
-    /// The one-time code from the link.
-    #[serde(skip)]
-    pub code: String,
+pub async fn edit(browser: Browser, link: Query<Link>) -> PageResult {
+    let view = ResetView { filled: Filled::default(), code: link.into_inner().token };
+    Ok(browser.show(200, reset_page(&browser.chrome(), &view)))
 }
 
-pub fn reset_page(chrome: &Chrome, view: &ResetView) -> Markup {
-    layout(
-        chrome,
-        "Choose a new password",
-        html! {
-            div.narrow {
-                h1 { "Choose a new password" }
-                p.lead { "Afterwards every other browser is signed out." }
-                (form::sheet(chrome, "/reset", &view.filled, html! {
-                    (form::hidden("code", &view.code))
-                    (Text::password("password", "New password", "new-password")
-                        .hint("Twelve characters or more. A few words you can remember do well.").show(&view.filled))
-                    (form::submit("Set the password"))
-                }))
-            }
-        },
-    )
+pub async fn update(browser: Browser, form: Form) -> PageResult {
+    match browser.app.reset_password(form.text("code"), form.secret("password"), &browser.from).await {
+        Ok(()) => Ok(browser.go_saying("/login", true, "Your new password is set. Every open session was ended.")),
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Limited) => {
+            let view = ResetView { filled: Filled::default().refused(&error), code: form.text("code").into() };
+            Ok(browser.show(status(error.kind()).as_u16(), reset_page(&browser.chrome(), &view)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -1,35 +1,79 @@
-//! Signing in.
+//! Logging in and out.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::Query;
+use serde::Deserialize;
 
-use crate::web::ui::form::{self, Filled, Text};
-use crate::web::ui::{Chrome, layout};
+use crate::base::Kind;
+use crate::domain::account::{Role, User};
+use crate::web::error::{PageResult, status};
+use crate::web::extract::{Browser, Form};
+use crate::web::page::guest::login::{View, page};
+use crate::web::ui::form::Filled;
 
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct View {
-    pub filled: Filled,
-    /// Where to go afterwards; a path of ours.
-    pub next: Option<String>,
+#[derive(Deserialize)]
+pub struct Next {
+    #[serde(default)]
+    pub next: String,
 }
 
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        "Sign in",
-        html! {
-            div.narrow {
-                h1 { "Welcome back" }
-                p.lead { "Sign in to see your servers." }
-                (form::sheet(chrome, "/login", &view.filled, html! {
-                    @if let Some(next) = &view.next { (form::hidden("next", next)) }
-                    (Text::email("email", "E-mail").autocomplete("username").show(&view.filled))
-                    (Text::password("password", "Password", "current-password").show(&view.filled))
-                    (form::submit("Sign in"))
-                    a href="/forgot" { "I forgot my password" }
-                }))
-                p.aside { "New here? " a href="/signup" { "Create an account" } }
-            }
-        },
-    )
+/// A path of ours, or the usual one: nobody is sent elsewhere by a link.
+pub fn local(next: &str, usual: &str) -> String {
+    let ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_-?=&%.".contains(letter));
+    if ours { next.to_owned() } else { usual.to_owned() }
+}
+
+pub async fn new(browser: Browser, next: Query<Next>) -> PageResult {
+    let next = local(&next.next, "");
+    if browser.user().is_some() {
+        return Ok(browser.go(if next.is_empty() { "/deployments" } else { &next }));
+    }
+    let view = View { filled: Filled::default(), next: Some(next).filter(|next| !next.is_empty()) };
+    Ok(browser.show(200, page(&browser.chrome(), &view)))
+}
+
+pub async fn create(browser: Browser, form: Form) -> PageResult {
+    match browser.app.log_in(form.text("email"), form.secret("password"), &browser.from, &browser.agent).await {
+        Ok(entered) => {
+            let home = home(&entered.user);
+            Ok(browser.enter(entered.token.reveal(), &local(form.text("next"), home)))
+        }
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Limited) => {
+            let next = Some(local(form.text("next"), "")).filter(|next| !next.is_empty());
+            let view = View { filled: form.filled(&["email"]).refused(&error), next };
+            Ok(browser.show(status(error.kind()).as_u16(), page(&browser.chrome(), &view)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where somebody starts: the area of their first role.
+fn home(user: &User) -> &'static str {
+    match user {
+        user if user.has(Role::User) => "/deployments",
+        user if user.has(Role::Operator) => "/operator",
+        user if user.has(Role::Provider) => "/provider/nodes",
+        _ => "/profile",
+    }
+}
+
+pub async fn remove(browser: Browser, _form: Form) -> PageResult {
+    if let Some(token) = browser.token() {
+        browser.app.log_out(token).await?;
+    }
+    Ok(browser.leave("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_never_leads_away_from_us() {
+        assert_eq!(local("/quotes/quo_1?x=1", "/"), "/quotes/quo_1?x=1");
+        for wrong in ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nx: y", "javascript:alert(1)", "/@evil", ""] {
+            assert_eq!(local(wrong, "/usual"), "/usual", "{wrong}");
+        }
+    }
 }

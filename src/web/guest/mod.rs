@@ -1,10 +1,10 @@
-//! Pages that need no account.
+//! What everybody may do without an account, and how one gets one.
 
 pub mod catalogue;
-pub mod error;
 pub mod forgot;
 pub mod landing;
 pub mod login;
+pub mod offer;
 pub mod setup;
 pub mod signup;
 pub mod verify;

@@ -1,40 +1,32 @@
-//! The first run: whoever holds the one-time code from the console becomes the operator.
+//! The first run: one link, one operator. Closed for good afterwards.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::Query;
 
-use crate::web::ui::form::{self, Filled, Text};
-use crate::web::ui::{Chrome, layout};
+use super::verify::Link;
+use crate::app::account::NewPerson;
+use crate::base::{Error, Kind};
+use crate::web::error::{PageResult, status};
+use crate::web::extract::{Browser, Form};
+use crate::web::page::guest::setup::{View, page};
+use crate::web::ui::form::Filled;
 
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct View {
-    pub filled: Filled,
-    /// The code from the address that was printed at the start. Asked for if it is missing.
-    #[serde(skip)]
-    pub code: Option<String>,
+pub async fn new(browser: Browser, link: Query<Link>) -> PageResult {
+    if !browser.app.set_up_is_open(&link.token)? {
+        return Err(Error::not_found("page").into());
+    }
+    let view = View { filled: Filled::default(), code: Some(link.into_inner().token) };
+    Ok(browser.show(200, page(&browser.chrome(), &view)))
 }
 
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        "Set up",
-        html! {
-            div.narrow {
-                h1 { "Set up " (chrome.brand) }
-                p.lead { "It runs. Make the first account now: it is the operator's, who sees orders, money and settings." }
-                (form::sheet(chrome, "/setup", &view.filled, html! {
-                    @match &view.code {
-                        Some(code) => (form::hidden("code", code)),
-                        None => (Text::new("code", "Set-up code")
-                            .hint("It was printed when the program started, and works once.").code().show(&view.filled)),
-                    }
-                    (Text::new("name", "Your name").autocomplete("name").max(100).show(&view.filled))
-                    (Text::email("email", "E-mail").show(&view.filled))
-                    (Text::password("password", "Password", "new-password")
-                        .hint("Twelve characters or more. This account can do a lot: make it a good one.").show(&view.filled))
-                    (form::submit("Create the operator's account"))
-                }))
-            }
-        },
-    )
+pub async fn create(browser: Browser, form: Form) -> PageResult {
+    let code = form.text("code").to_owned();
+    let person = NewPerson { name: form.text("name").into(), email: form.text("email").into(), password: form.secret("password") };
+    match browser.app.set_up(&code, person, &browser.from, &browser.agent).await {
+        Ok(entered) => Ok(browser.enter(entered.token.reveal(), "/operator")),
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Limited) => {
+            let view = View { filled: form.filled(&["name", "email"]).refused(&error), code: Some(code) };
+            Ok(browser.show(status(error.kind()).as_u16(), page(&browser.chrome(), &view)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -1,33 +1,31 @@
-//! A new account.
+//! Signing up.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use crate::app::account::NewPerson;
+use crate::base::Kind;
+use crate::web::error::PageResult;
+use crate::web::extract::{Browser, Form};
+use crate::web::page::guest::signup::{View, page};
+use crate::web::page::guest::verify;
+use crate::web::ui::form::Filled;
 
-use crate::web::ui::form::{self, Filled, Text};
-use crate::web::ui::{Chrome, layout};
-
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct View {
-    pub filled: Filled,
+pub async fn new(browser: Browser) -> PageResult {
+    if browser.user().is_some() {
+        return Ok(browser.go("/deployments"));
+    }
+    Ok(browser.show(200, page(&browser.chrome(), &View { filled: Filled::default() })))
 }
 
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        "Create your account",
-        html! {
-            div.narrow {
-                h1 { "Create your account" }
-                p.lead { "An e-mail address and a password. You add a card later, when you order something." }
-                (form::sheet(chrome, "/signup", &view.filled, html! {
-                    (Text::new("name", "Your name").autocomplete("name").max(100).show(&view.filled))
-                    (Text::email("email", "E-mail").hint("We send one mail to check that it is yours.").show(&view.filled))
-                    (Text::password("password", "Password", "new-password")
-                        .hint("Twelve characters or more. A few words you can remember do well.").show(&view.filled))
-                    (form::submit("Create account"))
-                }))
-                p.aside { "You have an account? " a href="/login" { "Sign in" } }
-            }
-        },
-    )
+pub async fn create(browser: Browser, form: Form) -> PageResult {
+    let person = NewPerson { name: form.text("name").into(), email: form.text("email").into(), password: form.secret("password") };
+    match browser.app.sign_up(person, &browser.from).await {
+        Ok(()) => {
+            let sent = verify::View::Sent { email: form.text("email").trim().to_lowercase() };
+            Ok(browser.show(200, verify::page(&browser.chrome(), &sent)))
+        }
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Limited) => {
+            let view = View { filled: form.filled(&["name", "email"]).refused(&error) };
+            Ok(browser.show(crate::web::error::status(error.kind()).as_u16(), page(&browser.chrome(), &view)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

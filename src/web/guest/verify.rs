@@ -1,54 +1,37 @@
-//! Checking that an e-mail address is somebody's own.
+//! Proving an address.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::Query;
+use serde::Deserialize;
 
-use crate::web::ui::{Chrome, form, layout, part};
+use crate::base::Kind;
+use crate::web::error::{PageResult, status};
+use crate::web::extract::{Browser, Form};
+use crate::web::page::guest::verify::{View, page};
 
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum View {
-    /// A mail is on its way.
-    Sent { email: String },
-    /// The link was good.
-    Confirmed,
-    /// The link was used before, or is too old.
-    Stale,
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    pub token: String,
 }
 
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    let (title, body) = match view {
-        View::Sent { email } => ("We sent you a mail", sent(chrome, email)),
-        View::Confirmed => ("Your address is confirmed", confirmed(chrome)),
-        View::Stale => ("This link no longer works", stale(chrome)),
-    };
-    layout(chrome, title, html! { div.narrow { h1 { (title) } (body) } })
+/// Opening the link changes nothing: mail programs open links too.
+pub async fn show(browser: Browser, link: Query<Link>) -> PageResult {
+    Ok(browser.show(200, page(&browser.chrome(), &View::Confirm { code: link.into_inner().token })))
 }
 
-fn sent(chrome: &Chrome, email: &str) -> Markup {
-    html! {
-        p.lead { "Follow the link we sent to " strong { (email) } " to finish your account. It works for 24 hours." }
-        p { "Nothing there after a few minutes? Look into the spam folder first." }
-        (form::post(chrome, "/verify/again", html! { button.btn.quiet type="submit" { "Send it again" } }))
-    }
-}
-
-fn confirmed(chrome: &Chrome) -> Markup {
-    html! {
-        p.lead { "Thank you. You can order your first server now." }
-        p.actions {
-            @if chrome.who.is_some() { (part::button("/order", "Order a server")) } @else { (part::button("/login", "Sign in")) }
+pub async fn create(browser: Browser, form: Form) -> PageResult {
+    match browser.app.verify_email(form.text("code"), &browser.from, &browser.agent).await {
+        Ok(entered) => Ok(browser.enter(entered.token.reveal(), "/order")),
+        Err(error) if error.kind() == Kind::Invalid => {
+            Ok(browser.show(status(error.kind()).as_u16(), page(&browser.chrome(), &View::Stale)))
         }
+        Err(error) => Err(error.into()),
     }
 }
 
-fn stale(chrome: &Chrome) -> Markup {
-    html! {
-        p.lead { "It was used before, or it is older than 24 hours. If your address is confirmed already, there is nothing to do." }
-        @if chrome.who.is_some() {
-            (form::post(chrome, "/verify/again", html! { button.btn type="submit" { "Send a new link" } }))
-        } @else {
-            p.actions { (part::button("/login", "Sign in to get a new one")) }
-        }
-    }
+/// Sends the mail again; says the same whether or not there is such a person.
+pub async fn again(browser: Browser, form: Form) -> PageResult {
+    let email = form.text("email").to_owned();
+    browser.app.verify_again(&email, &browser.from).await?;
+    Ok(browser.show(200, page(&browser.chrome(), &View::Sent { email })))
 }

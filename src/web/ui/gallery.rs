@@ -11,7 +11,7 @@ use super::part::{Step, StepState};
 use super::{Chrome, Role, Who, asset};
 use crate::base::Time;
 use crate::base::ids::OrderId;
-use crate::web::user::progress;
+use crate::web::page::user::progress;
 
 const NOW: Time = Time::from_secs(1_795_270_000);
 

@@ -1,141 +1,145 @@
-//! One deployment: how to get in, how it came about, what it costs and what was promised.
+//! A person's own deployments.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::{Path, Query};
+use serde::Deserialize;
 
-use super::deployments::Status;
-use crate::base::Time;
-use crate::base::ids::{ChargeId, OrderId};
-use crate::base::money::Usd;
-use crate::web::ui::form;
-use crate::web::ui::format::{money, when};
-use crate::web::ui::offer::{self, Size, Sla};
-use crate::web::ui::part::{self, Step, copyable};
-use crate::web::ui::{Chrome, layout};
+use super::order::key_name;
+use super::{PAGE, id, mark};
+use crate::app::App;
+use crate::base::Result;
+use crate::base::ids::OrderId;
+use crate::domain::charge::ChargeState;
+use crate::domain::order::{Entry, Order, State, Step};
+use crate::store::charge::Charges;
+use crate::store::order::Orders;
+use crate::web::error::PageResult;
+use crate::web::extract::{Form, Me};
+use crate::web::guest::offer;
+use crate::web::page::user::deployment::{self, RemoveView};
+use crate::web::page::user::deployments::{self, Row, Status};
+use crate::web::ui::part::{self, Pager, StepState};
 
-/// How to get in.
-#[derive(Debug, Clone, Serialize)]
-pub struct Access {
-    pub address: String,
-    /// The whole line to type.
-    pub ssh: String,
-    /// The comment of the key that may sign in.
-    pub key_name: String,
+#[derive(Deserialize)]
+pub struct Before {
+    pub before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct View {
-    pub id: OrderId,
-    pub name: String,
-    pub status: Status,
-    /// One sentence when something is not as it should be.
-    pub note: Option<String>,
-    pub access: Option<Access>,
-    /// The five: select, pay, deploy, allocate, access.
-    pub steps: Vec<Step>,
-    pub size: Size,
-    pub image: String,
-    pub ordered: Time,
-    pub paid_until: Option<Time>,
-    pub price: Usd,
-    pub receipt: Option<ChargeId>,
-    pub sla: Sla,
-    pub place: Option<String>,
-    pub node: Option<u32>,
-    pub can_delete: bool,
+pub async fn list(me: Me, query: Query<Before>) -> PageResult {
+    let mark = mark::<OrderId>(query.before.as_deref())?;
+    let mut orders = me.app.read()?.orders_of(me.user.id, mark, PAGE + 1)?;
+    let more = orders.len() > PAGE;
+    orders.truncate(PAGE);
+    let older = orders.last().filter(|_| more).map(|last| format!("/deployments?before={}.{}", last.created.ms(), last.id));
+    let newer = mark.map(|_| "/deployments".to_owned());
+    let view = deployments::View { rows: orders.iter().map(row).collect(), pager: Pager { newer, older } };
+    Ok(me.show(200, deployments::page(&me.chrome(), &view)))
 }
 
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        &view.name,
-        html! {
-            div.wrap.stack {
-                (part::back("/deployments", "All deployments"))
-                header.head {
-                    div {
-                        h1 { (view.name) }
-                        p.lead.cluster { (view.status.badge()) span { (view.size.line()) } span { (view.image) } }
-                    }
-                    div.actions {
-                        @if view.can_delete { a.btn.quiet.danger href={ "/deployments/" (view.id) "/delete" } { "Delete" } }
-                    }
-                }
-                @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
-                (access(view))
-                section.card { h2 { "How it came about" } (part::track(&view.steps)) }
-                div.duo {
-                    (part::card("Price and place", price(view)))
-                    (part::card("What we promise", offer::sla(&view.sla)))
-                }
-            }
-        },
-    )
+pub async fn show(me: Me, path: Path<String>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    Ok(me.show(200, deployment::page(&me.chrome(), &view(&me.app, &order)?)))
 }
 
-fn access(view: &View) -> Markup {
-    html! {
-        section.access {
-            h2 { "Sign in" }
-            @match &view.access {
-                Some(access) => {
-                    p { "With the SSH key " code { (access.key_name) } ", from any terminal:" }
-                    (copyable("Command", &access.ssh))
-                    (copyable("Address", &access.address))
-                }
-                None if view.status == Status::Starting => {
-                    p { "The address appears here when the server runs. " }
-                    p.actions { (part::button(&format!("/deployments/{}/progress", view.id), "Watch it start")) }
-                }
-                None => p { "There is nothing to sign in to any more." },
-            }
-        }
+pub async fn ask(me: Me, path: Path<String>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    if order.state != State::Active {
+        return Ok(me.go(&format!("/deployments/{}", order.id)));
+    }
+    let view = RemoveView { id: order.id, name: order.wish.name.to_string(), paid_until: order.paid_until() };
+    Ok(me.show(200, deployment::remove_page(&me.chrome(), &view)))
+}
+
+pub async fn remove(me: Me, path: Path<String>, _form: Form) -> PageResult {
+    let order: OrderId = id(&path, "deployment")?;
+    me.app.end_order(me.user.id, order).await?;
+    Ok(me.go_saying(&format!("/deployments/{order}"), true, "It is being switched off. What you have not used goes back to your card."))
+}
+
+fn status(state: State) -> Status {
+    match state {
+        State::Paying | State::Reserving | State::Deploying | State::Settling => Status::Starting,
+        State::Active => Status::Running,
+        State::Undoing | State::Ending => Status::Ending,
+        State::Ended => Status::Ended,
+        State::Refunded => Status::Refunded,
     }
 }
 
-fn price(view: &View) -> Markup {
-    html! {
-        (part::facts(vec![
-            ("Price", html! { strong { (money(view.price)) } " for 30 days" }),
-            ("Paid until", html! { @match view.paid_until { Some(at) => (when(at)), None => "Not charged" } }),
-            ("Receipt", html! {
-                @match view.receipt { Some(id) => a href={ "/receipts/" (id) } { "Open the receipt" }, None => "None yet" }
-            }),
-            ("Ordered", when(view.ordered)),
-            ("Runs in", html! { (view.place.as_deref().unwrap_or("Not chosen yet")) }),
-            ("Node", html! { @match view.node { Some(node) => (node), None => "–" } }),
-            ("Order number", html! { code { (view.id) } }),
-        ]))
+fn place(order: &Order) -> Option<String> {
+    order.attempt().map(|attempt| format!("{}, {}", attempt.choice.best.city, attempt.choice.best.country))
+}
+
+fn row(order: &Order) -> Row {
+    Row {
+        id: order.id,
+        name: order.wish.name.to_string(),
+        status: status(order.state),
+        size: order.wish.size.name.clone(),
+        image: order.wish.image.name.clone(),
+        place: place(order),
+        price: order.price,
+        paid_until: order.paid_until(),
     }
 }
 
-/// Asked before a deployment is deleted.
-#[derive(Debug, Clone, Serialize)]
-pub struct RemoveView {
-    pub id: OrderId,
-    pub name: String,
-    pub paid_until: Option<Time>,
+fn view(app: &App, order: &Order) -> Result<deployment::View> {
+    let charge = app.read()?.charge(order.charge)?;
+    let paid = charge.filter(|charge| charge.state == ChargeState::Captured);
+    let access = order.access.as_ref().filter(|_| order.state == State::Active).map(|access| deployment::Access {
+        address: access.address().to_owned(),
+        ssh: access.ssh(),
+        key_name: key_name(&order.wish.ssh_key),
+    });
+    Ok(deployment::View {
+        id: order.id,
+        name: order.wish.name.to_string(),
+        status: status(order.state),
+        note: order.reason.clone(),
+        access,
+        steps: steps(order),
+        size: offer::size(&order.wish.size),
+        image: order.wish.image.name.clone(),
+        ordered: order.created,
+        paid_until: order.paid_until(),
+        price: order.price,
+        receipt: paid.map(|charge| charge.id),
+        sla: offer::sla(&order.sla),
+        place: place(order),
+        node: order.attempt().map(|attempt| attempt.node()),
+        can_delete: order.state == State::Active,
+    })
 }
 
-pub fn remove_page(chrome: &Chrome, view: &RemoveView) -> Markup {
-    layout(
-        chrome,
-        &format!("Delete {}", view.name),
-        html! {
-            div.narrow {
-                (part::back(&format!("/deployments/{}", view.id), &view.name))
-                h1 { "Delete " (view.name) "?" }
-                p.lead { "The server stops and everything on its disk is gone for good. We keep no copy." }
-                @if let Some(until) = view.paid_until {
-                    p { "It is paid until " (when(until)) ". The days that are left are not paid back." }
-                }
-                (form::post(chrome, &format!("/deployments/{}/delete", view.id), html! {
-                    div.between {
-                        button.btn.danger.large type="submit" { "Delete " (view.name) }
-                        a.btn.quiet.large href={ "/deployments/" (view.id) } { "Keep it" }
-                    }
-                }))
-            }
-        },
-    )
+/// The five steps everybody sees, each with the last thing that was said about it.
+pub fn steps(order: &Order) -> Vec<part::Step> {
+    let (current, _) = order.progress();
+    let over = order.active_since.is_some();
+    let lost = matches!(order.state, State::Undoing | State::Refunded) || (order.state == State::Ended && !over);
+    let step = |step: Step| {
+        let said: Vec<&Entry> = order.timeline.iter().filter(|entry| entry.step == step).collect();
+        let last = said.last();
+        let troubled = last.is_some_and(|entry| entry.trouble);
+        let state = match () {
+            () if over => StepState::Done,
+            () if lost && troubled => StepState::Failed,
+            () if step < current && !troubled => StepState::Done,
+            () if step == current && !lost => StepState::Now,
+            () if lost && last.is_some() => StepState::Done,
+            () => StepState::Todo,
+        };
+        let text = last.map_or_else(|| ahead(step).to_owned(), |entry| entry.text.clone());
+        part::Step { name: step.title().into(), text, state, at: last.map(|entry| entry.at) }
+    };
+    Step::ALL.into_iter().map(step).collect()
+}
+
+/// What a step will do, before it has done anything.
+const fn ahead(step: Step) -> &'static str {
+    match step {
+        Step::Select => "We find the best place.",
+        Step::Pay => "Your bank sets the amount aside.",
+        Step::Deploy => "The provider agrees to carry it.",
+        Step::Allocate => "The node sets your server up.",
+        Step::Access => "You get an address and a command to sign in.",
+    }
 }

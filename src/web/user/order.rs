@@ -1,138 +1,66 @@
-//! The order form: one page, no question that has a good default.
+//! The order form.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::Query;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use crate::web::ui::form::{self, Choice, Filled, Text};
-use crate::web::ui::format::money;
-use crate::web::ui::offer::{self, Image, Region, Size};
-use crate::web::ui::{Chrome, layout, part};
+use crate::app::order::OrderForm;
+use crate::base::Kind;
+use crate::base::text::SshKey;
+use crate::web::error::{PageResult, status};
+use crate::web::extract::{Form, Me};
+use crate::web::guest::offer;
+use crate::web::page::user::order::{NEW_KEY, SavedKey, View, page};
+use crate::web::ui::form::Filled;
 
-/// A key that was used before.
-#[derive(Debug, Clone, Serialize)]
-pub struct SavedKey {
-    /// What the form sends back to mean this key.
-    pub fingerprint: String,
-    /// The comment at the end of the key, as `alice@laptop`.
-    pub name: String,
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    size: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct View {
-    pub sizes: Vec<Size>,
-    pub images: Vec<Image>,
-    pub regions: Vec<Region>,
-    pub keys: Vec<SavedKey>,
-    pub filled: Filled,
-}
-
-/// What the form sends in `key` for "the one in the text field".
-pub const NEW_KEY: &str = "new";
-/// What the form sends in `region` for "choose for me".
-pub const ANYWHERE: &str = "";
-
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    let ready = !view.sizes.is_empty() && !view.images.is_empty() && !view.regions.is_empty();
-    layout(
-        chrome,
-        "New deployment",
-        html! {
-            div.wrap.stack {
-                (part::head(
-                    "Order a server",
-                    html! { "Nothing is charged on this page. Next you see the price, the promise and the node we chose." },
-                    html! {},
-                ))
-                @if ready { (order_form(chrome, view)) } @else {
-                    (part::empty(
-                        "Nothing can be ordered right now",
-                        "No node is free at the moment. We look again every few minutes; so please come back a little later.",
-                        part::button("/catalogue", "Look at the catalogue"),
-                    ))
-                }
-            }
-        },
-    )
-}
-
-fn order_form(chrome: &Chrome, view: &View) -> Markup {
-    let filled = &view.filled;
-    form::sheet(
-        chrome,
-        "/order",
-        filled,
-        html! {
-            (form::choices("size", "Size", Some("The price is for 30 days and includes everything."), &sizes(view), filled))
-            (form::choices("image", "Operating system", None, &images(view), filled))
-            section.sheet-part {
-                h2 { "Name and place" }
-                div.duo {
-                    (Text::new("name", "Name").code().max(32)
-                        .hint("Small letters, digits and dashes. It becomes the host name.").show(filled))
-                    (form::select("region", "Where", Some("Leave it to us for the best choice of nodes."), &regions(view), filled))
-                }
-            }
-            section.sheet-part {
-                h2 { "Your SSH key" }
-                (keys(view))
-            }
-            div.sheet-end {
-                (form::submit("Continue to the price"))
-                p.hint { "You confirm on the next page." }
-            }
-        },
-    )
-}
-
-fn sizes(view: &View) -> Vec<Choice> {
-    let choice = |size: &Size| Choice {
-        value: size.slug.clone(),
-        title: size.name.clone(),
-        text: html! { span.choice-for { (size.summary) } (offer::measures(size)) },
-        aside: html! { span.choice-price { (money(size.price)) } },
-    };
-    view.sizes.iter().map(choice).collect()
-}
-
-fn images(view: &View) -> Vec<Choice> {
-    let choice = |image: &Image| Choice {
-        value: image.slug.clone(),
-        title: image.name.clone(),
-        text: html! { (image.summary) },
-        aside: html! {},
-    };
-    view.images.iter().map(choice).collect()
-}
-
-fn regions(view: &View) -> Vec<(String, String)> {
-    let nodes =
-        |region: &Region| format!("{} ({} {})", region.name, region.nodes, if region.nodes == 1 { "node" } else { "nodes" });
-    let anywhere = (ANYWHERE.to_owned(), "Anywhere: choose the best for me".to_owned());
-    std::iter::once(anywhere).chain(view.regions.iter().map(|region| (region.slug.clone(), nodes(region)))).collect()
-}
-
-fn keys(view: &View) -> Markup {
-    let field = Text::new("ssh_key", if view.keys.is_empty() { "Public key" } else { "New public key" })
-        .hint("The content of ~/.ssh/id_ed25519.pub. Never the private half. We keep it for your next order.")
-        .rows(3)
-        .code();
-    if view.keys.is_empty() {
-        return field.show(&view.filled);
+pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
+    let size = if me.app.catalogue.size(&wanted.size).is_some() { &wanted.size } else { "medium" };
+    let mut filled = Filled::default().with("size", size).with("image", me.app.catalogue.images.first().map_or("", |image| &image.id));
+    if let Some(key) = &me.user.ssh_key {
+        filled = filled.with("key", fingerprint(key));
     }
-    let saved = view.keys.iter().map(|key| Choice {
-        value: key.fingerprint.clone(),
-        title: key.name.clone(),
-        text: html! { code.fingerprint { (key.fingerprint) } },
-        aside: html! {},
-    });
-    let new = Choice {
-        value: NEW_KEY.into(),
-        title: "Another key".into(),
-        text: html! { "Paste it into the field below." },
-        aside: html! {},
+    Ok(me.show(200, page(&me.chrome(), &view(&me, filled))))
+}
+
+pub async fn create(me: Me, form: Form) -> PageResult {
+    let saved = me.user.ssh_key.as_ref().filter(|key| form.text("key") == fingerprint(key));
+    let wish = OrderForm {
+        name: form.text("name").into(),
+        image: form.text("image").into(),
+        size: form.text("size").into(),
+        ssh_key: saved.map_or_else(|| form.text("ssh_key").to_owned(), |key| key.as_str().to_owned()),
+        place: form.text("region").into(),
     };
-    html! {
-        (form::choices("key", "Which key may sign in?", None, &saved.chain([new]).collect::<Vec<_>>(), &view.filled))
-        (field.optional().show(&view.filled))
+    match me.app.quote(&me.user, &wish).await {
+        Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
+        Err(error) if error.kind() == Kind::Invalid => {
+            let filled = form.filled(&["name", "image", "size", "region", "key", "ssh_key"]).refused(&error);
+            Ok(me.show(status(error.kind()).as_u16(), page(&me.chrome(), &view(&me, filled))))
+        }
+        Err(error) => Err(error.into()),
     }
+}
+
+fn view(me: &Me, filled: Filled) -> View {
+    let keys = me.user.ssh_key.iter().map(|key| SavedKey { fingerprint: fingerprint(key), name: key_name(key) }).collect();
+    View { sizes: offer::sizes(&me.app), images: offer::images(&me.app), regions: offer::regions(&me.app), keys, filled }
+}
+
+/// Short and unmistakable: the first letters of the key's SHA-256.
+fn fingerprint(key: &SshKey) -> String {
+    let body = key.as_str().split(' ').nth(1).unwrap_or_default();
+    format!("SHA256:{}", &hex::encode(Sha256::digest(body))[..32])
+}
+
+/// The comment of the key, else its type.
+pub fn key_name(key: &SshKey) -> String {
+    let mut words = key.as_str().split(' ');
+    let kind = words.next().unwrap_or(NEW_KEY);
+    words.nth(1).filter(|comment| !comment.is_empty()).unwrap_or(kind).to_owned()
 }

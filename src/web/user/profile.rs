@@ -1,101 +1,55 @@
-//! Who somebody is here, where they are signed in, and what else they could be.
+//! Who somebody is, and where they are logged in.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::Path;
 
-use crate::base::Time;
+use super::id;
+use crate::base::Kind;
 use crate::base::ids::SessionId;
-use crate::web::ui::form::{self, Filled, Text};
-use crate::web::ui::format::ago;
-use crate::web::ui::part::{self, Tone};
-use crate::web::ui::{Chrome, Role, layout};
+use crate::store::account::Accounts;
+use crate::web::error::{PageResult, status};
+use crate::web::extract::{Form, Me};
+use crate::web::page::user::profile::{self, View, page};
+use crate::web::ui::form::Filled;
 
-#[derive(Debug, Clone, Serialize)]
-pub struct Session {
-    pub id: SessionId,
-    /// `Firefox on Linux`
-    pub browser: String,
-    pub address: String,
-    pub last_seen: Time,
-    /// The one that shows this page.
-    pub this: bool,
+pub async fn show(me: Me) -> PageResult {
+    let filled = Filled::default().with("name", me.user.name.as_str());
+    Ok(me.show(200, page(&me.chrome(), &view(&me, filled)?)))
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct View {
-    pub email: String,
-    pub email_confirmed: bool,
-    pub roles: Vec<Role>,
-    pub sessions: Vec<Session>,
-    /// Holds `name`.
-    pub filled: Filled,
-    pub now: Time,
-}
-
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        "Profile",
-        html! {
-            div.mid.stack {
-                (part::head("Profile", html! { "How we call you, and where you are signed in." }, html! {}))
-                (part::card("You", you(chrome, view)))
-                (part::card("Where you are signed in", sessions(chrome, view)))
-                (provider(chrome, view))
-            }
-        },
-    )
-}
-
-fn you(chrome: &Chrome, view: &View) -> Markup {
-    html! {
-        (part::facts(vec![("E-mail", html! {
-            span.cluster {
-                (view.email)
-                @if view.email_confirmed { (part::badge(Tone::Good, "Confirmed")) } @else { (part::badge(Tone::Warn, "Not confirmed")) }
-            }
-        })]))
-        @if !view.email_confirmed {
-            (form::post(chrome, "/verify/again", html! { button.btn.quiet.small type="submit" { "Send the mail again" } }))
+pub async fn update(me: Me, form: Form) -> PageResult {
+    match me.app.rename(me.user.id, form.text("name")).await {
+        Ok(()) => Ok(me.go_saying("/profile", true, "Saved.")),
+        Err(error) if error.kind() == Kind::Invalid => {
+            let filled = form.filled(&["name"]).refused(&error);
+            Ok(me.show(status(error.kind()).as_u16(), page(&me.chrome(), &view(&me, filled)?)))
         }
-        (form::sheet(chrome, "/profile", &view.filled, html! {
-            (Text::new("name", "Name").autocomplete("name").max(100).show(&view.filled))
-            div.between { button.btn type="submit" { "Save" } a href="/forgot" { "Change my password" } }
-        }))
+        Err(error) => Err(error.into()),
     }
 }
 
-fn sessions(chrome: &Chrome, view: &View) -> Markup {
-    html! {
-        p.soft { "If you do not know one of these, end it and change your password." }
-        ul.lines {
-            @for session in &view.sessions {
-                li {
-                    span { strong { (session.browser) } span.sub { (session.address) ", " (ago(session.last_seen, view.now)) } }
-                    @if session.this { (part::badge(Tone::Good, "This browser")) } @else {
-                        (form::post(chrome, &format!("/sessions/{}/end", session.id), html! {
-                            button.btn.quiet.small type="submit" { "End" span.hidden { " " (session.browser) } }
-                        }))
-                    }
-                }
-            }
-        }
-    }
+pub async fn end_session(me: Me, path: Path<String>, _form: Form) -> PageResult {
+    let session: SessionId = id(&path, "session")?;
+    me.app.end_session(me.user.id, session).await?;
+    Ok(me.go_saying("/profile", true, "That browser is signed out."))
 }
 
-fn provider(chrome: &Chrome, view: &View) -> Markup {
-    if view.roles.contains(&Role::Provider) {
-        return part::card(
-            "You are a provider",
-            html! { p { "Your nodes and what they earn have an area of their own: " a href="/provider/nodes" { "go there" } "." } },
-        );
-    }
-    part::card(
-        "Do you run nodes yourself?",
-        html! {
-            p { "Become a provider to see your nodes here and earn a share of every server they carry. It costs nothing, and your \
-                 account stays the same." }
-            (form::post(chrome, "/profile/provider", html! { button.btn.quiet type="submit" { "Become a provider" } }))
-        },
-    )
+fn view(me: &Me, filled: Filled) -> crate::base::Result<View> {
+    let this = me.session().map(|session| session.id);
+    let mut sessions = me.app.read()?.sessions_of(me.user.id)?;
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.last_seen));
+    let sessions = sessions.into_iter().map(|session| profile::Session {
+        this: Some(session.id) == this,
+        id: session.id,
+        browser: if session.agent.is_empty() { "A browser that gives no name".into() } else { session.agent },
+        address: String::new(),
+        last_seen: session.last_seen,
+    });
+    Ok(View {
+        email: me.user.email.to_string(),
+        email_confirmed: me.user.verified.is_some(),
+        roles: me.chrome().who.map(|who| who.roles).unwrap_or_default(),
+        sessions: sessions.collect(),
+        filled,
+        now: me.app.now(),
+    })
 }

@@ -1,98 +1,86 @@
-//! A deployment in the making: what is happening now, what comes next, how long it has taken.
+//! Watching an order climb: the page, and the same part of it again with each change.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use std::time::Duration;
 
-use crate::base::Time;
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Path};
+use futures_util::stream;
+
+use super::deployment::steps;
+use super::id;
+use crate::base::Result;
 use crate::base::ids::OrderId;
-use crate::web::ui::format::span;
-use crate::web::ui::part::{self, Step, StepState};
-use crate::web::ui::{Chrome, chart, layout, layout_live};
+use crate::domain::order::{Order, State};
+use crate::web::error::PageResult;
+use crate::web::extract::Me;
+use crate::web::page::user::progress::{self, Outcome, View, page};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Running,
-    Ready,
-    /// It could not be delivered, and the money goes back.
-    Refunded,
+/// One stream lasts this long at most; a browser that still cares comes back by itself.
+const STREAM: Duration = Duration::from_secs(120);
+/// How often an unchanged order is looked at, so that the elapsed time moves.
+const TICK: Duration = Duration::from_secs(1);
+
+pub async fn show(me: Me, path: Path<String>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    Ok(me.show(200, page(&me.chrome(), &view(&order, me.app.now()))))
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct View {
-    pub id: OrderId,
-    pub name: String,
-    pub steps: Vec<Step>,
-    pub outcome: Outcome,
-    pub started: Time,
-    pub now: Time,
+/// Server-sent events: the fragment of the page, whenever it says something new.
+pub async fn events(me: Me, path: Path<String>) -> PageResult {
+    let order: OrderId = id(&path, "deployment")?;
+    me.app.order_of(me.user.id, order)?;
+    let commits = me.app.store.commits();
+    let watch = Watch { me, order, commits, last: String::new(), ended: false, until: tokio::time::Instant::now() + STREAM };
+    let events = stream::unfold(watch, |mut watch| async move { watch.next().await.map(|event| (Ok::<_, actix_web::Error>(event), watch)) });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(events))
 }
 
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    let (title, lead) = match view.outcome {
-        Outcome::Running => {
-            (format!("Starting {}", view.name), "You may close this page: the work goes on, and you find it under Deployments.")
-        }
-        Outcome::Ready => (format!("{} is ready", view.name), "All steps are done. This is how it went."),
-        Outcome::Refunded => (format!("{} was not delivered", view.name), "You pay nothing. This is how far it came."),
-    };
-    let frame = if view.outcome == Outcome::Running { layout_live } else { layout };
-    frame(
-        chrome,
-        &title,
-        html! {
-            div.mid.stack.waiting {
-                (part::head(&title, html! { (lead) }, html! {}))
-                div.live data-live={ "/deployments/" (view.id) "/events" } { (steps(view)) }
-                p.hidden role="status" data-said {}
-            }
-        },
-    )
+struct Watch {
+    me: Me,
+    order: OrderId,
+    commits: tokio::sync::watch::Receiver<u64>,
+    last: String,
+    ended: bool,
+    until: tokio::time::Instant,
 }
 
-/// The part that moves. The page shows it once; after that the server sends it again with each change.
-pub fn steps(view: &View) -> Markup {
-    let done = view.steps.iter().filter(|step| step.state == StepState::Done).count();
-    html! {
-        div.card.progress-card data-end[view.outcome != Outcome::Running] {
-            p.progress-now data-say { (headline(view)) }
-            progress.bar.tall value=(done) max=(view.steps.len().max(1)) aria-label="Steps done" {
-                (done) " of " (view.steps.len())
+impl Watch {
+    async fn next(&mut self) -> Option<Bytes> {
+        while !self.ended && tokio::time::Instant::now() < self.until {
+            let (fragment, ended) = self.fragment().ok()?;
+            self.ended = ended;
+            if fragment != self.last {
+                self.last = fragment;
+                return Some(Bytes::from(format!("data: {}\n\n", self.last.replace('\n', " "))));
             }
-            p.progress-foot {
-                span { (done) " of " (view.steps.len()) " steps" }
-                span { (span(view.now.since(view.started))) }
-            }
-            (chart::staves(done, view.steps.len()))
-            (part::steps(&below_headline(&view.steps)))
-            @match view.outcome {
-                Outcome::Running => {}
-                Outcome::Ready => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
-                Outcome::Refunded => p.actions {
-                    (part::button("/order", "Order again"))
-                    a.btn.quiet href="/cards" { "See the refund" }
-                },
+            tokio::select! {
+                biased;
+                changed = self.commits.changed() => changed.ok()?,
+                () = tokio::time::sleep(TICK) => {}
             }
         }
+        None
+    }
+
+    fn fragment(&self) -> Result<(String, bool)> {
+        let order = self.me.app.order_of(self.me.user.id, self.order)?;
+        let view = view(&order, self.me.app.now());
+        Ok((progress::steps(&view).into_string(), view.outcome != Outcome::Running))
     }
 }
 
-/// The sentence of the step under way stands on top, in large; it need not be read twice.
-fn below_headline(steps: &[Step]) -> Vec<Step> {
-    let quiet = |step: &Step| match step.state {
-        StepState::Now => Step { text: String::new(), ..step.clone() },
-        _ => step.clone(),
+fn view(order: &Order, now: crate::base::Time) -> View {
+    let outcome = match order.state {
+        State::Active | State::Ending => Outcome::Ready,
+        State::Ended if order.active_since.is_some() => Outcome::Ready,
+        State::Ended | State::Refunded => Outcome::Refunded,
+        _ => Outcome::Running,
     };
-    steps.iter().map(quiet).collect()
-}
-
-fn headline(view: &View) -> String {
-    match view.outcome {
-        Outcome::Ready => format!("{} is running.", view.name),
-        Outcome::Refunded => "It could not be delivered. Your money is on its way back.".into(),
-        Outcome::Running => {
-            let now = view.steps.iter().find(|step| step.state == StepState::Now);
-            now.map_or_else(|| "Your order is in the queue.".into(), |step| step.text.clone())
-        }
-    }
+    let now = if outcome == Outcome::Running { now } else { order.timeline.last().map_or(now, |last| last.at) };
+    View { id: order.id, name: order.wish.name.to_string(), steps: steps(order), outcome, started: order.created, now }
 }

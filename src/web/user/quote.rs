@@ -1,168 +1,73 @@
-//! The price, the promise and the chosen node on one screen, before anything is charged.
+//! The price, the promise and the node on one screen, and the button that orders.
 
-use maud::{Markup, html};
-use serde::Serialize;
+use actix_web::web::Path;
 
-use crate::base::Time;
+use super::order::key_name;
+use super::{card_line, id};
 use crate::base::ids::QuoteId;
-use crate::base::money::Usd;
-use crate::web::ui::form;
-use crate::web::ui::format::{money, when};
-use crate::web::ui::icon::{Icon, icon};
-use crate::web::ui::offer::{self, CardLine, Size, Sla};
-use crate::web::ui::{Chrome, layout, part};
+use crate::base::time::MONTH;
+use crate::base::{Error, Kind};
+use crate::domain::order::Quote;
+use crate::domain::placement::{Choice, Scored};
+use crate::web::error::PageResult;
+use crate::web::extract::{Form, Me};
+use crate::web::guest::offer;
+use crate::web::page::user::quote::{ChosenNode, RunnerUp, ScorePart, View, page};
 
-/// One part of a node's score.
-#[derive(Debug, Clone, Serialize)]
-pub struct ScorePart {
-    pub name: String,
-    pub points: u32,
-    pub of: u32,
-    /// Why so many, in words.
-    pub why: String,
+pub async fn show(me: Me, path: Path<String>) -> PageResult {
+    let quote = me.app.quote_of(me.user.id, id(&path, "offer")?)?;
+    if let Some(order) = quote.order {
+        return Ok(me.go(&format!("/deployments/{order}")));
+    }
+    let card = me.app.card_of(&me.user)?;
+    let view = view(&quote, card.as_ref().map(card_line), me.app.now());
+    Ok(me.show(200, page(&me.chrome(), &view)))
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub struct ChosenNode {
-    pub node: u32,
-    pub farm: String,
-    pub place: String,
-    /// The one sentence.
-    pub reason: String,
-    pub parts: Vec<ScorePart>,
-}
-
-impl ChosenNode {
-    fn score(&self) -> (u32, u32) {
-        self.parts.iter().fold((0, 0), |(points, of), part| (points + part.points, of + part.of))
+pub async fn confirm(me: Me, path: Path<String>, _form: Form) -> PageResult {
+    let quote: QuoteId = id(&path, "offer")?;
+    let card = me.app.card_of(&me.user)?.ok_or_else(|| Error::conflict("Please add a card first."))?;
+    match me.app.place_order(&me.user, quote, card.id).await {
+        Ok(order) => Ok(me.go(&format!("/deployments/{order}/progress"))),
+        Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unfunded) => Ok(me.go_saying("/order", false, error.message())),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// The second best, and what it lacked.
-#[derive(Debug, Clone, Serialize)]
-pub struct RunnerUp {
-    pub node: u32,
-    pub place: String,
-    pub why_not: String,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct View {
-    pub id: QuoteId,
-    pub name: String,
-    pub image: String,
-    pub size: Size,
-    /// What the card is charged now.
-    pub total: Usd,
-    pub key_name: String,
-    pub sla: Sla,
-    pub node: ChosenNode,
-    pub runner_up: Option<RunnerUp>,
-    /// The card that will be charged. None: one has to be added first.
-    pub card: Option<CardLine>,
-    pub paid_until: Time,
-    /// Until when this price and this node are kept.
-    pub expires: Time,
-}
-
-pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
-        chrome,
-        "Confirm your order",
-        html! {
-            div.wrap.stack {
-                (part::back("/order", "Change the order"))
-                (part::head(
-                    "Confirm your order",
-                    html! { "Everything you agree to is on this page. We keep this price until " (when(view.expires)) "." },
-                    html! {},
-                ))
-                div.order-split {
-                    div.stack {
-                        (part::card("Your server", server(view)))
-                        (part::card("What we promise", html! {
-                            (offer::sla(&view.sla))
-                            p.hint { "This text is stored with your order and holds for as long as the server runs." }
-                        }))
-                        (part::card("Where it will run, and why", node(view)))
-                    }
-                    (bill(chrome, view))
-                }
-            }
-        },
-    )
-}
-
-fn server(view: &View) -> Markup {
-    html! {
-        (part::facts(vec![
-            ("Name", html! { code { (view.name) } }),
-            ("Size", html! { (view.size.name) ": " (view.size.line()) }),
-            ("Operating system", html! { (view.image) }),
-            ("Price", html! { strong { (money(view.total)) } " for 30 days" }),
-            ("Who may sign in", html! { "The holder of the SSH key " code { (view.key_name) } }),
-        ]))
+fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate::base::Time) -> View {
+    View {
+        id: quote.id,
+        name: quote.wish.name.to_string(),
+        image: quote.wish.image.name.clone(),
+        size: offer::size(&quote.wish.size),
+        total: quote.price,
+        key_name: key_name(&quote.wish.ssh_key),
+        sla: offer::sla(&quote.sla),
+        node: chosen(&quote.choice),
+        runner_up: quote.choice.runner_up.as_ref().map(|other| RunnerUp {
+            node: other.node,
+            place: place(other),
+            why_not: quote.choice.why_not_runner_up().unwrap_or_default(),
+        }),
+        card,
+        paid_until: now + MONTH,
+        expires: quote.expires(),
     }
 }
 
-fn node(view: &View) -> Markup {
-    let (points, of) = view.node.score();
-    html! {
-        div.chosen {
-            div { p.chosen-place { (icon(Icon::Pin)) (view.node.place) } p.hint { "Node " (view.node.node) ", " (view.node.farm) } }
-            p.score { strong { (points) } " of " (of) }
-        }
-        p { (view.node.reason) }
-        ul.score-parts {
-            @for part in &view.node.parts {
-                li {
-                    span.score-name { (part.name) }
-                    (part::bar(&part.name, part.points.into(), part.of.into()))
-                    span.score-points { (part.points) " / " (part.of) }
-                    span.score-why { (part.why) }
-                }
-            }
-        }
-        @if let Some(other) = &view.runner_up {
-            p.runner-up { strong { "Why not node " (other.node) " in " (other.place) "? " } (other.why_not) }
-        }
+fn chosen(choice: &Choice) -> ChosenNode {
+    let best = &choice.best;
+    let strongest = best.parts.iter().max_by_key(|part| part.points * 100 / part.of.max(1));
+    let among = if choice.fitting > 1 { format!("The best of {} that fit. ", choice.fitting) } else { "The only one that fits. ".to_owned() };
+    ChosenNode {
+        node: best.node,
+        farm: best.farm_name.clone(),
+        place: place(best),
+        reason: format!("{among}{}", strongest.map(|part| part.why.as_str()).unwrap_or_default()),
+        parts: best.parts.iter().map(|part| ScorePart { name: part.name.clone(), points: part.points, of: part.of, why: part.why.clone() }).collect(),
     }
 }
 
-fn bill(chrome: &Chrome, view: &View) -> Markup {
-    html! {
-        aside.bill aria-label="The price" {
-            p.bill-label { "To pay now" }
-            p.bill-total { (money(view.total)) }
-            p.hint { "For 30 days, until " (when(view.paid_until)) ". Nothing is added to it." }
-            ul.ticks {
-                li { (icon(Icon::Check)) (view.size.line()) }
-                li { (icon(Icon::Check)) "An address of its own" }
-                li { (icon(Icon::Check)) "Your money back if it can't be delivered" }
-            }
-            @match &view.card {
-                Some(card) => {
-                    p.bill-card { (icon(Icon::Card)) span { (card.name()) br; a href="/cards" { "Use another card" } } }
-                    (form::post(chrome, &format!("/quotes/{}/confirm", view.id), html! {
-                        button.btn.large.wide type="submit" { "Pay " (money(view.total)) " and deploy" }
-                    }))
-                }
-                None => {
-                    p.bill-card { (icon(Icon::Card)) span { "There is no card yet. Your order waits while you add one." } }
-                    (form::post(chrome, "/cards", html! {
-                        (form::hidden("next", &format!("/quotes/{}", view.id)))
-                        button.btn.large.wide type="submit" { "Add a card" }
-                    }))
-                }
-            }
-            div.next {
-                h2 { "What happens next" }
-                ol {
-                    li { "We set the amount aside on your card." }
-                    li { "The node reserves your place and starts the server. You watch." }
-                    li { "Only when it runs is the amount taken. If it can't be delivered, it is released." }
-                }
-            }
-        }
-    }
+fn place(node: &Scored) -> String {
+    format!("{}, {}", node.city, node.country)
 }

@@ -131,8 +131,7 @@ impl ChainClient {
     }
 
     pub async fn finalized(&self) -> Result<Block> {
-        let hash: String = self.nodes.ask("chain_getFinalizedHead", json!([])).await?;
-        self.block(fixed(&hash)?).await
+        self.block(self.pinned(None).await?).await
     }
 
     pub async fn block(&self, hash: Hash) -> Result<Block> {
@@ -169,7 +168,7 @@ impl ChainClient {
         Ok(None)
     }
 
-    /// All zero for an account that the chain has never seen. `at`: None is the node's best block.
+    /// All zero for an account that the chain has never seen. `at`: None is the last finalized block, here and below.
     pub async fn account(&self, account: &AccountId, at: Option<Hash>) -> Result<Balances> {
         let value = self.value("System", "Account", &[account.encode()], at).await?;
         value.map_or(Ok(Balances::default()), |value| Ok(read::account(&value)?))
@@ -259,8 +258,7 @@ impl ChainClient {
         if (version.spec_version, version.transaction_version) != (known.runtime.spec_version, known.runtime.tx_version) {
             self.relearn().await?;
         }
-        let hash: String = self.nodes.ask("chain_getFinalizedHead", json!([])).await?;
-        let hash = fixed(&hash)?;
+        let hash = self.pinned(None).await?;
         let known = self.known();
         Ok(known.codec.sign(&known.runtime, key, call, nonce, (self.number_of(hash).await?, hash), era_blocks)?)
     }
@@ -278,12 +276,12 @@ impl ChainClient {
 
     /// What became of a signed extrinsic, by finalized blocks alone.
     pub async fn outcome(&self, call: &SignedCall) -> Result<Outcome> {
-        let hash: String = self.nodes.ask("chain_getFinalizedHead", json!([])).await?;
-        let head = fixed(&hash)?;
+        let head = self.pinned(None).await?;
         let number = self.number_of(head).await?;
         let over = number > call.last_block;
-        if self.account(&call.signer, Some(head)).await?.nonce <= call.nonce {
-            return Ok(if over { Outcome::Expired } else { Outcome::Pending });
+        let unused = self.account(&call.signer, Some(head)).await?.nonce <= call.nonce;
+        if unused && !over {
+            return Ok(Outcome::Pending);
         }
         let mut gap = false;
         for number in call.birth_block..=call.last_block.min(number) {
@@ -298,6 +296,8 @@ impl ChainClient {
         match (over, gap) {
             (false, _) => Ok(Outcome::Pending),
             (true, false) => Ok(Outcome::Expired),
+            // Nobody can show the blocks any more, but an extrinsic that was included would have used its nonce.
+            (true, true) if unused => Ok(Outcome::Expired),
             (true, true) => Err(Error::Unavailable("the node has forgotten the blocks in question".into())),
         }
     }
@@ -340,7 +340,7 @@ impl ChainClient {
     async fn pinned(&self, at: Option<Hash>) -> Result<Hash> {
         match at {
             Some(hash) => Ok(hash),
-            None => fixed(&self.nodes.ask::<String>("chain_getBlockHash", json!([])).await?),
+            None => fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?),
         }
     }
 
@@ -351,8 +351,8 @@ impl ChainClient {
 
     async fn raw(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Vec<u8>>> {
         let key = self.known().codec.storage_key(pallet, item, keys)?;
-        let params = at.map_or_else(|| json!([text(&key)]), |at| json!([text(&key), text(&at)]));
-        let value: Option<String> = self.nodes.ask("state_getStorage", params).await?;
+        let at = self.pinned(at).await?;
+        let value: Option<String> = self.nodes.ask("state_getStorage", json!([text(&key), text(&at)])).await?;
         value.as_deref().map(unhex).transpose()
     }
 
@@ -402,6 +402,8 @@ enum Fault {
     },
     /// The connection is no good any more.
     Broken(String),
+    /// The deadline is over; asking another node would only double it.
+    Late,
     Nonsense(String),
 }
 
@@ -409,6 +411,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused { reason, .. } | Fault::Broken(reason) => Error::Unavailable(reason),
+            Fault::Late => late(),
             Fault::Nonsense(what) => Error::Decode(what),
         }
     }
@@ -441,7 +444,7 @@ impl Nodes {
             }
             Ok(Err(subxt_rpcs::Error::Deserialization(error))) => return Err(Fault::Nonsense(format!("{method}: {error}"))),
             Ok(Err(error)) => Fault::Broken(error.to_string()),
-            Err(_) => Fault::Broken(late().to_string()),
+            Err(_) => Fault::Late,
         };
         self.forget().await;
         Err(fault)

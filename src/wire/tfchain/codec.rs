@@ -234,6 +234,16 @@ impl Codec {
         Some((pallet.event_index(), pallet.event_variants()?.iter().find(|event| event.name == name)?.index))
     }
 
+    pub fn call_index(&self, pallet: &str, name: &str) -> Option<(u8, u8)> {
+        let pallet = self.metadata.pallet_by_name(pallet)?;
+        Some((pallet.call_index(), pallet.call_variant_by_name(name)?.index))
+    }
+
+    /// The SCALE-encoded constant of a pallet.
+    pub fn constant(&self, pallet: &str, name: &str) -> Option<&[u8]> {
+        Some(self.metadata.pallet_by_name(pallet)?.constant_by_name(name)?.value())
+    }
+
     pub(super) fn take(&self, bytes: &mut &[u8], ty: u32) -> Result<Value<u32>, CodecError> {
         dynamic::decode(self.metadata.types(), ty, bytes)
     }
@@ -438,7 +448,7 @@ pub(in crate::wire::tfchain) mod tests {
 
     #[test]
     fn a_batch_nested_a_thousand_times_is_refused() {
-        let mut call = vec![3, 0, 4].repeat(1000);
+        let mut call = [3, 0, 4].repeat(1000);
         call.extend([26, 2, 1, 0, 0, 0, 0, 0, 0, 0]);
         assert!(codec().decode_call(&call).is_err());
     }

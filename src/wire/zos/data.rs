@@ -408,6 +408,8 @@ impl Data {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -449,5 +451,16 @@ mod tests {
             "mounts": null, "env": null, "gpu": null});
         let Data::Machine(machine) = Data::from_json("zmachine", json).unwrap() else { panic!() };
         assert!(machine.mounts.is_empty() && machine.env.is_empty() && machine.gpu.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_as_a_network_prints_as_it_reads(text in "[0-9a-f.:/]{0,24}", ip: [u8; 16], prefix in 0u8..=128) {
+            if let Ok(net) = text.parse::<IpNet>() {
+                prop_assert_eq!(net.to_string().parse(), Ok(net));
+            }
+            let net = IpNet::new(std::net::Ipv6Addr::from(ip).into(), prefix);
+            prop_assert_eq!(net.to_string().parse(), Ok(net));
+        }
     }
 }

@@ -264,6 +264,7 @@ fn verify(signature: &Signature, account: &AccountId, message: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -371,15 +372,36 @@ mod tests {
         assert_eq!(heavy.verify_signatures(account), Err(SignatureFault::Missing(7)));
     }
 
+    /// The two hashes below are not recorded from a client: no vector has them. They come from the second implementation that
+    /// the vectors were checked with (`grid/vectors/generate/check.py`).
+    fn one(kind: &str, name: &str, data: Value) -> Deployment {
+        Deployment::new(7, vec![Workload::new(name, Data::from_json(kind, data).unwrap())])
+    }
+
     #[test]
     fn a_light_network_without_wireguard_hashes_as_go_prints_it() {
-        let mut light = recorded("network_light_full_fields");
-        let Data::NetworkLight(network) = &mut light.workloads[0].data else { panic!() };
-        network.ip_range = None;
-        network.wireguard_private_key = "".into();
-        network.wireguard_listen_port = 0;
         let key = "bb".repeat(32);
+        let data = json!({"subnet": "10.20.2.0/24", "mycelium": {"hex_key": key, "peers": []}});
+        let light = one("network-light", "mynet", data);
         assert_eq!(light.challenge().unwrap(), format!("0700mynetnetwork-light<nil>10.20.2.0/240{key}7false11"));
+        assert_eq!(light.hash_hex().unwrap(), "736843c8f4f68507f8f06652a1e8d41a");
+    }
+
+    #[test]
+    fn a_qsfs_hashes_in_the_documented_order() {
+        let backend = |n: u8| json!({"address": format!("[400::{n}]:9900"), "namespace": format!("7-1-b{n}"), "password": format!("pw{n}")});
+        let config = json!({
+            "minimal_shards": 12, "expected_shards": 20, "redundant_groups": 1, "redundant_nodes": 2, "max_zdb_data_dir_size": 512,
+            "encryption": {"algorithm": "AES", "key": "AB".repeat(32)},
+            "meta": {"type": "zdb", "config": {"prefix": "pre", "encryption": {"algorithm": "AES", "key": "cd".repeat(32)},
+                "backends": [backend(1), backend(2)]}},
+            "groups": [{"backends": [backend(3)]}, {"backends": [backend(4), backend(5)]}],
+            "compression": {"algorithm": "snappy"},
+        });
+        let qsfs = one("qsfs", "store", json!({"cache": 262_144_000, "config": config}));
+        assert_eq!(qsfs.hash_hex().unwrap(), "5616a7e562b7d8bb1aa73c24cd774f21");
+        let again: Deployment = serde_json::from_value(serde_json::to_value(&qsfs).unwrap()).unwrap();
+        assert_eq!(again, qsfs);
     }
 
     #[test]

@@ -295,7 +295,8 @@ mod tests {
 
     #[test]
     fn what_a_node_would_refuse_is_refused_here() {
-        let wrong: [(fn(&mut Vm), Unfit); 9] = [
+        type Change = fn(&mut Vm);
+        let wrong: [(Change, Unfit); 9] = [
             (|vm| vm.cpu = 0, Unfit::Cpu),
             (|vm| vm.memory = LEAST_MEMORY - 1, Unfit::Memory),
             (|vm| vm.name = "web-1".into(), Unfit::Name("web-1".into())),

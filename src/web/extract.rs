@@ -1,0 +1,345 @@
+//! Who asks, and with what: the one gate every request goes through.
+
+use std::collections::BTreeMap;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::http::{Method, header};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::error::Fail;
+use super::ui::{Chrome, Flash, Mood, Who};
+use crate::app::App;
+use crate::app::limit::Limit;
+use crate::base::{Error, Kind, Secret};
+use crate::domain::account::{Role, Session, User};
+
+/// Largest form that is read (`reliability.md`, G19).
+const FORM_BYTES: usize = 16 * 1024;
+const SESSION_SECONDS: i64 = 90 * 86_400;
+
+/// A browser, logged in or not.
+#[derive(Clone)]
+pub struct Browser {
+    pub app: Arc<App>,
+    known: Option<(Session, User)>,
+    /// The session's secret, or for guests the secret of their forms.
+    secret: Secret<String>,
+    fresh: bool,
+    path: String,
+    /// The address it comes from, for limits.
+    pub from: String,
+    pub agent: String,
+    flash: Option<Flash>,
+}
+
+impl Browser {
+    fn read(request: &HttpRequest) -> Result<Self, Fail> {
+        let app = app(request)?;
+        let cookie = |name: &str| request.cookie(name).map(|cookie| cookie.value().to_owned());
+        let session = cookie(session_cookie(&app)).filter(|token| token.len() == 64);
+        let known = session.as_deref().map(|token| app.session(token)).transpose()?.flatten();
+        let (secret, fresh) = match (&known, session, cookie("cooperage-guest").filter(|token| token.len() == 32)) {
+            (Some(_), Some(token), _) => (token, false),
+            (_, _, Some(guest)) => (guest, false),
+            _ => (hex::encode(app.random.bytes::<16>()), true),
+        };
+        let flash = cookie("cooperage-flash").and_then(|text| {
+            let (kind, text) = text.split_once('.')?;
+            let kind = match kind {
+                "good" => Mood::Good,
+                "bad" => Mood::Bad,
+                _ => Mood::Notice,
+            };
+            let text = String::from_utf8(hex::decode(text).ok()?).ok()?;
+            Some(Flash { kind, text })
+        });
+        let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        Ok(Browser {
+            known,
+            secret: Secret::new(secret),
+            fresh,
+            path: request.path().to_owned(),
+            from: sender(request, &app),
+            agent: agent.to_owned(),
+            flash,
+            app,
+        })
+    }
+
+    pub fn user(&self) -> Option<&User> {
+        self.known.as_ref().map(|(_, user)| user)
+    }
+
+    pub fn session(&self) -> Option<&Session> {
+        self.known.as_ref().map(|(session, _)| session)
+    }
+
+    /// The session cookie's secret, if somebody is logged in.
+    pub fn token(&self) -> Option<&str> {
+        self.known.as_ref().map(|_| self.secret.reveal().as_str())
+    }
+
+    /// What forms of this browser carry: bound to its cookie, so that no other site can write it.
+    fn csrf(&self) -> String {
+        hex::encode(&Sha256::digest(format!("form/{}", self.secret.reveal()))[..16])
+    }
+
+    pub fn chrome(&self) -> Chrome {
+        let role = |role: &Role| match role {
+            Role::User => super::ui::Role::User,
+            Role::Provider => super::ui::Role::Provider,
+            Role::Operator => super::ui::Role::Operator,
+        };
+        Chrome {
+            brand: self.app.settings.brand.name.clone(),
+            who: self.user().map(|user| Who { name: user.name.to_string(), roles: user.roles.iter().map(role).collect() }),
+            csrf: self.csrf(),
+            flash: self.flash.clone(),
+            path: self.path.clone(),
+        }
+    }
+
+    /// A page for this browser.
+    pub fn show(&self, status: u16, page: maud::Markup) -> HttpResponse {
+        let status = actix_web::http::StatusCode::from_u16(status).unwrap_or_default();
+        let mut answer = HttpResponse::build(status);
+        answer.content_type("text/html; charset=utf-8");
+        if self.fresh {
+            answer.cookie(self.cookie("cooperage-guest", self.secret.reveal()));
+        }
+        if self.flash.is_some() {
+            answer.cookie(self.gone("cooperage-flash"));
+        }
+        answer.body(page.into_string())
+    }
+
+    /// To another page of ours.
+    pub fn go(&self, path: &str) -> HttpResponse {
+        HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
+    }
+
+    /// To another page of ours, with a sentence on top.
+    pub fn go_saying(&self, path: &str, good: bool, text: &str) -> HttpResponse {
+        let kind = if good { "good" } else { "bad" };
+        let flash = self.cookie("cooperage-flash", &format!("{kind}.{}", hex::encode(text)));
+        HttpResponse::SeeOther().insert_header((header::LOCATION, path)).cookie(flash).finish()
+    }
+
+    /// Logged in: the session's cookie, and on to `path`.
+    pub fn enter(&self, token: &str, path: &str) -> HttpResponse {
+        let mut cookie = self.cookie(session_cookie(&self.app), token);
+        cookie.set_max_age(actix_web::cookie::time::Duration::seconds(SESSION_SECONDS));
+        HttpResponse::SeeOther().insert_header((header::LOCATION, path)).cookie(cookie).cookie(self.gone("cooperage-guest")).finish()
+    }
+
+    /// Logged out.
+    pub fn leave(&self, path: &str) -> HttpResponse {
+        let gone = self.gone(session_cookie(&self.app));
+        HttpResponse::SeeOther().insert_header((header::LOCATION, path)).cookie(gone).finish()
+    }
+
+    fn cookie(&self, name: &str, value: &str) -> Cookie<'static> {
+        Cookie::build(name.to_owned(), value.to_owned())
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.app.settings.is_https())
+            .finish()
+    }
+
+    fn gone(&self, name: &str) -> Cookie<'static> {
+        let mut cookie = self.cookie(name, "");
+        cookie.make_removal();
+        cookie
+    }
+}
+
+/// `__Host-` keeps subdomains from setting it; browsers take that prefix over https only.
+fn session_cookie(app: &App) -> &'static str {
+    if app.settings.is_https() { "__Host-cooperage" } else { "cooperage" }
+}
+
+fn app(request: &HttpRequest) -> Result<Arc<App>, Fail> {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(|| Error::internal("There is no app behind this route."))?;
+    Ok(app.clone().into_inner())
+}
+
+/// The peer's address; behind the trusted proxy, the last one it names.
+fn sender(request: &HttpRequest, app: &App) -> String {
+    let peer = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    if app.settings.server.trusted_proxy.is_empty() || peer != app.settings.server.trusted_proxy {
+        return peer;
+    }
+    let named = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    named.and_then(|list| list.rsplit(',').next()).map_or(peer, |last| last.trim().to_owned())
+}
+
+/// Reads the browser behind a request once and remembers it.
+fn browser(request: &HttpRequest) -> Result<Browser, Fail> {
+    if let Some(known) = request.extensions().get::<Browser>() {
+        return Ok(known.clone());
+    }
+    let browser = Browser::read(request)?;
+    if browser.known.is_none() {
+        browser.app.limits.take(Limit::Read, &browser.from, browser.app.now())?;
+    }
+    request.extensions_mut().insert(browser.clone());
+    Ok(browser)
+}
+
+impl FromRequest for Browser {
+    type Error = Fail;
+    type Future = Ready<Result<Self, Fail>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(browser(request))
+    }
+}
+
+/// Somebody who is logged in.
+pub struct Me {
+    pub browser: Browser,
+    pub user: User,
+}
+
+impl std::ops::Deref for Me {
+    type Target = Browser;
+    fn deref(&self) -> &Browser {
+        &self.browser
+    }
+}
+
+fn me(request: &HttpRequest) -> Result<Me, Fail> {
+    let browser = browser(request)?;
+    match browser.user().cloned() {
+        Some(user) => Ok(Me { browser, user }),
+        None if request.method() == Method::GET => {
+            let query = request.query_string();
+            let path = request.path();
+            Err(Fail::LogIn { next: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") } })
+        }
+        None => Err(Fail::LogIn { next: String::new() }),
+    }
+}
+
+fn with_role(request: &HttpRequest, role: Role) -> Result<Me, Fail> {
+    let me = me(request)?;
+    // What one may not see does not exist.
+    if me.user.has(role) { Ok(me) } else { Err(Error::not_found("page").into()) }
+}
+
+impl FromRequest for Me {
+    type Error = Fail;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fail>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let me = me(request);
+        Box::pin(async move {
+            let me = me?;
+            if let (Some(token), Some(session)) = (me.token(), me.session()) {
+                me.app.stamp_session(token, session).await?;
+            }
+            Ok(me)
+        })
+    }
+}
+
+macro_rules! roles {
+    ($($name:ident $role:ident $doc:literal,)*) => {$(
+        #[doc = $doc]
+        pub struct $name(pub Me);
+
+        impl std::ops::Deref for $name {
+            type Target = Me;
+            fn deref(&self) -> &Me {
+                &self.0
+            }
+        }
+
+        impl FromRequest for $name {
+            type Error = Fail;
+            type Future = Ready<Result<Self, Fail>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                ready(with_role(request, Role::$role).map($name))
+            }
+        }
+    )*};
+}
+
+roles! {
+    Provider Provider "Somebody who is logged in and a provider.",
+    Operator Operator "Somebody who is logged in and an operator.",
+}
+
+/// A form that was sent by one of our own pages: field by field, unknown ones ignored by whoever reads it.
+pub struct Form(BTreeMap<String, String>);
+
+impl Form {
+    pub fn text(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    pub fn secret(&self, name: &str) -> Secret<String> {
+        Secret::from(self.text(name))
+    }
+
+    /// The fields that may be shown again.
+    pub fn filled(&self, names: &[&str]) -> super::ui::form::Filled {
+        names.iter().fold(Default::default(), |filled: super::ui::form::Filled, name| filled.with(name, self.text(name)))
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Fail;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fail>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let browser = browser(request);
+        let mut payload = payload.take();
+        let foreign = is_foreign(request);
+        Box::pin(async move {
+            let browser = browser?;
+            if foreign(&browser) {
+                return Err(Error::forbidden("This form did not come from one of our pages.").into());
+            }
+            let mut body = Vec::new();
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|_| Error::new(Kind::Invalid, "The form broke off on its way."))?;
+                if body.len() + chunk.len() > FORM_BYTES {
+                    return Err(Error::new(Kind::Invalid, "This form is larger than any of ours.").into());
+                }
+                body.extend_from_slice(&chunk);
+            }
+            let fields: Vec<(String, String)> =
+                serde_urlencoded::from_bytes(&body).map_err(|_| Error::new(Kind::Invalid, "The form can't be read."))?;
+            let form = Form(fields.into_iter().collect());
+            let fits: bool = form.text("csrf").as_bytes().ct_eq(browser.csrf().as_bytes()).into();
+            if !fits {
+                return Err(Error::forbidden("This form was open for too long, or your browser keeps no cookies. Please go back, load the page again and try once more.").into());
+            }
+            if browser.known.is_some() {
+                browser.app.limits.take(Limit::Change, &browser.from, browser.app.now())?;
+            }
+            Ok(form)
+        })
+    }
+}
+
+/// Whether the browser itself says that another site sent this.
+fn is_foreign(request: &HttpRequest) -> impl FnOnce(&Browser) -> bool + use<> {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (site, origin) = (text("sec-fetch-site"), text("origin"));
+    move |browser| {
+        let site = site.is_some_and(|site| site != "same-origin" && site != "none");
+        let origin = origin.is_some_and(|origin| origin != browser.app.settings.server.public_url);
+        site || origin
+    }
+}

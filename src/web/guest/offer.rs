@@ -1,0 +1,53 @@
+//! The catalogue as the pages show it.
+
+use std::collections::BTreeMap;
+
+use crate::app::App;
+use crate::domain::catalogue;
+use crate::web::ui::offer::{Image, Region, Size, Sla};
+
+pub fn size(size: &catalogue::Size) -> Size {
+    let summary = match size.id.as_str() {
+        "small" => "A website, a bot, a first try",
+        "medium" => "An app with its database",
+        "large" => "A team's tools, memory to spare",
+        "huge" => "Builds, analytics, many services",
+        _ => "",
+    };
+    Size {
+        slug: size.id.clone(),
+        name: size.name.clone(),
+        summary: summary.into(),
+        vcpus: u32::try_from(size.capacity.cores).unwrap_or(u32::MAX),
+        memory_mb: size.capacity.memory >> 20,
+        disk_gb: size.capacity.ssd >> 30,
+        price: size.price,
+    }
+}
+
+pub fn sizes(app: &App) -> Vec<Size> {
+    app.catalogue.sizes.iter().map(size).collect()
+}
+
+pub fn images(app: &App) -> Vec<Image> {
+    let image = |image: &catalogue::Image| Image { slug: image.id.clone(), name: image.name.clone(), summary: image.about.clone() };
+    app.catalogue.images.iter().map(image).collect()
+}
+
+/// Countries with nodes that could take an order now, by name.
+pub fn regions(app: &App) -> Vec<Region> {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for node in app.nodes().iter().filter(|node| node.up && node.sellable) {
+        *counts.entry(node.country.clone()).or_default() += 1;
+    }
+    counts.into_iter().map(|(name, nodes)| Region { slug: name.clone(), name, nodes }).collect()
+}
+
+pub fn sla(sla: &catalogue::Sla) -> Sla {
+    Sla {
+        availability: sla.availability_bp,
+        performance: format!("Ready within {} minutes of paying, or you pay nothing. {}", sla.deploy_minutes, sla.support),
+        backup: sla.backup.clone(),
+        remedy: format!("{} % of the month's price back as credit if we miss it.", sla.credit_percent),
+    }
+}

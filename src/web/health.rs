@@ -1,0 +1,23 @@
+//! For supervisors and load balancers: whether we live, and whether we can work.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde_json::json;
+
+use crate::app::App;
+
+/// The process answers.
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+}
+
+/// The store can be read, the grid account is set up and nodes are known: orders can be taken.
+pub async fn ready(app: Data<App>) -> HttpResponse {
+    let store = app.read().is_ok();
+    let grid = app.twin().is_ok();
+    let nodes = app.nodes().iter().filter(|node| node.up && node.sellable).count();
+    let ready = store && grid && nodes > 0;
+    let body = json!({ "ready": ready, "store": store, "grid_account": grid, "nodes_for_sale": nodes });
+    let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(body)
+}

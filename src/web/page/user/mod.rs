@@ -1,0 +1,10 @@
+//! Pages of somebody who orders and runs deployments. No word here about how the nodes are paid.
+
+pub mod cards;
+pub mod deployment;
+pub mod deployments;
+pub mod order;
+pub mod profile;
+pub mod progress;
+pub mod quote;
+pub mod receipt;

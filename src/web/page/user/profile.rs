@@ -1,0 +1,104 @@
+//! Who somebody is here, where they are signed in, and what else they could be.
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::base::Time;
+use crate::base::ids::SessionId;
+use crate::web::ui::form::{self, Filled, Text};
+use crate::web::ui::format::ago;
+use crate::web::ui::part::{self, Tone};
+use crate::web::ui::{Chrome, Role, layout};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Session {
+    pub id: SessionId,
+    /// `Firefox on Linux`
+    pub browser: String,
+    pub address: String,
+    pub last_seen: Time,
+    /// The one that shows this page.
+    pub this: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    pub email: String,
+    pub email_confirmed: bool,
+    pub roles: Vec<Role>,
+    pub sessions: Vec<Session>,
+    /// Holds `name`.
+    pub filled: Filled,
+    pub now: Time,
+}
+
+pub fn page(chrome: &Chrome, view: &View) -> Markup {
+    layout(
+        chrome,
+        "Profile",
+        html! {
+            div.mid.stack {
+                (part::head("Profile", html! { "How we call you, and where you are signed in." }, html! {}))
+                (part::card("You", you(chrome, view)))
+                (part::card("Where you are signed in", sessions(chrome, view)))
+                (provider(view))
+            }
+        },
+    )
+}
+
+fn you(chrome: &Chrome, view: &View) -> Markup {
+    html! {
+        (part::facts(vec![("E-mail", html! {
+            span.cluster {
+                (view.email)
+                @if view.email_confirmed { (part::badge(Tone::Good, "Confirmed")) } @else { (part::badge(Tone::Warn, "Not confirmed")) }
+            }
+        })]))
+        @if !view.email_confirmed {
+            (form::post(chrome, "/verify/again", html! {
+                (form::hidden("email", &view.email))
+                button.btn.quiet.small type="submit" { "Send the mail again" }
+            }))
+        }
+        (form::sheet(chrome, "/profile", &view.filled, html! {
+            (Text::new("name", "Name").autocomplete("name").max(100).show(&view.filled))
+            div.between { button.btn type="submit" { "Save" } a href="/forgot" { "Change my password" } }
+        }))
+    }
+}
+
+fn sessions(chrome: &Chrome, view: &View) -> Markup {
+    html! {
+        p.soft { "If you do not know one of these, end it and change your password." }
+        ul.lines {
+            @for session in &view.sessions {
+                li {
+                    span { strong { (session.browser) } span.sub { (session.address) ", " (ago(session.last_seen, view.now)) } }
+                    @if session.this { (part::badge(Tone::Good, "This browser")) } @else {
+                        (form::post(chrome, &format!("/sessions/{}/end", session.id), html! {
+                            button.btn.quiet.small type="submit" { "End" span.hidden { " " (session.browser) } }
+                        }))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn provider(view: &View) -> Markup {
+    if view.roles.contains(&Role::Provider) {
+        return part::card(
+            "You are a provider",
+            html! { p { "Your nodes and what they earn have an area of their own: " a href="/provider/nodes" { "go there" } "." } },
+        );
+    }
+    part::card(
+        "Do you run nodes yourself?",
+        html! {
+            p { "See your nodes here, and earn a share of what every server on them costs. It costs nothing, and your account stays \
+                 the same." }
+            p.actions { (part::button("/provider/claim", "Show that a farm is yours")) }
+        },
+    )
+}

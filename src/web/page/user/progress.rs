@@ -1,0 +1,98 @@
+//! A deployment in the making: what is happening now, what comes next, how long it has taken.
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::base::Time;
+use crate::base::ids::OrderId;
+use crate::web::ui::format::span;
+use crate::web::ui::part::{self, Step, StepState};
+use crate::web::ui::{Chrome, chart, layout, layout_live};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Running,
+    Ready,
+    /// It could not be delivered, and the money goes back.
+    Refunded,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    pub id: OrderId,
+    pub name: String,
+    pub steps: Vec<Step>,
+    pub outcome: Outcome,
+    pub started: Time,
+    pub now: Time,
+}
+
+pub fn page(chrome: &Chrome, view: &View) -> Markup {
+    let (title, lead) = match view.outcome {
+        Outcome::Running => {
+            (format!("Starting {}", view.name), "You may close this page: the work goes on, and you find it under Deployments.")
+        }
+        Outcome::Ready => (format!("{} is ready", view.name), "All steps are done. This is how it went."),
+        Outcome::Refunded => (format!("{} was not delivered", view.name), "You pay nothing. This is how far it came."),
+    };
+    let frame = if view.outcome == Outcome::Running { layout_live } else { layout };
+    frame(
+        chrome,
+        &title,
+        html! {
+            div.mid.stack.waiting {
+                (part::head(&title, html! { (lead) }, html! {}))
+                div.live data-live={ "/deployments/" (view.id) "/events" } { (steps(view)) }
+                p.hidden role="status" data-said {}
+            }
+        },
+    )
+}
+
+/// The part that moves. The page shows it once; after that the server sends it again with each change.
+pub fn steps(view: &View) -> Markup {
+    let done = view.steps.iter().filter(|step| step.state == StepState::Done).count();
+    html! {
+        div.card.progress-card data-end[view.outcome != Outcome::Running] {
+            p.progress-now data-say { (headline(view)) }
+            progress.bar.tall value=(done) max=(view.steps.len().max(1)) aria-label="Steps done" {
+                (done) " of " (view.steps.len())
+            }
+            p.progress-foot {
+                span { (done) " of " (view.steps.len()) " steps" }
+                span { (span(view.now.since(view.started))) }
+            }
+            (chart::staves(done, view.steps.len()))
+            (part::steps(&below_headline(&view.steps)))
+            @match view.outcome {
+                Outcome::Running => {}
+                Outcome::Ready => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
+                Outcome::Refunded => p.actions {
+                    (part::button("/order", "Order again"))
+                    a.btn.quiet href="/cards" { "See the refund" }
+                },
+            }
+        }
+    }
+}
+
+/// The sentence of the step under way stands on top, in large; it need not be read twice.
+fn below_headline(steps: &[Step]) -> Vec<Step> {
+    let quiet = |step: &Step| match step.state {
+        StepState::Now => Step { text: String::new(), ..step.clone() },
+        _ => step.clone(),
+    };
+    steps.iter().map(quiet).collect()
+}
+
+fn headline(view: &View) -> String {
+    match view.outcome {
+        Outcome::Ready => format!("{} is running.", view.name),
+        Outcome::Refunded => "It could not be delivered. Your money is on its way back.".into(),
+        Outcome::Running => {
+            let now = view.steps.iter().find(|step| step.state == StepState::Now);
+            now.map_or_else(|| "Your order is in the queue.".into(), |step| step.text.clone())
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The price, the promise and the chosen node on one screen, before anything is charged.
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::base::Time;
+use crate::base::ids::QuoteId;
+use crate::base::money::Usd;
+use crate::web::ui::form;
+use crate::web::ui::format::{money, when};
+use crate::web::ui::icon::{Icon, icon};
+use crate::web::ui::offer::{self, CardLine, Size, Sla};
+use crate::web::ui::{Chrome, layout, part};
+
+/// One part of a node's score.
+#[derive(Debug, Clone, Serialize)]
+pub struct ScorePart {
+    pub name: String,
+    pub points: u32,
+    pub of: u32,
+    /// Why so many, in words.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ChosenNode {
+    pub node: u32,
+    pub farm: String,
+    pub place: String,
+    /// The one sentence.
+    pub reason: String,
+    pub parts: Vec<ScorePart>,
+}
+
+impl ChosenNode {
+    fn score(&self) -> (u32, u32) {
+        self.parts.iter().fold((0, 0), |(points, of), part| (points + part.points, of + part.of))
+    }
+}
+
+/// The second best, and what it lacked.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunnerUp {
+    pub node: u32,
+    pub place: String,
+    pub why_not: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    pub id: QuoteId,
+    pub name: String,
+    pub image: String,
+    pub size: Size,
+    /// What the card is charged now.
+    pub total: Usd,
+    pub key_name: String,
+    pub sla: Sla,
+    pub node: ChosenNode,
+    pub runner_up: Option<RunnerUp>,
+    /// The card that will be charged. None: one has to be added first.
+    pub card: Option<CardLine>,
+    pub paid_until: Time,
+    /// Until when this price and this node are kept.
+    pub expires: Time,
+}
+
+pub fn page(chrome: &Chrome, view: &View) -> Markup {
+    layout(
+        chrome,
+        "Confirm your order",
+        html! {
+            div.wrap.stack {
+                (part::back("/order", "Change the order"))
+                (part::head(
+                    "Confirm your order",
+                    html! { "Everything you agree to is on this page. We keep this price until " (when(view.expires)) "." },
+                    html! {},
+                ))
+                div.order-split {
+                    div.stack {
+                        (part::card("Your server", server(view)))
+                        (part::card("What we promise", html! {
+                            (offer::sla(&view.sla))
+                            p.hint { "This text is stored with your order and holds for as long as the server runs." }
+                        }))
+                        (part::card("Where it will run, and why", node(view)))
+                    }
+                    (bill(chrome, view))
+                }
+            }
+        },
+    )
+}
+
+fn server(view: &View) -> Markup {
+    html! {
+        (part::facts(vec![
+            ("Name", html! { code { (view.name) } }),
+            ("Size", html! { (view.size.name) ": " (view.size.line()) }),
+            ("Operating system", html! { (view.image) }),
+            ("Price", html! { strong { (money(view.total)) } " for 30 days" }),
+            ("Who may sign in", html! { "The holder of the SSH key " code { (view.key_name) } }),
+        ]))
+    }
+}
+
+fn node(view: &View) -> Markup {
+    let (points, of) = view.node.score();
+    html! {
+        div.chosen {
+            div { p.chosen-place { (icon(Icon::Pin)) (view.node.place) } p.hint { "Node " (view.node.node) ", " (view.node.farm) } }
+            p.score { strong { (points) } " of " (of) }
+        }
+        p { (view.node.reason) }
+        ul.score-parts {
+            @for part in &view.node.parts {
+                li {
+                    span.score-name { (part.name) }
+                    (part::bar(&part.name, part.points.into(), part.of.into()))
+                    span.score-points { (part.points) " / " (part.of) }
+                    span.score-why { (part.why) }
+                }
+            }
+        }
+        @if let Some(other) = &view.runner_up {
+            p.runner-up { strong { "Why not node " (other.node) " in " (other.place) "? " } (other.why_not) }
+        }
+    }
+}
+
+fn bill(chrome: &Chrome, view: &View) -> Markup {
+    html! {
+        aside.bill aria-label="The price" {
+            p.bill-label { "To pay now" }
+            p.bill-total { (money(view.total)) }
+            p.hint { "For 30 days, until " (when(view.paid_until)) ". Nothing is added to it." }
+            ul.ticks {
+                li { (icon(Icon::Check)) (view.size.line()) }
+                li { (icon(Icon::Check)) "An address of its own" }
+                li { (icon(Icon::Check)) "Your money back if it can't be delivered" }
+            }
+            @match &view.card {
+                Some(card) => {
+                    p.bill-card { (icon(Icon::Card)) span { (card.name()) br; a href="/cards" { "Use another card" } } }
+                    (form::post(chrome, &format!("/quotes/{}/confirm", view.id), html! {
+                        button.btn.large.wide type="submit" { "Pay " (money(view.total)) " and deploy" }
+                    }))
+                }
+                None => {
+                    p.bill-card { (icon(Icon::Card)) span { "There is no card yet. Your order waits while you add one." } }
+                    (form::post(chrome, "/cards", html! {
+                        (form::hidden("next", &format!("/quotes/{}", view.id)))
+                        button.btn.large.wide type="submit" { "Add a card" }
+                    }))
+                }
+            }
+            div.next {
+                h2 { "What happens next" }
+                ol {
+                    li { "We set the amount aside on your card." }
+                    li { "The node reserves your place and starts the server. You watch." }
+                    li { "Only when it runs is the amount taken. If it can't be delivered, it is released." }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Every route there is, one a line, and what happens around each of them.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::{ServiceConfig, get, post, to};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
+
+use super::error::Fail;
+use super::extract::Browser;
+use super::page::guest::error;
+use super::{assets, guest, health, hooks, operator, provider, user};
+use crate::app::App;
+use crate::base::{Error, Kind};
+
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        // Everybody.
+        .route("/", get().to(guest::landing::show))
+        .route("/catalogue", get().to(guest::catalogue::show))
+        .route("/signup", get().to(guest::signup::new))
+        .route("/signup", post().to(guest::signup::create))
+        .route("/verify", get().to(guest::verify::show))
+        .route("/verify", post().to(guest::verify::create))
+        .route("/verify/again", post().to(guest::verify::again))
+        .route("/login", get().to(guest::login::new))
+        .route("/login", post().to(guest::login::create))
+        .route("/logout", post().to(guest::login::remove))
+        .route("/forgot", get().to(guest::forgot::new))
+        .route("/forgot", post().to(guest::forgot::create))
+        .route("/reset", get().to(guest::forgot::edit))
+        .route("/reset", post().to(guest::forgot::update))
+        .route("/setup", get().to(guest::setup::new))
+        .route("/setup", post().to(guest::setup::create))
+        // Users.
+        .route("/order", get().to(user::order::new))
+        .route("/order", post().to(user::order::create))
+        .route("/quotes/{id}", get().to(user::quote::show))
+        .route("/quotes/{id}/confirm", post().to(user::quote::confirm))
+        .route("/deployments", get().to(user::deployment::list))
+        .route("/deployments/{id}", get().to(user::deployment::show))
+        .route("/deployments/{id}/progress", get().to(user::progress::show))
+        .route("/deployments/{id}/events", get().to(user::progress::events))
+        .route("/deployments/{id}/delete", get().to(user::deployment::ask))
+        .route("/deployments/{id}/delete", post().to(user::deployment::remove))
+        .route("/cards", get().to(user::card::list))
+        .route("/cards", post().to(user::card::create))
+        .route("/cards/done", get().to(user::card::done))
+        .route("/cards/{id}/default", post().to(user::card::update))
+        .route("/cards/{id}/remove", post().to(user::card::remove))
+        .route("/receipts/{id}", get().to(user::receipt::show))
+        .route("/profile", get().to(user::profile::show))
+        .route("/profile", post().to(user::profile::update))
+        .route("/sessions/{id}/end", post().to(user::profile::end_session))
+        // Providers. Anybody may show that a farm is theirs.
+        .route("/provider/nodes", get().to(provider::node::list))
+        .route("/provider/earnings", get().to(provider::earning::list))
+        .route("/provider/claim", get().to(provider::claim::new))
+        .route("/provider/claim", post().to(provider::claim::create))
+        // Operators.
+        .route("/operator", get().to(operator::overview::show))
+        .route("/operator/orders", get().to(operator::order::list))
+        .route("/operator/orders/{id}", get().to(operator::order::show))
+        .route("/operator/jobs", get().to(operator::job::list))
+        .route("/operator/jobs/{id}/retry", post().to(operator::job::update))
+        .route("/operator/accounts", get().to(operator::account::list))
+        .route("/operator/people", get().to(operator::person::list))
+        .route("/operator/settings", get().to(operator::setting::list))
+        .route("/operator/clock/skip", post().to(operator::overview::skip))
+        // Programs.
+        .route("/hooks/cards", post().to(hooks::cards))
+        .route("/assets/{name}", get().to(assets::show))
+        .route("/livez", get().to(health::live))
+        .route("/readyz", get().to(health::ready))
+        .default_service(to(nothing));
+}
+
+async fn nothing() -> Result<HttpResponse, Fail> {
+    Err(Error::not_found("page").into())
+}
+
+/// Puts a page around every error, and the security headers on every answer.
+pub async fn around<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<actix_web::body::BoxBody>, actix_web::Error> {
+    let answer = next.call(request).await?;
+    let mut answer = match failed(&answer) {
+        Some(page) => {
+            let (request, _) = answer.into_parts();
+            ServiceResponse::new(request, page)
+        }
+        None => answer.map_into_boxed_body(),
+    };
+    let policy = answer.request().app_data::<actix_web::web::Data<App>>().map(|app| policy(app)).unwrap_or_default();
+    let headers = answer.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("content-security-policy", &policy);
+    set("x-content-type-options", "nosniff");
+    set("referrer-policy", "same-origin");
+    set("cross-origin-opener-policy", "same-origin");
+    set("cross-origin-resource-policy", "same-origin");
+    set("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=()");
+    if policy.contains("upgrade-insecure-requests") {
+        set("strict-transport-security", "max-age=31536000; includeSubDomains");
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(answer)
+}
+
+fn policy(app: &App) -> String {
+    // A form may send the browser on to the card page, which has an origin of its own.
+    let cards = reqwest::Url::parse(&app.settings.cards.page).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let upgrade = if app.settings.is_https() { "; upgrade-insecure-requests" } else { "" };
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {cards}; frame-ancestors 'none'; base-uri 'none'{upgrade}"
+    )
+}
+
+/// The page for an answer that is an error.
+fn failed<B>(answer: &ServiceResponse<B>) -> Option<HttpResponse> {
+    let error = answer.response().error()?;
+    let request = answer.request();
+    let own = Error::new(Kind::Invalid, "The request can't be read.");
+    let (bare, error) = match error.as_error::<Fail>() {
+        Some(fail @ Fail::LogIn { .. }) => return Some(fail.error_response()),
+        Some(fail @ Fail::Error(error)) => (fail.error_response(), error),
+        None => (HttpResponse::new(error.as_response_error().status_code()), &own),
+    };
+    if error.kind() == Kind::Internal {
+        tracing::error!(path = request.path(), ?error, "a request failed");
+    }
+    Some(error_page(request, bare, error))
+}
+
+fn error_page(request: &HttpRequest, bare: HttpResponse, error: &Error) -> HttpResponse {
+    let Ok(browser) = Browser::from_request(request, &mut actix_web::dev::Payload::None).into_inner() else { return bare };
+    let view = error::View { status: bare.status().as_u16(), message: Some(error.message().to_owned()), reference: None };
+    let mut page = browser.show(view.status, error::page(&browser.chrome(), &view));
+    if let Some(wait) = bare.headers().get(header::RETRY_AFTER) {
+        page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    page
+}
