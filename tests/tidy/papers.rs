@@ -5,7 +5,7 @@ use std::path::Path;
 use cooperage::settings::Settings;
 
 use super::clean;
-use super::source::{Flaw, files, read, root, rust_files};
+use super::source::{Flaw, files, read, root};
 
 /// Parts of the tree that documents may point into.
 const PARTS: &[&str] = &["src/", "tests/", "docs/", "assets/", "packaging/", ".ci/", ".github/", ".cargo/"];
@@ -46,7 +46,9 @@ fn documents_point_at_files_that_exist() {
         let named = named.map(|(line, words)| (line, Path::new(words).to_owned(), words));
         linked
             .chain(named)
-            .filter(|(_, place, words)| !words.contains(['*', '<', ' ']) && !root().join(place).exists())
+            // The picture is taken of the running demo, so a tree under way may be without it.
+            .filter(|(_, _, words)| !words.contains(['*', '<', ' ']) && *words != "docs/picture.png")
+            .filter(|(_, place, _)| !root().join(place).exists())
             .map(|(line, _, words)| format!("{path}:{line}: there is no {words} any more: follow where it went"))
             .collect()
     };
@@ -58,9 +60,7 @@ fn documents_point_at_files_that_exist() {
 
 #[test]
 fn tests_named_as_proof_exist() {
-    let mut sources = rust_files("src");
-    sources.extend(rust_files("tests"));
-    let all: Vec<String> = sources.into_iter().map(|source| source.raw).chain([read("src/web/ui/gallery.rs")]).collect();
+    let all: Vec<String> = files("").iter().filter(|path| path.ends_with(".rs")).map(|path| read(path)).collect();
     let rule = |path: &str, text: &str| -> Vec<Flaw> {
         let is_sentence = |words: &str| {
             words.matches('_').count() >= 3
