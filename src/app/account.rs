@@ -1,18 +1,20 @@
 //! Coming and going: sign-up, log-in, log-out, reset, the first run.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::App;
+use super::hasher::Hasher;
 use super::limit::Limit;
 use super::mail;
 use crate::base::ids::{SessionId, UserId};
 use crate::base::text::{Email, PersonName};
-use crate::base::{Error, Kind, Result, Secret, Time};
+use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
 use crate::domain::account::{Purpose, Role, SESSION_STAMP, Session, Ticket, User, check_password};
-use crate::store::Tx;
 use crate::store::account::Accounts;
+use crate::store::{Store, Tx};
 
 /// The text of a cookie or one-time link: 256 random bits in hex. Only its hash is stored.
 pub type Token = Secret<String>;
@@ -266,27 +268,42 @@ impl App {
         self.open_session(user, agent).await
     }
 
-    /// Makes a person who needs no mail to be believed: for the command line and the ready-made people of the demo.
+    /// Makes a person who needs no mail to be believed: the ready-made people of the demo.
     pub async fn create_person(&self, form: NewPerson, roles: BTreeSet<Role>) -> Result<User> {
-        let user = self.person(form, roles).await?;
-        let added = user.clone();
-        self.store.write(move |tx| tx.add_user(&added)).await.map_err(|error| match error.kind() {
-            Kind::Conflict => Error::conflict(format!("There is already an account for {}.", user.email)),
-            _ => error,
-        })?;
-        Ok(user)
+        create_person(&self.store, &*self.clock, self.random.clone(), form, roles).await
     }
 
     async fn person(&self, form: NewPerson, roles: BTreeSet<Role>) -> Result<User> {
-        let name = PersonName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
-        let email = Email::parse(&form.email).map_err(|why| Error::invalid("email", why))?;
-        check_password(form.password.reveal(), &email)?;
-        let password = self.hasher.hash(form.password, &*self.random).await?;
-        let now = self.now();
-        let mut user = new_user(UserId::random(&*self.random), name, email, password, roles, now);
-        user.verified = Some(now);
-        Ok(user)
+        believed(&self.hasher, &*self.random, form, roles, self.now()).await
     }
+}
+
+/// Makes a person who needs no mail to be believed: for the command line, which has a store and nothing else.
+pub async fn create_person(
+    store: &Store,
+    clock: &dyn Clock,
+    random: Arc<dyn Random>,
+    form: NewPerson,
+    roles: BTreeSet<Role>,
+) -> Result<User> {
+    let hasher = Hasher::new(&*random)?;
+    let user = believed(&hasher, &*random, form, roles, clock.now()).await?;
+    let added = user.clone();
+    store.write(move |tx| tx.add_user(&added)).await.map_err(|error| match error.kind() {
+        Kind::Conflict => Error::conflict(format!("There is already an account for {}.", user.email)),
+        _ => error,
+    })?;
+    Ok(user)
+}
+
+async fn believed(hasher: &Hasher, random: &dyn Random, form: NewPerson, roles: BTreeSet<Role>, now: Time) -> Result<User> {
+    let name = PersonName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
+    let email = Email::parse(&form.email).map_err(|why| Error::invalid("email", why))?;
+    check_password(form.password.reveal(), &email)?;
+    let password = hasher.hash(form.password, random).await?;
+    let mut user = new_user(UserId::random(random), name, email, password, roles, now);
+    user.verified = Some(now);
+    Ok(user)
 }
 
 fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>, roles: BTreeSet<Role>, now: Time) -> User {

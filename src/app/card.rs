@@ -108,7 +108,9 @@ impl App {
     pub async fn choose_card(&self, user: UserId, id: CardId) -> Result<()> {
         self.store
             .write(move |tx| {
-                tx.card(id)?.filter(|card| card.user == user && card.removed.is_none()).ok_or_else(|| Error::not_found("card"))?;
+                tx.card(id)?
+                    .filter(|card| card.user == user && card.removed.is_none())
+                    .ok_or_else(|| Error::not_found("card"))?;
                 let mut user = tx.user(user)?.ok_or_else(|| Error::not_found("person"))?;
                 user.card = Some(id);
                 tx.put_user(&user)

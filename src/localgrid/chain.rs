@@ -39,6 +39,8 @@ use crate::wire::tfchain::{Balances, Call, Hash, METADATA_149};
 
 /// How often the chain looks at its clock.
 const TICK: Duration = Duration::from_millis(100);
+/// Extrinsics that may wait for their nonce.
+const MAX_POOL: usize = 1024;
 const BASE_FEE: u128 = 10_000;
 const BYTE_FEE: u128 = 100;
 
@@ -436,14 +438,18 @@ impl ChainBackend for Chain {
                 if world.pool.get(&(signer, nonce)).is_some_and(|known| known == extrinsic) {
                     return Err(Refusal::AlreadyImported);
                 }
+                if world.pool.len() >= MAX_POOL {
+                    return Err(Refusal::PoolFull);
+                }
                 world.pool.insert((signer, nonce), extrinsic.to_vec());
             }
             Checked::Ready(ready) => {
                 let signer = ready.opened.signer;
                 self.include(&mut world, *ready);
-                // Whatever waited for this nonce is due now.
+                // Whatever waited for this nonce is due now; what waited for an older one never will be.
                 loop {
                     let nonce = world.account(&signer).nonce;
+                    world.pool.retain(|(who, theirs), _| *who != signer || *theirs >= nonce);
                     let Some(bytes) = world.pool.remove(&(signer, nonce)) else { break };
                     let Ok(Checked::Ready(next)) = Self::check(&world, &bytes) else { break };
                     self.include(&mut world, *next);

@@ -8,6 +8,7 @@ pub mod index;
 pub mod mail;
 pub mod node;
 pub mod relay;
+pub mod world;
 
 use crate::wire::key::AccountId;
 

@@ -10,6 +10,9 @@ use crate::base::Error;
 
 pub async fn show(name: Path<String>) -> PageResult {
     let asset = asset::find(&name).ok_or_else(|| Error::not_found("file"))?;
-    let answer = HttpResponse::Ok().content_type(asset.mime).insert_header((header::CACHE_CONTROL, asset::CACHE_CONTROL)).body(asset.bytes.into_owned());
+    let answer = HttpResponse::Ok()
+        .content_type(asset.mime)
+        .insert_header((header::CACHE_CONTROL, asset::CACHE_CONTROL))
+        .body(asset.bytes.into_owned());
     Ok(answer)
 }

@@ -136,7 +136,11 @@ impl Browser {
     pub fn enter(&self, token: &str, path: &str) -> HttpResponse {
         let mut cookie = self.cookie(session_cookie(&self.app), token);
         cookie.set_max_age(actix_web::cookie::time::Duration::seconds(SESSION_SECONDS));
-        HttpResponse::SeeOther().insert_header((header::LOCATION, path)).cookie(cookie).cookie(self.gone("cooperage-guest")).finish()
+        HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, path))
+            .cookie(cookie)
+            .cookie(self.gone("cooperage-guest"))
+            .finish()
     }
 
     /// Logged out.

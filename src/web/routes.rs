@@ -117,7 +117,8 @@ pub async fn around<B: MessageBody + 'static>(
 
 fn policy(app: &App) -> String {
     // A form may send the browser on to the card page, which has an origin of its own.
-    let cards = reqwest::Url::parse(&app.settings.cards.page).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let cards =
+        reqwest::Url::parse(&app.settings.cards.page).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let upgrade = if app.settings.is_https() { "; upgrade-insecure-requests" } else { "" };
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {cards}; frame-ancestors 'none'; base-uri 'none'{upgrade}"

@@ -1,6 +1,7 @@
 //! Clients that we did not write, and those that do not know how to behave, against our chain's server.
 
 use futures_util::{SinkExt, StreamExt};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use subxt::dynamic;
 use subxt::{OnlineClient, SubstrateConfig};
@@ -129,4 +130,34 @@ async fn subscriptions_begin_after_their_answer_and_end_on_request() {
     chain.fund(&[9; 32], Tft::from_units(1_000));
     chain.set_price(80);
     assert_eq!(receive(&mut socket).await["params"]["result"]["changes"][0][1], "0x50000000");
+}
+
+/// Parameters that are almost right.
+fn parameter() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| json!(format!("0x{}", hex::encode(bytes)))),
+        any::<[u8; 32]>().prop_map(|hash| json!([format!("0x{}", hex::encode(hash))])),
+        ".{0,40}".prop_map(|text| json!(text)),
+        any::<i64>().prop_map(|number| json!(number)),
+        Just(json!("Core_version")),
+        Just(json!("TransactionPaymentApi_query_info")),
+        Just(json!("AccountNonceApi_account_nonce")),
+        Just(Value::Null),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn nonsense_in_any_parameter_is_answered(params in proptest::collection::vec(parameter(), 0..4)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_chain, url) = chain().await;
+            let (mut socket, _) = connect_async(url).await.unwrap();
+            for method in crate::wire::tfchain::server::METHODS.iter().filter(|method| !method.contains("ubscribe")) {
+                let request = json!({ "id": method, "method": method, "params": params });
+                prop_assert_eq!(&ask(&mut socket, &request.to_string()).await["id"], method);
+            }
+            Ok(())
+        })?;
+    }
 }

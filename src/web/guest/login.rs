@@ -72,7 +72,9 @@ mod tests {
     #[test]
     fn a_link_never_leads_away_from_us() {
         assert_eq!(local("/quotes/quo_1?x=1", "/"), "/quotes/quo_1?x=1");
-        for wrong in ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nx: y", "javascript:alert(1)", "/@evil", ""] {
+        for wrong in
+            ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nx: y", "javascript:alert(1)", "/@evil", ""]
+        {
             assert_eq!(local(wrong, "/usual"), "/usual", "{wrong}");
         }
     }

@@ -30,7 +30,8 @@ pub fn sizes(app: &App) -> Vec<Size> {
 }
 
 pub fn images(app: &App) -> Vec<Image> {
-    let image = |image: &catalogue::Image| Image { slug: image.id.clone(), name: image.name.clone(), summary: image.about.clone() };
+    let image =
+        |image: &catalogue::Image| Image { slug: image.id.clone(), name: image.name.clone(), summary: image.about.clone() };
     app.catalogue.images.iter().map(image).collect()
 }
 

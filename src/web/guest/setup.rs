@@ -20,7 +20,8 @@ pub async fn new(browser: Browser, link: Query<Link>) -> PageResult {
 
 pub async fn create(browser: Browser, form: Form) -> PageResult {
     let code = form.text("code").to_owned();
-    let person = NewPerson { name: form.text("name").into(), email: form.text("email").into(), password: form.secret("password") };
+    let person =
+        NewPerson { name: form.text("name").into(), email: form.text("email").into(), password: form.secret("password") };
     match browser.app.set_up(&code, person, &browser.from, &browser.agent).await {
         Ok(entered) => Ok(browser.enter(entered.token.reveal(), "/operator")),
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Limited) => {

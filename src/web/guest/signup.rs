@@ -16,7 +16,8 @@ pub async fn new(browser: Browser) -> PageResult {
 }
 
 pub async fn create(browser: Browser, form: Form) -> PageResult {
-    let person = NewPerson { name: form.text("name").into(), email: form.text("email").into(), password: form.secret("password") };
+    let person =
+        NewPerson { name: form.text("name").into(), email: form.text("email").into(), password: form.secret("password") };
     match browser.app.sign_up(person, &browser.from).await {
         Ok(()) => {
             let sent = verify::View::Sent { email: form.text("email").trim().to_lowercase() };

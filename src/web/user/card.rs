@@ -23,7 +23,8 @@ pub async fn list(me: Me, query: Query<Before>) -> PageResult {
     let snapshot = me.app.read()?;
     let chosen = me.app.card_of(&me.user)?.map(|card| card.id);
     let cards = snapshot.cards_of(me.user.id)?;
-    let cards = cards.iter().map(|card| SavedCard { id: card.id, line: card_line(card), default: Some(card.id) == chosen }).collect();
+    let cards =
+        cards.iter().map(|card| SavedCard { id: card.id, line: card_line(card), default: Some(card.id) == chosen }).collect();
     let mut charges = snapshot.charges_of(me.user.id, mark, PAGE + 1)?;
     let more = charges.len() > PAGE;
     charges.truncate(PAGE);

@@ -52,7 +52,11 @@ pub async fn ask(me: Me, path: Path<String>) -> PageResult {
 pub async fn remove(me: Me, path: Path<String>, _form: Form) -> PageResult {
     let order: OrderId = id(&path, "deployment")?;
     me.app.end_order(me.user.id, order).await?;
-    Ok(me.go_saying(&format!("/deployments/{order}"), true, "It is being switched off. What you have not used goes back to your card."))
+    Ok(me.go_saying(
+        &format!("/deployments/{order}"),
+        true,
+        "It is being switched off. What you have not used goes back to your card.",
+    ))
 }
 
 fn status(state: State) -> Status {

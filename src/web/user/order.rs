@@ -21,7 +21,8 @@ pub struct Wanted {
 
 pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
     let size = if me.app.catalogue.size(&wanted.size).is_some() { &wanted.size } else { "medium" };
-    let mut filled = Filled::default().with("size", size).with("image", me.app.catalogue.images.first().map_or("", |image| &image.id));
+    let mut filled =
+        Filled::default().with("size", size).with("image", me.app.catalogue.images.first().map_or("", |image| &image.id));
     if let Some(key) = &me.user.ssh_key {
         filled = filled.with("key", fingerprint(key));
     }

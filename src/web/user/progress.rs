@@ -32,11 +32,16 @@ pub async fn events(me: Me, path: Path<String>) -> PageResult {
     me.app.order_of(me.user.id, order)?;
     let commits = me.app.store.commits();
     let watch = Watch { me, order, commits, last: String::new(), ended: false, until: tokio::time::Instant::now() + STREAM };
-    let events = stream::unfold(watch, |mut watch| async move { watch.next().await.map(|event| (Ok::<_, actix_web::Error>(event), watch)) });
+    let events =
+        stream::unfold(
+            watch,
+            |mut watch| async move { watch.next().await.map(|event| (Ok::<_, actix_web::Error>(event), watch)) },
+        );
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
+        .insert_header((header::CONTENT_ENCODING, "identity")) // a compressor would hold events back
         .streaming(events))
 }
 

@@ -29,7 +29,9 @@ pub async fn confirm(me: Me, path: Path<String>, _form: Form) -> PageResult {
     let card = me.app.card_of(&me.user)?.ok_or_else(|| Error::conflict("Please add a card first."))?;
     match me.app.place_order(&me.user, quote, card.id).await {
         Ok(order) => Ok(me.go(&format!("/deployments/{order}/progress"))),
-        Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unfunded) => Ok(me.go_saying("/order", false, error.message())),
+        Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unfunded) => {
+            Ok(me.go_saying("/order", false, error.message()))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -58,13 +60,21 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
 fn chosen(choice: &Choice) -> ChosenNode {
     let best = &choice.best;
     let strongest = best.parts.iter().max_by_key(|part| part.points * 100 / part.of.max(1));
-    let among = if choice.fitting > 1 { format!("The best of {} that fit. ", choice.fitting) } else { "The only one that fits. ".to_owned() };
+    let among = if choice.fitting > 1 {
+        format!("The best of {} that fit. ", choice.fitting)
+    } else {
+        "The only one that fits. ".to_owned()
+    };
     ChosenNode {
         node: best.node,
         farm: best.farm_name.clone(),
         place: place(best),
         reason: format!("{among}{}", strongest.map(|part| part.why.as_str()).unwrap_or_default()),
-        parts: best.parts.iter().map(|part| ScorePart { name: part.name.clone(), points: part.points, of: part.of, why: part.why.clone() }).collect(),
+        parts: best
+            .parts
+            .iter()
+            .map(|part| ScorePart { name: part.name.clone(), points: part.points, of: part.of, why: part.why.clone() })
+            .collect(),
     }
 }
 

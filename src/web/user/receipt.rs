@@ -17,7 +17,8 @@ use crate::web::page::user::receipt::{Line, View, page};
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let snapshot = me.app.read()?;
     let none = || Error::not_found("receipt");
-    let charge = snapshot.charge(id::<ChargeId>(&path, "receipt")?)?.filter(|charge| charge.user == me.user.id).ok_or_else(none)?;
+    let charge =
+        snapshot.charge(id::<ChargeId>(&path, "receipt")?)?.filter(|charge| charge.user == me.user.id).ok_or_else(none)?;
     let (Some(receipt), Some(at)) = (charge.receipt, charge.captured) else { return Err(none().into()) };
     let order = snapshot.order(charge.order)?.ok_or_else(none)?;
     let card = snapshot.get(&CARDS, charge.card)?.map(|card| card.label()).unwrap_or_default();

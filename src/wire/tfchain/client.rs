@@ -71,7 +71,7 @@ struct Known {
 struct Nodes {
     urls: Vec<String>,
     timeouts: Timeouts,
-    /// The connection, and which node it leads to.
+    /// The connection, and whose turn it is.
     current: Mutex<(Option<RpcClient>, usize)>,
 }
 
@@ -324,14 +324,14 @@ impl ChainClient {
 
     /// Tells of new finalized blocks, so that nobody needs to poll. Ends when the connection does: then ask again.
     pub async fn finalized_blocks(&self) -> Result<FinalizedBlocks> {
-        let rpc = self.nodes.connected().await?;
+        let (rpc, turn) = self.nodes.connected().await?;
         let subscribed = rpc.subscribe("chain_subscribeFinalizedHeads", RpcParams::new(), "chain_unsubscribeFinalizedHeads");
         let deadline = self.nodes.timeouts.request;
         let heads = timeout(deadline, subscribed).await.map_err(|_| late())?;
         match heads {
             Ok(heads) => Ok(FinalizedBlocks { heads }),
             Err(error) => {
-                self.nodes.forget().await;
+                self.nodes.forget(turn).await;
                 Err(Error::Unavailable(error.to_string()))
             }
         }
@@ -431,7 +431,9 @@ impl Nodes {
     }
 
     async fn ask_once<T: DeserializeOwned>(&self, method: &str, params: &serde_json::Value) -> std::result::Result<T, Fault> {
-        let rpc = self.connected().await.map_err(|error| Fault::Broken(error.to_string()))?;
+        // Others may be connecting already: waiting for them has the same deadline.
+        let connected = timeout(self.timeouts.request, self.connected()).await.map_err(|_| Fault::Late)?;
+        let (rpc, turn) = connected.map_err(|error| Fault::Broken(error.to_string()))?;
         let mut arguments = RpcParams::new();
         for param in params.as_array().into_iter().flatten() {
             arguments.push(param).map_err(|error| Fault::Nonsense(error.to_string()))?;
@@ -446,15 +448,15 @@ impl Nodes {
             Ok(Err(error)) => Fault::Broken(error.to_string()),
             Err(_) => Fault::Late,
         };
-        self.forget().await;
+        self.forget(turn).await;
         Err(fault)
     }
 
-    /// The connection, made anew if there is none: each node is tried once, beginning after the one that failed.
-    async fn connected(&self) -> Result<RpcClient> {
+    /// The connection and its turn, made anew if there is none: each node is tried once, beginning with the one whose turn it is.
+    async fn connected(&self) -> Result<(RpcClient, usize)> {
         let mut current = self.current.lock().await;
-        if let Some(rpc) = &current.0 {
-            return Ok(rpc.clone());
+        if let (Some(rpc), turn) = &*current {
+            return Ok((rpc.clone(), *turn));
         }
         let mut last = Error::Unavailable("no address of a node is set".into());
         for _ in 0..self.urls.len() {
@@ -462,22 +464,22 @@ impl Nodes {
             match timeout(self.timeouts.connect, RpcClient::from_insecure_url(url)).await {
                 Ok(Ok(rpc)) => {
                     current.0 = Some(rpc.clone());
-                    return Ok(rpc);
+                    return Ok((rpc, current.1));
                 }
                 Ok(Err(error)) => last = Error::Unavailable(format!("{url}: {error}")),
                 Err(_) => last = late(),
             }
-            current.1 += 1;
+            current.1 = current.1.wrapping_add(1);
         }
         Err(last)
     }
 
-    /// Drops a connection that no longer works. An injected transport is kept: there is no other.
-    async fn forget(&self) {
-        if !self.urls.is_empty() {
-            let mut current = self.current.lock().await;
-            current.0 = None;
-            current.1 += 1;
+    /// Drops the connection of `turn`, unless somebody else did and there is a new one already.
+    /// An injected transport is kept: there is no other.
+    async fn forget(&self, turn: usize) {
+        let mut current = self.current.lock().await;
+        if !self.urls.is_empty() && current.1 == turn {
+            *current = (None, turn.wrapping_add(1));
         }
     }
 }

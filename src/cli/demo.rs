@@ -1,0 +1,177 @@
+//! `demo`: the marketplace with its own grid, ready-made people and a fast clock. It *is* the product, with other addresses.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::instance::{Instance, bind};
+use super::serve::{STEP, start_world, until_stopped};
+use super::{Context, story};
+use crate::app::account::NewPerson;
+use crate::base::time::HOUR;
+use crate::base::{Error, Result};
+use crate::domain::account::Role;
+use crate::domain::order::State;
+use crate::host::{HostClock, HostRandom};
+use crate::localgrid::world::World;
+use crate::settings::Network;
+use crate::store::order::Orders;
+
+/// While nothing is in the making, an hour goes by in so many seconds.
+const HOUR_EVERY: Duration = Duration::from_secs(20);
+/// A node of the story takes less time than one that is watched by a person.
+const STORY_STEP: Duration = Duration::from_millis(60);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Play the whole journey without a browser, and say how it went. Exit code 0 only if everything holds.
+    #[arg(long)]
+    story: bool,
+    /// Let the clock stand still between the operator's “Skip an hour”.
+    #[arg(long)]
+    still: bool,
+}
+
+/// A person of the founding story.
+pub struct Person {
+    pub name: &'static str,
+    pub email: &'static str,
+    pub password: &'static str,
+    pub roles: &'static [Role],
+    pub what: &'static str,
+}
+
+pub const ALICE: Person = Person {
+    name: "Alice",
+    email: "alice@cooperage.example",
+    password: "alice rolls the barrels",
+    roles: &[Role::User],
+    what: "user: orders VMs",
+};
+pub const TOM: Person = Person {
+    name: "Tom",
+    email: "tom@cooperage.example",
+    password: "tom turns the staves",
+    roles: &[Role::User, Role::Operator],
+    what: "operator: sees orders, money and jobs",
+};
+pub const HILBERT: Person = Person {
+    name: "Hilbert",
+    email: "hilbert@cooperage.example",
+    password: "hilbert bends the hoops",
+    roles: &[Role::User, Role::Provider],
+    what: "provider: his farm is “Hilbert's Barn”",
+};
+pub const PEOPLE: [&Person; 3] = [&ALICE, &TOM, &HILBERT];
+
+/// A running demo.
+pub struct Demo {
+    pub instance: Instance,
+    pub world: World,
+    pub clock: Arc<HostClock>,
+    folder: PathBuf,
+}
+
+impl Demo {
+    /// Starts world, marketplace and people. The data folder is made new, and thrown away at the end.
+    pub async fn start(context: &Context, step: Duration) -> Result<Demo> {
+        let mut settings = context.settings.clone();
+        let listener = bind(&settings)?;
+        let local = listener.local_addr().map_err(|cause| Error::internal("The address is gone.").because(cause))?;
+        settings.server.listen = local.to_string();
+        settings.server.public_url = format!("http://{local}");
+        settings.grid.network = Network::Local;
+        let (clock, random) = (HostClock::new(), Arc::new(HostRandom));
+        let folder = std::env::temp_dir().join(format!("cooperage-demo-{}-{}", std::process::id(), local.port()));
+        settings.server.data = folder.clone();
+        let world = start_world(&clock, &mut settings, step).await?;
+        let leaper = clock.clone();
+        let instance = Instance::start(settings, listener, clock.clone(), random, Some(clock.leaps())).await?;
+        instance.app.set_leap(Arc::new(move |span| leaper.leap(span)));
+        world.meet(&instance.url);
+        let demo = Demo { instance, world, clock, folder };
+        demo.people().await?;
+        Ok(demo)
+    }
+
+    async fn people(&self) -> Result<()> {
+        let app = &self.instance.app;
+        for person in PEOPLE {
+            let form = NewPerson { name: person.name.into(), email: person.email.into(), password: person.password.into() };
+            let user = app.create_person(form, person.roles.iter().copied().collect()).await?;
+            if person.name == HILBERT.name {
+                for farm in self.world.fleet.farms.iter().filter(|farm| farm.name.starts_with("Hilbert")) {
+                    app.grant_farm(user.id, farm.id).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until orders can be taken.
+    pub async fn ready(&self) -> Result<()> {
+        for _ in 0..600 {
+            let app = &self.instance.app;
+            if app.twin().is_ok() && app.nodes().iter().any(|node| node.sellable) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Err(Error::unavailable("The demo did not get ready within 15 seconds."))
+    }
+
+    pub async fn stop(self) -> Result<()> {
+        self.instance.stop().await;
+        self.world.stop().await;
+        remove(&self.folder)
+    }
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    std::fs::remove_dir_all(folder).map_err(|cause| Error::internal("The demo's folder can't be removed.").because(cause))
+}
+
+pub async fn run(context: &Context, args: Args) -> Result<()> {
+    if args.story {
+        return story::run(context, STORY_STEP).await;
+    }
+    let demo = Demo::start(context, STEP).await?;
+    demo.ready().await?;
+    greet(&demo, args.still);
+    let ticking = (!args.still).then(|| tokio::spawn(tick(demo.clock.clone(), demo.instance.app.clone())));
+    let stopped = until_stopped(&demo.instance).await;
+    if let Some(ticking) = ticking {
+        ticking.abort();
+    }
+    eprintln!("\nStopping.");
+    demo.stop().await?;
+    stopped
+}
+
+fn greet(demo: &Demo, still: bool) {
+    let brand = &demo.instance.app.settings.brand.name;
+    println!("\n  {brand} is running:  {}\n", demo.instance.url);
+    println!("  Who you can be:");
+    for person in PEOPLE {
+        println!("    {:8} {:28} {:26} {}", person.name, person.email, person.password, person.what);
+    }
+    println!("\n  Or sign up yourself; mails are at  {}", demo.world.addresses.mail);
+    println!("  Test card                          4242 4242 4242 4242, any date to come, any three digits");
+    match still {
+        true => println!("  The clock stands still: Tom skips hours on his overview.\n"),
+        false => println!("  The clock is fast: an hour goes by every {} seconds.\n", HOUR_EVERY.as_secs()),
+    }
+    println!("  Nothing leaves this machine. Ctrl-C stops it and throws everything away.\n");
+}
+
+/// Lets hours go by, but never while an order is on its way: its deadlines are meant for real time.
+async fn tick(clock: Arc<HostClock>, app: Arc<crate::app::App>) {
+    loop {
+        tokio::time::sleep(HOUR_EVERY).await;
+        let moving =
+            |state| app.read().and_then(|snapshot| snapshot.orders_in(state, None, 1)).map_or(true, |orders| !orders.is_empty());
+        if !State::ALL.into_iter().filter(|state| !state.at_rest()).any(moving) {
+            clock.leap(HOUR);
+        }
+    }
+}

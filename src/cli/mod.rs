@@ -1,0 +1,153 @@
+//! The command line: one verb a file; what a verb says is a value that prints for people or as JSON.
+
+mod admin;
+pub mod demo;
+mod health;
+pub mod instance;
+mod ledger;
+mod serve;
+mod setting;
+pub mod story;
+pub mod visitor;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::base::{Error, Kind, Result};
+use crate::settings::{DEFAULT_FILE, Settings};
+
+/// A cloud marketplace for co-ops in one file.
+///
+/// Exit codes: 0 done, 1 failed, 2 used wrongly, 3 a setting or the data folder is wrong.
+#[derive(Debug, Parser)]
+#[command(name = "cooperage", version, max_term_width = 100)]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+    /// The settings file.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting, over file and environment: `--set server.listen=127.0.0.1:9000`.
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+    /// The data folder.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Say it as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log: a level, or levels by module.
+    #[arg(long, global = true, env = "COOPERAGE_LOG", default_value = "info", value_name = "LEVEL")]
+    log: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the marketplace.
+    Serve,
+    /// Run it with its own grid, ready-made people and a fast clock, in a folder that is thrown away.
+    Demo(demo::Args),
+    /// Make and list people who run this.
+    Admin(admin::Args),
+    /// Check and export the books.
+    Ledger(ledger::Args),
+    /// Ask a running marketplace how it is.
+    Health,
+    /// Print the settings in force, secrets as dots.
+    Settings,
+}
+
+/// What every verb gets.
+pub struct Context {
+    pub settings: Settings,
+    pub json: bool,
+}
+
+/// What a verb has to say.
+pub trait Say: Serialize {
+    /// For people.
+    fn words(&self) -> String;
+}
+
+impl Context {
+    /// Says it on standard output, in the form that was asked for.
+    pub fn say(&self, what: &impl Say) -> Result<()> {
+        use std::io::Write;
+        let text = match self.json {
+            true => serde_json::to_string_pretty(what)
+                .map_err(|cause| Error::internal("The answer does not print.").because(cause))?,
+            false => what.words(),
+        };
+        // A reader that has gone, such as `head`, is no error of ours.
+        let _gone = writeln!(std::io::stdout(), "{}", text.trim_end());
+        Ok(())
+    }
+}
+
+pub fn main() -> ExitCode {
+    let line = Line::parse();
+    // Somebody else in this process may have chosen one already; both are the same.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    start_log(&line.log);
+    match run(line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cooperage: {}", error.message());
+            if let Some(cause) = error.cause() {
+                eprintln!("  because: {cause}");
+            }
+            match error.kind() {
+                Kind::Invalid | Kind::Conflict => ExitCode::from(3),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run(line: Line) -> Result<()> {
+    let settings = settings(&line)?;
+    let context = Context { settings, json: line.json };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Error::internal("The program can't start its threads.").because(cause))?;
+    match line.verb {
+        Verb::Serve => runtime.block_on(serve::run(&context)),
+        Verb::Demo(args) => runtime.block_on(demo::run(&context, args)),
+        Verb::Admin(args) => runtime.block_on(admin::run(&context, args)),
+        Verb::Ledger(args) => ledger::run(&context, args),
+        Verb::Health => runtime.block_on(health::run(&context)),
+        Verb::Settings => setting::run(&context),
+    }
+}
+
+fn settings(line: &Line) -> Result<Settings> {
+    let mut flags = Vec::new();
+    for set in &line.set {
+        let (name, value) = set
+            .split_once('=')
+            .ok_or_else(|| Error::new(Kind::Invalid, format!("“--set {set}” has no “=”: it is --set section.key=value.")))?;
+        flags.push((name.to_owned(), value.to_owned()));
+    }
+    if let Some(data) = &line.data {
+        flags.push(("server.data".into(), data.to_string_lossy().into_owned()));
+    }
+    let file = line.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+    Settings::load(&flags, std::env::vars(), &file, line.config.is_some())
+}
+
+/// Logs are for people on a terminal, JSON otherwise, and always on standard error.
+fn start_log(levels: &str) {
+    let filter =
+        tracing_subscriber::EnvFilter::builder().parse_lossy(format!("{levels},hyper=warn,reqwest=warn,actix_server=warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // In tests somebody may have started it before.
+    let _already = match std::io::stderr().is_terminal() {
+        true => log.with_target(false).try_init(),
+        false => log.json().try_init(),
+    };
+}

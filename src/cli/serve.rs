@@ -1,0 +1,86 @@
+//! `serve`: the marketplace, until it is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Context;
+use super::instance::{Instance, bind};
+use crate::base::{Error, Kind, Result, Secret};
+use crate::host::{HostClock, HostRandom};
+use crate::localgrid::world::World;
+use crate::settings::{Network, Settings};
+
+/// A node of the local grid takes this long for each part of a deployment.
+pub const STEP: Duration = Duration::from_millis(120);
+
+pub async fn run(context: &Context) -> Result<()> {
+    let mut settings = context.settings.clone();
+    let listener = bind(&settings)?;
+    let (clock, random) = (HostClock::new(), Arc::new(HostRandom));
+    let world = match settings.grid.network == Network::Local && settings.grid.chain.is_empty() {
+        true => Some(start_world(&clock, &mut settings, STEP).await?),
+        false => None,
+    };
+    needs(&settings)?;
+    let instance = Instance::start(settings, listener, clock, random, None).await?;
+    if let Some(world) = &world {
+        world.meet(&instance.url);
+        eprintln!("The local grid begins anew at each start. Mails are at {}", world.addresses.mail);
+    }
+    eprintln!("{} listens on {}", instance.app.settings.brand.name, instance.url);
+    if let Some(link) = instance.app.offer_set_up().await? {
+        eprintln!("\nThere is no operator yet. Make one here, within a week:\n\n    {link}\n");
+    }
+    until_stopped(&instance).await?;
+    instance.stop().await;
+    if let Some(world) = world {
+        world.stop().await;
+    }
+    Ok(())
+}
+
+/// Starts the local grid and writes its addresses into the settings.
+pub async fn start_world(clock: &Arc<HostClock>, settings: &mut Settings, step: Duration) -> Result<World> {
+    let failed = |cause| Error::internal("The local grid can't start.").because(cause);
+    let world = World::start(clock.clone(), Arc::new(HostRandom), step).await.map_err(failed)?;
+    let at = &world.addresses;
+    settings.grid.chain = vec![at.chain.clone()];
+    settings.grid.relay = at.relay.clone();
+    settings.grid.index = vec![at.index.clone()];
+    settings.grid.mnemonic = at.mnemonic.clone();
+    settings.cards.url = at.cards.clone();
+    settings.cards.page = at.cards.clone();
+    settings.cards.secret_key = at.cards_secret_key.clone();
+    settings.cards.webhook_secret = at.webhook_secret.clone();
+    settings.mail.smtp = Secret::new(at.smtp.clone());
+    Ok(world)
+}
+
+/// What a live instance can't do without.
+fn needs(settings: &Settings) -> Result<()> {
+    let missing = [
+        ("grid.mnemonic", settings.grid.mnemonic.reveal().is_empty()),
+        ("cards.secret_key", settings.cards.secret_key.reveal().is_empty()),
+        ("cards.page", settings.cards.page.is_empty()),
+    ];
+    match missing.iter().find(|(_, missing)| *missing) {
+        Some((name, _)) => Err(Error::new(
+            Kind::Invalid,
+            format!("The setting {name} is missing: the network “{}” needs it.", settings.grid.network.name()),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Resolves on Ctrl-C and SIGTERM; an error when the disk has failed.
+pub async fn until_stopped(instance: &Instance) -> Result<()> {
+    let failed = |cause| Error::internal("Signals can't be listened to.").because(cause);
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        reason = instance.app.store.failed() => Err(Error::internal("The disk has failed: nothing more is taken.").because(reason.to_string())),
+        _ = terminate.recv() => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}

@@ -1,0 +1,102 @@
+//! The whole pretended world in one value: chain, relay, nodes, index, card processor and post office, each on a port of its own.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::card::{CardWorld, Options};
+use super::chain::Chain;
+use super::fleet::{Fleet, fleet};
+use super::index::Index;
+use super::mail::MailWorld;
+use super::node::Nodes;
+use super::relay::Relay;
+use crate::base::money::{SCALE, Tft};
+use crate::base::{Clock, Random, Secret};
+use crate::wire::key::{KeyPair, Scheme};
+
+/// The operator's words on the local grid: a public test phrase, worth nothing anywhere else.
+pub const OPERATOR_WORDS: &str = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+/// Enough for the largest discount on everything the catalogue sells.
+const OPERATOR_BALANCE: Tft = Tft::from_units(500_000 * SCALE);
+/// Thousandths of a dollar.
+const TFT_PRICE: u32 = 10;
+
+/// The running world. `stop` ends it.
+pub struct World {
+    pub chain: Arc<Chain>,
+    pub relay: Relay,
+    pub nodes: Nodes,
+    pub cards: CardWorld,
+    pub mail: MailWorld,
+    pub fleet: Fleet,
+    pub addresses: Addresses,
+    index: Index,
+}
+
+/// What a client of this world must know.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    pub chain: String,
+    pub relay: String,
+    pub index: String,
+    /// API and card page are one origin.
+    pub cards: String,
+    pub cards_secret_key: Secret<String>,
+    pub webhook_secret: Secret<String>,
+    pub smtp: String,
+    /// The mail sink, for the browser.
+    pub mail: String,
+    pub mnemonic: Secret<String>,
+}
+
+impl World {
+    /// Starts everything on free ports of this machine. `step` is how long a node takes for each part of a deployment.
+    pub async fn start(clock: Arc<dyn Clock>, random: Arc<dyn Random>, step: Duration) -> std::io::Result<World> {
+        let fleet = fleet();
+        let operator = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).map_err(std::io::Error::other)?;
+        let genesis = fleet.genesis(vec![(operator.public(), OPERATOR_BALANCE)], TFT_PRICE);
+        let listen = (Ipv4Addr::LOCALHOST, 0).into();
+        let (chain, chain_url) = Chain::start(&genesis, clock.clone(), listen, Duration::ZERO).await?;
+        let (relay, relay_url) = Relay::start(chain.clone(), clock.clone()).await?;
+        let nodes = Nodes::start(&genesis, &fleet.profiles, chain.clone(), relay.clone(), clock.clone(), random.clone(), step);
+        let index = Index::start(&genesis, chain.clone(), nodes.clone(), clock.clone())?;
+        let secret = |prefix: &str| Secret::new(format!("{prefix}_{}", hex::encode(random.bytes::<16>())));
+        let (secret_key, webhook_secret) = (secret("sk_test"), secret("whsec"));
+        let options = Options {
+            webhook_url: None,
+            webhook_secret: webhook_secret.clone(),
+            secret_key: secret_key.clone(),
+            return_origins: vec![],
+            port: 0,
+        };
+        let cards = CardWorld::start(options, clock.clone(), random.clone()).await?;
+        let mail = MailWorld::start(0, 0, random, clock).await?;
+        let addresses = Addresses {
+            chain: chain_url,
+            relay: relay_url.to_string(),
+            index: index.url().to_string(),
+            cards: cards.base_url.clone(),
+            cards_secret_key: secret_key,
+            webhook_secret,
+            smtp: format!("smtp://{}", mail.smtp),
+            mail: mail.url.clone(),
+            mnemonic: OPERATOR_WORDS.into(),
+        };
+        Ok(World { chain, relay, nodes, cards, mail, fleet, addresses, index })
+    }
+
+    /// Tells the world where the marketplace is: webhooks go there, and the card page sends people back there.
+    pub fn meet(&self, site: &str) {
+        self.cards.set_webhook(&format!("{site}/hooks/cards"));
+        self.cards.set_return_origins(vec![site.to_owned()]);
+        self.mail.set_site(site);
+    }
+
+    pub async fn stop(self) {
+        self.nodes.stop();
+        self.index.stop().await;
+        self.relay.stop();
+        self.chain.stop();
+    }
+}
