@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::App;
+use super::{App, Heard, lock};
 use crate::base::ids::TransferId;
 use crate::base::money::{Asset, Tft, Usd};
 use crate::base::{Result, Time};
@@ -23,7 +23,7 @@ impl App {
     /// Reads the finalized blocks that were not read before. Each bill is booked once: its cause is where it stands on the
     /// chain. At the end the ledger's wallet equals the chain's, and what explains the difference is written down.
     pub async fn read_bills(&self) -> Result<u32> {
-        let head = self.grid.finalized().await?;
+        let head = self.hear_head().await?;
         let from = match self.read()?.single(&BILLED_TO)? {
             Some(last) => last.saturating_add(1),
             // A fresh instance has no contracts in blocks before its own.
@@ -52,6 +52,17 @@ impl App {
             })
             .await?;
         Ok(to - from + 1)
+    }
+
+    /// The newest finalized block, remembered for whoever wants to see how the chain is doing.
+    async fn hear_head(&self) -> Result<Block> {
+        let head = self.grid.finalized().await;
+        let mut heard = lock(&self.heard);
+        match &head {
+            Ok(head) => *heard = Heard { answers: true, head: Some(head.clone()) },
+            Err(_) => heard.answers = false,
+        }
+        head
     }
 }
 

@@ -15,21 +15,32 @@ pub mod post_office;
 pub mod provider;
 pub mod signer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::base::money::Rate;
 use crate::base::{Clock, Random, Result, Time};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::placement::Node;
-use crate::grid::Grid;
+use crate::grid::{Block, Grid};
 use crate::settings::Settings;
 use crate::store::{Snapshot, Store};
 use crate::wire::stripe::Stripe;
 
 /// How long the card processor may take to answer.
 const CARDS_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Moves time forward, in worlds where that can be done.
+pub type Leap = Arc<dyn Fn(Duration) + Send + Sync>;
+
+/// What the chain last told, and whether it told anything at the last time of asking.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
+    pub answers: bool,
+    pub head: Option<Block>,
+}
 
 /// Everything a verb needs: time, randomness, the store and the ways out.
 pub struct App {
@@ -45,15 +56,16 @@ pub struct App {
     post_office: post_office::PostOffice,
     /// Nodes as the index last told, with the moment it did.
     pool: Mutex<Arc<Vec<Node>>>,
+    /// The token's price as the chain last told; None until then.
+    price: Mutex<Option<Rate>>,
+    heard: Mutex<Heard>,
+    checked: Mutex<Option<operator::LedgerCheck>>,
+    leap: OnceLock<Leap>,
     /// One call is signed at a time: nonces go up by one.
     signing: tokio::sync::Mutex<()>,
     bell: Notify,
-    /// Moves a fast clock, where there is one.
-    leap: std::sync::OnceLock<Leap>,
 }
 
-/// Moves time forward for everybody.
-pub type Leap = Arc<dyn Fn(Duration) + Send + Sync>;
 
 impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>, settings: Settings, grid: Grid) -> Result<Arc<App>> {
@@ -77,10 +89,19 @@ impl App {
             hasher,
             post_office,
             pool: Mutex::default(),
+            price: Mutex::default(),
+            heard: Mutex::default(),
+            checked: Mutex::default(),
+            leap: OnceLock::new(),
             signing: tokio::sync::Mutex::new(()),
             bell: Notify::new(),
-            leap: std::sync::OnceLock::new(),
         }))
+    }
+
+    /// The same app in a world whose time can be moved. The first handle counts.
+    pub fn with_leap(self: Arc<Self>, leap: Leap) -> Arc<Self> {
+        drop(self.leap.set(leap));
+        self
     }
 
     /// Business time. Once a verb.
@@ -103,21 +124,35 @@ impl App {
         self.bell.notified().await;
     }
 
-    /// Gives the operator a fast clock: for the local world only.
-    pub fn set_leap(&self, leap: Leap) {
-        let _set_before = self.leap.set(leap);
-    }
-
     /// The nodes we know of.
     pub fn nodes(&self) -> Arc<Vec<Node>> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.pool).clone()
     }
 
-    /// Asks the grid for its nodes again.
+    /// What a token costs, as far as we know.
+    pub fn rate(&self) -> Option<Rate> {
+        *lock(&self.price)
+    }
+
+    /// How the chain is doing.
+    pub fn heard(&self) -> Heard {
+        lock(&self.heard).clone()
+    }
+
+    /// Asks the grid for its nodes again, and for the token's price.
     pub async fn refresh_nodes(&self) -> Result<usize> {
         let nodes = Arc::new(self.grid.nodes(self.now()).await?);
         let count = nodes.len();
-        *self.pool.lock().unwrap_or_else(PoisonError::into_inner) = nodes;
+        *lock(&self.pool) = nodes;
+        match self.grid.price_musd().await {
+            Ok(musd) => *lock(&self.price) = Rate::from_musd(musd),
+            // The old price will do: it is for looking at, nothing is booked with it.
+            Err(error) => tracing::info!(?error, "the token's price is not known anew"),
+        }
         Ok(count)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

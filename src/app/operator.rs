@@ -1,19 +1,30 @@
 //! The operator's levers: the grid account, parked jobs, what is left open.
 
-use super::App;
+use std::time::Duration;
+
+use super::{App, lock};
 use crate::base::ids::JobId;
-use crate::base::{Error, Result};
+use crate::base::time::DAY;
+use crate::base::{Error, Result, Time};
 use crate::domain::job::{Next, Work};
 use crate::domain::order::State;
 use crate::domain::signer::Purpose;
 use crate::grid::{Call, Fate};
 use crate::store::Read;
+use crate::store::check::{Report, check};
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
 use crate::store::schema::TWIN;
 
 /// Orders of one state that a sweep looks at in one go.
 const SWEPT: usize = 1000;
+
+/// When the books were last computed again from the journal, and what came out.
+#[derive(Debug, Clone)]
+pub struct LedgerCheck {
+    pub at: Time,
+    pub report: Report,
+}
 
 impl App {
     /// Our twin on the grid, once it is set up.
@@ -25,7 +36,7 @@ impl App {
 
     /// Terms, twin, relay and key: one after the other, until the chain has them all.
     pub async fn set_up_grid(&self) -> Result<Next> {
-        let again = Next::Again(self.now() + std::time::Duration::from_millis(100));
+        let again = Next::Again(self.now() + Duration::from_millis(100));
         let account = self.grid.account().await?;
         let step = match account {
             _ if !account.terms_accepted => Some((Purpose::AcceptTerms, Call::AcceptTerms)),
@@ -98,6 +109,46 @@ impl App {
             self.nudge();
         }
         Ok(count)
+    }
+
+    /// Computes the books again from the journal. What it finds is remembered, and an error in the log if it is anything.
+    pub async fn check_ledger(&self) -> Result<LedgerCheck> {
+        let (snapshot, at) = (self.read()?, self.now());
+        let report = tokio::task::spawn_blocking(move || check(&snapshot, |_, _| ()))
+            .await
+            .map_err(|cause| Error::internal("The check of the ledger broke off.").because(cause))??;
+        if !report.is_clean() {
+            tracing::error!(wrong = report.wrong, first = ?report.findings.first(), "the ledger does not agree with its journal");
+        }
+        let checked = LedgerCheck { at, report };
+        *lock(&self.checked) = Some(checked.clone());
+        Ok(checked)
+    }
+
+    /// Checks the ledger unless that was done within the last day.
+    pub async fn check_ledger_daily(&self) -> Result<()> {
+        match self.ledger_checked() {
+            Some(last) if self.now().since(last.at) < DAY => Ok(()),
+            _ => self.check_ledger().await.map(drop),
+        }
+    }
+
+    /// The last check of the ledger since the start.
+    pub fn ledger_checked(&self) -> Option<LedgerCheck> {
+        lock(&self.checked).clone()
+    }
+
+    /// Whether time can be moved here.
+    pub fn can_skip(&self) -> bool {
+        self.leap.get().is_some()
+    }
+
+    /// Moves time forward, where that can be done.
+    pub fn skip(&self, span: Duration) -> Result<()> {
+        let leap = self.leap.get().ok_or_else(|| Error::not_found("page"))?;
+        leap(span);
+        self.nudge();
+        Ok(())
     }
 
     /// Takes a parked job up again.

@@ -15,22 +15,22 @@ use crate::store::ledger::LedgerRead;
 use crate::store::schema::FARM_CLAIMS;
 use crate::wire::key::{Scheme, verify};
 
-/// Bills read for one earnings page.
-const BILLS_SHOWN: usize = 2000;
+/// Bills read for one earnings page, of each of a provider's twins.
+pub const BILLS_SHOWN: usize = 2000;
 
 /// What a farmer's twin earned, all in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Earned {
-    pub billed: Tft,
     pub share: Tft,
     pub paid_by_chain: Tft,
     pub owed: Tft,
 }
 
 impl App {
-    /// The sentence that a farmer signs with the key of the farm's twin.
-    pub fn claim_text(&self, user: UserId, farm: u32) -> String {
-        format!("{} farm {farm} belongs to {user}", self.settings.server.public_url)
+    /// The sentence that a farmer signs with the key of the farm's twin. It names the account and this place, so that the
+    /// signature is of no use to anybody else; it names no farm, because the key says whose farms they are.
+    pub fn claim_text(&self, user: UserId) -> String {
+        format!("{} may show the farms of this key to {user}", self.settings.server.public_url)
     }
 
     /// Proves that a farm is somebody's, by a signature of its twin's key, and makes them a provider.
@@ -41,7 +41,7 @@ impl App {
         let bytes = hex::decode(signature.trim().trim_start_matches("0x"))
             .map_err(|_| Error::invalid("signature", "A signature is 128 letters of 0 to 9 and a to f."))?;
         let account = self.grid.account_of(node.owner).await?;
-        let text = self.claim_text(user.id, farm);
+        let text = self.claim_text(user.id);
         let wrapped = format!("<Bytes>{text}</Bytes>"); // what wallet extensions sign
         let fits = [Scheme::Sr25519, Scheme::Ed25519].into_iter().any(|scheme| {
             [text.as_bytes(), wrapped.as_bytes()].into_iter().any(|message| verify(scheme, &account, message, &bytes))
@@ -76,7 +76,7 @@ impl App {
         self.nodes().iter().filter(|node| user.farms.contains(&node.farm)).cloned().collect()
     }
 
-    /// What a provider's farms earned, and the bills it came from, newest first.
+    /// What a provider's farms earned all in all, and the newest of the bills it came from, newest first.
     pub fn earnings(&self, user: &User) -> Result<(Earned, Vec<Bill>)> {
         let snapshot = self.read()?;
         let mut owners: Vec<u32> = self.nodes_of(user).iter().map(|node| node.owner).collect();
@@ -92,9 +92,6 @@ impl App {
             add(&mut earned.paid_by_chain, balance.debits_posted);
             add(&mut earned.owed, i64::try_from(balance.posted(account)).unwrap_or(i64::MAX));
             bills.extend(snapshot.bills_on(owner, BILLS_SHOWN)?);
-        }
-        for bill in &bills {
-            earned.billed = earned.billed.checked_add(bill.amount).unwrap_or(earned.billed);
         }
         bills.sort_by_key(|bill| std::cmp::Reverse((bill.at, bill.event)));
         Ok((earned, bills))

@@ -87,7 +87,7 @@ impl Demo {
         let world = start_world(&clock, &mut settings, step).await?;
         let leaper = clock.clone();
         let instance = Instance::start(settings, listener, clock.clone(), random, Some(clock.leaps())).await?;
-        instance.app.set_leap(Arc::new(move |span| leaper.leap(span)));
+        let _same = instance.app.clone().with_leap(Arc::new(move |span| leaper.leap(span)));
         world.meet(&instance.url);
         let demo = Demo { instance, world, clock, folder };
         demo.people().await?;

@@ -22,6 +22,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("bills", Duration::from_millis(1000), Sweep::Bills),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
+        begin("ledger", Duration::from_secs(60), Sweep::Ledger),
     ]
 }
 
@@ -35,6 +36,8 @@ enum Sweep {
     Orders,
     /// Months that are over.
     Expired,
+    /// Whether the books agree: at the start and then once a day of business time.
+    Ledger,
 }
 
 impl Sweep {
@@ -48,6 +51,7 @@ impl Sweep {
             }
             Sweep::Orders => app.reconcile_orders().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),
+            Sweep::Ledger => app.check_ledger_daily().await,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! People, their sessions and one-time links.
 
 use super::schema::{SESSIONS, SESSIONS_BY_USER, TICKETS, USER_BY_EMAIL, USERS, USERS_BY_AGE};
-use super::{Order, Read, Tx};
+use super::page::{AGES, turned};
+use super::{Order, Read, Turn, Tx};
 use crate::base::ids::{SessionId, UserId};
 use crate::base::text::Email;
 use crate::base::{Error, Result, Time};
@@ -22,12 +23,10 @@ pub trait Accounts: Read {
         }
     }
 
-    /// The newest people first, `limit` of them, older than `before`.
-    fn users(&self, before: Option<(Time, UserId)>, limit: usize) -> Result<Vec<User>> {
-        let links = match before {
-            Some(pair) => self.links(&USERS_BY_AGE, ..pair, Order::Down, limit)?,
-            None => self.links::<_, _, (Time, UserId)>(&USERS_BY_AGE, .., Order::Down, limit)?,
-        };
+    /// A page of everybody, newest first.
+    fn users(&self, turn: Turn<(Time, UserId)>, limit: usize) -> Result<Vec<User>> {
+        let all = ((AGES.0, UserId::from_bits(0)), (AGES.1, UserId::from_bits(u128::MAX)));
+        let links = turned(self, &USERS_BY_AGE, all, turn, limit)?;
         links.into_iter().map(|(_, id)| self.need(&USERS, id, "person")).collect()
     }
 

@@ -1,7 +1,8 @@
 //! What we owe, in the order it is due.
 
 use super::schema::{JOB_BY_WORK, JOBS, JOBS_BY_DUE, JOBS_PARKED};
-use super::{Order, Read, Tx};
+use super::page::{AGES, turned};
+use super::{Index, Order, Read, Snapshot, Turn, Tx};
 use crate::base::ids::JobId;
 use crate::base::{Error, Result, Time};
 use crate::domain::job::{Job, Work};
@@ -24,16 +25,14 @@ pub trait Jobs: Read {
         due.into_iter().map(|(_, id)| self.need(&JOBS, id, "job")).collect()
     }
 
-    /// Jobs that wait, whether or not they are due yet.
-    fn jobs_waiting(&self, limit: usize) -> Result<Vec<Job>> {
-        let due = self.links::<_, _, Time>(&JOBS_BY_DUE, .., Order::Up, limit)?;
-        due.into_iter().map(|(_, id)| self.need(&JOBS, id, "job")).collect()
+    /// A page of the jobs that wait for their time, the latest due first: what fails again and again waits longest.
+    fn jobs_waiting(&self, turn: Turn<(Time, JobId)>, limit: usize) -> Result<Vec<Job>> {
+        page(self, &JOBS_BY_DUE, turn, limit)
     }
 
-    /// Jobs that wait for the operator, newest first.
-    fn jobs_parked(&self, limit: usize) -> Result<Vec<Job>> {
-        let parked = self.links::<_, _, Time>(&JOBS_PARKED, .., Order::Down, limit)?;
-        parked.into_iter().map(|(_, id)| self.need(&JOBS, id, "job")).collect()
+    /// A page of the jobs that wait for the operator, newest first.
+    fn jobs_parked(&self, turn: Turn<(Time, JobId)>, limit: usize) -> Result<Vec<Job>> {
+        page(self, &JOBS_PARKED, turn, limit)
     }
 
     /// When the next job is due.
@@ -43,6 +42,19 @@ pub trait Jobs: Read {
 }
 
 impl<T: Read> Jobs for T {}
+
+fn page(reader: &(impl Read + ?Sized), index: &Index<Time, JobId>, turn: Turn<(Time, JobId)>, limit: usize) -> Result<Vec<Job>> {
+    let all = ((AGES.0, JobId::from_bits(0)), (AGES.1, JobId::from_bits(u128::MAX)));
+    let links = turned(reader, index, all, turn, limit)?;
+    links.into_iter().map(|(_, id)| reader.need(&JOBS, id, "job")).collect()
+}
+
+impl Snapshot {
+    /// How many jobs wait for their time, and how many for the operator.
+    pub fn job_counts(&self) -> Result<(u64, u64)> {
+        Ok((self.count_links(&JOBS_BY_DUE)?, self.count_links(&JOBS_PARKED)?))
+    }
+}
 
 impl Tx<'_> {
     /// Owes a work from `due` on. If it is owed already, the earlier moment counts; a parked one stays parked.

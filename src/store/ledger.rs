@@ -3,6 +3,7 @@
 use std::io;
 
 use super::schema::{BALANCES, JOURNAL, JOURNAL_HEAD, TRANSFERS, TRANSFERS_BY_ACCOUNT, TRANSFERS_BY_CAUSE};
+use super::page::Turn;
 use super::table::{Order, Read};
 use super::tx::{Snapshot, Tx};
 use crate::base::ids::TransferId;
@@ -32,6 +33,27 @@ pub trait LedgerRead: Read {
         match self.get(&TRANSFERS_BY_CAUSE, cause.as_str())? {
             Some(id) => self.get(&TRANSFERS, id),
             None => Ok(None),
+        }
+    }
+
+    /// The transfers opened by causes `kind:place-…`, in no order that means anything.
+    fn transfers_at(&self, kind: &str, place: &str, limit: usize) -> Result<Vec<Transfer>> {
+        // '.' follows '-': everything that begins with the place and a hyphen lies between the two.
+        let (from, to) = (format!("{kind}:{place}-"), format!("{kind}:{place}."));
+        let found = self.range(&TRANSFERS_BY_CAUSE, from..to, Order::Up, limit)?;
+        found.into_iter().map(|(_, id)| self.need(&TRANSFERS, id, "transfer")).collect()
+    }
+
+    /// A page of the accounts by name: from the beginning, after one, or up to one.
+    fn accounts(&self, turn: Turn<Account>, limit: usize) -> Result<Vec<(Account, Balance)>> {
+        match turn {
+            Turn::First => self.page(&BALANCES, None, limit),
+            Turn::After(mark) => self.page(&BALANCES, Some(mark), limit),
+            Turn::Before(mark) => {
+                let mut found = self.range(&BALANCES, ..mark, Order::Down, limit)?;
+                found.reverse();
+                Ok(found)
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::schema::{CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, QUOTES, RESERVATIONS};
-use super::{Order as From, Read, Tx};
+use super::page::{AGES, turned};
+use super::{Order as From, Read, Turn, Tx};
 use crate::base::ids::{OrderId, QuoteId, UserId};
 use crate::base::{Result, Time};
 use crate::domain::bill::Contract;
@@ -46,15 +47,6 @@ pub trait Orders: Read {
         links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
     }
 
-    /// Everybody's orders, newest first.
-    fn orders(&self, before: Option<OrderMark>, limit: usize) -> Result<Vec<Order>> {
-        let links = match before {
-            Some(mark) => self.links(&ORDERS_BY_AGE, ..mark, From::Down, limit)?,
-            None => self.links::<_, _, (Time, OrderId)>(&ORDERS_BY_AGE, .., From::Down, limit)?,
-        };
-        links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
-    }
-
     /// Orders in one state, newest first.
     fn orders_in(&self, state: State, before: Option<OrderMark>, limit: usize) -> Result<Vec<Order>> {
         let to = before.unwrap_or((Time::from_ms(i64::MAX), OrderId::from_bits(u128::MAX)));
@@ -65,6 +57,39 @@ pub trait Orders: Read {
             limit,
         )?;
         links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
+    }
+
+    /// A page of everybody's orders, in any state or in one, newest first.
+    fn orders_page(&self, state: Option<State>, turn: Turn<OrderMark>, limit: usize) -> Result<Vec<Order>> {
+        let (least, most) = (OrderId::from_bits(0), OrderId::from_bits(u128::MAX));
+        let ids: Vec<OrderId> = match state {
+            None => {
+                let links = turned(self, &ORDERS_BY_AGE, ((AGES.0, least), (AGES.1, most)), turn, limit)?;
+                links.into_iter().map(|(_, id)| id).collect()
+            }
+            Some(state) => {
+                let under = |(at, id): OrderMark| ((state as u8, at), id);
+                let turn = match turn {
+                    Turn::First => Turn::First,
+                    Turn::Before(mark) => Turn::Before(under(mark)),
+                    Turn::After(mark) => Turn::After(under(mark)),
+                };
+                let links = turned(self, &ORDERS_BY_STATE, (under((AGES.0, least)), under((AGES.1, most))), turn, limit)?;
+                links.into_iter().map(|(_, id)| id).collect()
+            }
+        };
+        ids.into_iter().map(|id| self.need(&ORDERS, id, "order")).collect()
+    }
+
+    /// How many orders are in a state; more than `most` are not counted.
+    fn count_in(&self, state: State, most: usize) -> Result<usize> {
+        let (from, to) = (((state as u8, AGES.0), OrderId::from_bits(0)), ((state as u8, AGES.1), OrderId::from_bits(u128::MAX)));
+        Ok(self.links(&ORDERS_BY_STATE, from..=to, From::Down, most)?.len())
+    }
+
+    /// How many of our VMs a node carries; more than `most` are not counted.
+    fn carried_by(&self, node: u32, most: usize) -> Result<usize> {
+        Ok(self.under(&RESERVATIONS, &node, From::Up, most)?.len())
     }
 
     fn contract(&self, id: u64) -> Result<Option<Contract>> {

@@ -92,14 +92,9 @@ impl Browser {
     }
 
     pub fn chrome(&self) -> Chrome {
-        let role = |role: &Role| match role {
-            Role::User => super::ui::Role::User,
-            Role::Provider => super::ui::Role::Provider,
-            Role::Operator => super::ui::Role::Operator,
-        };
         Chrome {
             brand: self.app.settings.brand.name.clone(),
-            who: self.user().map(|user| Who { name: user.name.to_string(), roles: user.roles.iter().map(role).collect() }),
+            who: self.user().map(|user| Who { name: user.name.to_string(), roles: user.roles.iter().copied().collect() }),
             csrf: self.csrf(),
             flash: self.flash.clone(),
             path: self.path.clone(),

@@ -8,9 +8,10 @@ use std::time::Duration;
 use maud::Markup;
 
 use super::part::{Step, StepState};
-use super::{Chrome, Role, Who, asset};
+use super::{Chrome, Who, asset};
 use crate::base::Time;
 use crate::base::ids::OrderId;
+use crate::domain::account::Role;
 use crate::web::page::user::progress;
 
 const NOW: Time = Time::from_secs(1_795_270_000);

@@ -14,15 +14,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde::Serialize;
 
 use self::icon::{Icon, icon};
-
-/// What somebody may do here. One person may hold several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    User,
-    Provider,
-    Operator,
-}
+use crate::domain::account::Role;
 
 /// Who is looking at the page.
 #[derive(Debug, Clone, Serialize)]
@@ -97,30 +89,28 @@ const OPERATOR: [Link; 6] = [
     link("/operator/settings", "Settings"),
 ];
 
-impl Role {
-    fn links(self) -> &'static [Link] {
-        match self {
-            Role::User => &USER,
-            Role::Provider => &PROVIDER,
-            Role::Operator => &OPERATOR,
-        }
+const fn links_of(role: Role) -> &'static [Link] {
+    match role {
+        Role::User => &USER,
+        Role::Provider => &PROVIDER,
+        Role::Operator => &OPERATOR,
     }
+}
 
-    /// Where the area of this role starts.
-    pub const fn home(self) -> &'static str {
-        match self {
-            Role::User => "/deployments",
-            Role::Provider => "/provider/nodes",
-            Role::Operator => "/operator",
-        }
+/// Where the area of a role starts.
+pub const fn home(role: Role) -> &'static str {
+    match role {
+        Role::User => "/deployments",
+        Role::Provider => "/provider/nodes",
+        Role::Operator => "/operator",
     }
+}
 
-    const fn area_name(self) -> &'static str {
-        match self {
-            Role::User => "My cloud",
-            Role::Provider => "Provider",
-            Role::Operator => "Operator",
-        }
+const fn area_name(role: Role) -> &'static str {
+    match role {
+        Role::User => "My cloud",
+        Role::Provider => "Provider",
+        Role::Operator => "Operator",
     }
 }
 
@@ -165,7 +155,7 @@ fn top(chrome: &Chrome) -> Markup {
     html! {
         header.top {
             div.wrap.top-row {
-                a.brand href=(if chrome.who.is_some() { chrome.area().home() } else { "/" }) {
+                a.brand href=(if chrome.who.is_some() { home(chrome.area()) } else { "/" }) {
                     img.brand-mark src=(asset::url("mark.svg")) alt="" width="32" height="32";
                     span { (chrome.brand) }
                 }
@@ -176,7 +166,7 @@ fn top(chrome: &Chrome) -> Markup {
             }
             @if chrome.who.is_some() {
                 nav.tabs aria-label="Pages" {
-                    div.wrap.tabs-row { (links(chrome, chrome.area().links())) }
+                    div.wrap.tabs-row { (links(chrome, links_of(chrome.area()))) }
                 }
             }
         }
@@ -189,7 +179,7 @@ fn account(chrome: &Chrome, who: &Who) -> Markup {
             @if who.roles.len() > 1 {
                 nav.areas aria-label="Areas" {
                     @for role in &who.roles {
-                        a href=(role.home()) aria-current=[(*role == chrome.area()).then_some("true")] { (role.area_name()) }
+                        a href=(home(*role)) aria-current=[(*role == chrome.area()).then_some("true")] { (area_name(*role)) }
                     }
                 }
             }

@@ -124,11 +124,16 @@ pub struct Pager {
 }
 
 pub fn pager(pager: &Pager) -> Markup {
+    pager_saying("← Newer", "Older →", pager)
+}
+
+/// The same for lists that are not in the order of time.
+pub fn pager_saying(back: &str, onwards: &str, pager: &Pager) -> Markup {
     html! {
         @if pager.newer.is_some() || pager.older.is_some() {
             nav.pager aria-label="Pages of this list" {
-                @if let Some(href) = &pager.newer { a.btn.quiet href=(href) rel="prev" { "← Newer" } }
-                @if let Some(href) = &pager.older { a.btn.quiet.end href=(href) rel="next" { "Older →" } }
+                @if let Some(href) = &pager.newer { a.btn.quiet href=(href) rel="prev" { (back) } }
+                @if let Some(href) = &pager.older { a.btn.quiet.end href=(href) rel="next" { (onwards) } }
             }
         }
     }

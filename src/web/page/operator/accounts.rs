@@ -7,7 +7,7 @@ use super::overview::JournalCheck;
 use crate::base::Time;
 use crate::base::money::{Tft, Usd};
 use crate::web::ui::format::{ago, count, money, tokens};
-use crate::web::ui::part::{self, number, text};
+use crate::web::ui::part::{self, Pager, number, text};
 use crate::web::ui::{Chrome, layout};
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -19,10 +19,10 @@ pub enum Balance {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Account {
-    /// Its path: `assets:card-processor`.
+    /// As the chart writes it: `asset:card-processor:usd`.
     pub name: String,
     /// What it is for, in a few words.
-    pub about: String,
+    pub about: &'static str,
     pub balance: Balance,
 }
 
@@ -30,6 +30,7 @@ pub struct Account {
 pub struct View {
     pub accounts: Vec<Account>,
     pub check: Option<JournalCheck>,
+    pub pager: Pager,
     pub now: Time,
 }
 
@@ -49,6 +50,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     ))
                 } @else {
                     (part::table("Accounts", &COLUMNS, view.accounts.iter().map(row).collect()))
+                    (part::pager_saying("← Before", "After →", &view.pager))
                 }
             }
         },

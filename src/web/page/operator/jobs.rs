@@ -1,4 +1,4 @@
-//! What is owed: waiting, under way, and parked for the operator.
+//! What is owed: waiting for its time, and parked for the operator.
 
 use maud::{Markup, html};
 use serde::Serialize;
@@ -14,17 +14,15 @@ use crate::web::ui::{Chrome, layout};
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     Waiting,
-    Running,
     Parked,
 }
 
 impl JobState {
-    pub const ALL: [JobState; 3] = [JobState::Waiting, JobState::Running, JobState::Parked];
+    pub const ALL: [JobState; 2] = [JobState::Waiting, JobState::Parked];
 
     pub const fn name(self) -> &'static str {
         match self {
             JobState::Waiting => "Waiting",
-            JobState::Running => "Running",
             JobState::Parked => "Parked",
         }
     }
@@ -33,15 +31,18 @@ impl JobState {
     pub const fn slug(self) -> &'static str {
         match self {
             JobState::Waiting => "waiting",
-            JobState::Running => "running",
             JobState::Parked => "parked",
         }
+    }
+
+    /// The state that `slug` writes.
+    pub fn with_slug(text: &str) -> Option<JobState> {
+        JobState::ALL.into_iter().find(|state| state.slug() == text)
     }
 
     fn badge(self) -> Markup {
         match self {
             JobState::Waiting => part::badge(Tone::Quiet, self.name()),
-            JobState::Running => part::badge(Tone::Busy, self.name()),
             JobState::Parked => part::badge(Tone::Bad, self.name()),
         }
     }
@@ -63,7 +64,8 @@ pub struct Job {
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub jobs: Vec<Job>,
-    pub filter: Option<JobState>,
+    /// The only jobs that are shown.
+    pub state: JobState,
     pub pager: Pager,
     pub now: Time,
 }
@@ -80,17 +82,16 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     html! {},
                 ))
                 nav.filters aria-label="Show only" {
-                    a href="/operator/jobs" aria-current=[view.filter.is_none().then_some("true")] { "All" }
                     @for state in JobState::ALL {
-                        a href={ "/operator/jobs?state=" (state.slug()) } aria-current=[(view.filter == Some(state)).then_some("true")] {
+                        a href={ "/operator/jobs?state=" (state.slug()) } aria-current=[(view.state == state).then_some("true")] {
                             (state.name())
                         }
                     }
                 }
                 @if view.jobs.is_empty() {
                     (part::empty(
-                        "Nothing is owed",
-                        "Every job is done. New ones appear with the next order, payment or bill.",
+                        match view.state { JobState::Waiting => "Nothing is owed", JobState::Parked => "Nothing is parked" },
+                        "New jobs appear with the next order, payment or bill.",
                         html! { a.btn.quiet href="/operator" { "Back to the overview" } },
                     ))
                 } @else {

@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::orders::OrderState;
+use super::orders::badge;
 use crate::base::Time;
-use crate::base::ids::{OrderId, TransferId, UserId};
+use crate::base::ids::{OrderId, TransferId};
 use crate::base::money::{Tft, Usd};
-use crate::web::ui::format::{money, tokens, when};
+use crate::domain::order::State;
+use crate::web::ui::format::{count, money, tokens, when};
 use crate::web::ui::part::{self, Step, Tone, number, text};
 use crate::web::ui::{Chrome, layout};
 
@@ -20,8 +21,6 @@ pub enum HopState {
     Voided,
     /// Owed, and not moved yet.
     Owed,
-    /// The other side has not answered.
-    Unknown,
 }
 
 impl HopState {
@@ -31,7 +30,6 @@ impl HopState {
             HopState::Posted => part::badge(Tone::Good, "Posted"),
             HopState::Voided => part::badge(Tone::Quiet, "Voided"),
             HopState::Owed => part::badge(Tone::Warn, "Owed"),
-            HopState::Unknown => part::badge(Tone::Bad, "Unknown"),
         }
     }
 }
@@ -52,19 +50,24 @@ impl Amount {
     }
 }
 
-/// One movement of money.
+/// One movement of money, or several of the same kind added up.
 #[derive(Debug, Clone, Serialize)]
 pub struct Hop {
     pub title: String,
-    /// The accounts, as the chart of accounts names them.
-    pub from: String,
-    pub to: String,
+    /// The accounts, as the chart of accounts names them. Empty for what was not booked.
+    pub debit: String,
+    pub credit: String,
     pub amount: Amount,
-    /// The same in the other asset, at the rate it was booked with.
-    pub worth: Option<Amount>,
+    /// The same in dollars, at today's price.
+    pub worth: Option<Usd>,
     pub state: HopState,
-    pub at: Option<Time>,
-    pub transfer: Option<TransferId>,
+    /// How many transfers it is.
+    pub number: usize,
+    /// The moments of the first and the last of them.
+    pub first: Option<Time>,
+    pub last: Option<Time>,
+    /// The first and, if it is another one, the last.
+    pub transfers: Vec<TransferId>,
     /// What the other side calls it: a payment, a contract, a block.
     pub outside: Option<String>,
 }
@@ -77,23 +80,51 @@ pub struct Attempt {
     pub farm: String,
     pub contract: Option<u64>,
     pub result: String,
-    pub ok: bool,
+    /// None: it is still being tried.
+    pub ok: Option<bool>,
     pub at: Time,
+}
+
+/// Where the money of one order is. Everything in dollars but what the grid took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    pub paid: Usd,
+    pub refunded: Usd,
+    /// Parts of a cent that could not go back.
+    pub rounding: Usd,
+    pub earned: Usd,
+    pub card_fee: Usd,
+    pub grid: Tft,
+    pub share: Tft,
+    /// What the chain itself has paid of the share.
+    pub payouts: Tft,
+}
+
+impl Sums {
+    /// Paid and neither used nor given back.
+    pub fn unused(&self) -> Option<Usd> {
+        self.paid.checked_sub(self.refunded)?.checked_sub(self.rounding)?.checked_sub(self.earned)
+    }
+
+    /// The part of the share that is ours to pay, on top of what the grid took.
+    pub fn owed(&self) -> Option<Tft> {
+        self.share.checked_sub(self.payouts)
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
     pub name: String,
-    pub state: OrderState,
-    pub user: UserId,
+    pub state: State,
     pub who: String,
     pub ordered: Time,
-    pub paid: Usd,
-    pub card_fee: Usd,
-    pub grid_cost: Usd,
-    pub provider_share: Usd,
-    pub margin: Usd,
+    pub sums: Sums,
+    /// What the grid took and what is owed beyond it, at today's price; None while that is not known.
+    pub grid_worth: Option<Usd>,
+    pub owed_worth: Option<Usd>,
+    /// Earned, less card fee, grid and what is owed beyond it.
+    pub margin: Option<Usd>,
     pub hops: Vec<Hop>,
     pub steps: Vec<Step>,
     pub attempts: Vec<Attempt>,
@@ -109,7 +140,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 header.head {
                     div {
                         h1 { (view.name) }
-                        p.lead.cluster { (view.state.badge()) span { (view.who) } span { (when(view.ordered)) } }
+                        p.lead.cluster { (badge(view.state)) span { (view.who) } span { (when(view.ordered)) } }
                         p.hint { code { (view.id) } }
                     }
                 }
@@ -129,15 +160,29 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
     )
 }
 
-/// Where each dollar went. Adds up to what was paid.
+/// Where each dollar went: what was paid is given back, unused or earned; what was earned is spent or left.
 fn split(view: &View) -> Markup {
+    let sums = &view.sums;
+    let unknown = || html! { span.soft { "Price unknown" } };
+    let less = |name: &str, amount: Usd| {
+        html! { @if amount != Usd::ZERO { div { dt { span aria-hidden="true" { "− " } (name) } dd { (money(amount)) } } } }
+    };
     html! {
         dl.sum {
-            div { dt { "Paid by card" } dd { (money(view.paid)) } }
-            div { dt { span aria-hidden="true" { "− " } "Card fee" } dd { (money(view.card_fee)) } }
-            div { dt { span aria-hidden="true" { "− " } "Grid cost so far" } dd { (money(view.grid_cost)) }
-                  dd.sum-note { "of it the provider's: " (money(view.provider_share)) } }
-            div.total { dt { span aria-hidden="true" { "= " } "Left" } dd { (money(view.margin)) } }
+            div { dt { "Paid by card" } dd { (money(sums.paid)) } }
+            (less("Given back", sums.refunded))
+            (less("Not used yet", sums.unused().unwrap_or_default()))
+            (less("Part of a cent", sums.rounding))
+            div.total { dt { span aria-hidden="true" { "= " } "Earned" } dd { (money(sums.earned)) } }
+            (less("Card fee", sums.card_fee))
+            div { dt { span aria-hidden="true" { "− " } "Grid" } dd { @match view.grid_worth { Some(worth) => (money(worth)), None => (unknown()) } }
+                  dd.sum-note { (tokens(sums.grid)) ", the provider's share of it: " (tokens(sums.share)) } }
+            @if sums.owed().is_some_and(|owed| owed != Tft::ZERO) {
+                div { dt { span aria-hidden="true" { "− " } "Owed to the provider" } dd { @match view.owed_worth { Some(worth) => (money(worth)), None => (unknown()) } }
+                      dd.sum-note { "the chain paid " (tokens(sums.payouts)) } }
+            }
+            div.total { dt { span aria-hidden="true" { "= " } "Left" } dd { @match view.margin { Some(margin) => (money(margin)), None => (unknown()) } }
+                        dd.sum-note { "tokens at today's price" } }
         }
     }
 }
@@ -145,25 +190,31 @@ fn split(view: &View) -> Markup {
 fn trace(view: &View) -> Markup {
     html! {
         @if view.hops.is_empty() { p.soft { "No money has moved yet. The first hop is the hold on the card." } }
-        ol.trace {
-            @for hop in &view.hops {
-                li.(if hop.state == HopState::Posted { "done" } else { "todo" }) {
-                    div.trace-main {
-                        div {
-                            p.trace-title { (hop.title) " " (hop.state.badge()) }
-                            p.trace-way { span { (hop.from) } span aria-label="to" role="img" { " → " } span { (hop.to) } }
-                        }
-                        div.trace-amount {
-                            p { strong { (hop.amount.text()) } }
-                            @if let Some(worth) = hop.worth { p.hint { (worth.text()) } }
-                        }
-                    }
-                    p.trace-ids {
-                        @if let Some(at) = hop.at { (when(at)) " " }
-                        @if let Some(id) = hop.transfer { code { (id) } " " }
-                        @if let Some(outside) = &hop.outside { code { (outside) } }
+        ol.trace { @for hop in &view.hops { (line(hop)) } }
+    }
+}
+
+fn line(hop: &Hop) -> Markup {
+    html! {
+        li.(if hop.state == HopState::Posted { "done" } else { "todo" }) {
+            div.trace-main {
+                div {
+                    p.trace-title { (hop.title) " " (hop.state.badge()) }
+                    @if !hop.debit.is_empty() {
+                        p.trace-way { span { "Debit " (hop.debit) } " · " span { "Credit " (hop.credit) } }
                     }
                 }
+                div.trace-amount {
+                    p { strong { (hop.amount.text()) } }
+                    @if let Some(worth) = hop.worth { p.hint { (money(worth)) } }
+                }
+            }
+            p.trace-ids {
+                @if hop.number > 1 { (count(hop.number.try_into().unwrap_or(u64::MAX))) " transfers " }
+                @if let Some(first) = hop.first { (when(first)) " " }
+                @if let Some(last) = hop.last.filter(|last| Some(*last) != hop.first) { "to " (when(last)) " " }
+                @for id in &hop.transfers { code { (id) } " " }
+                @if let Some(outside) = &hop.outside { code { (outside) } }
             }
         }
     }
@@ -172,10 +223,14 @@ fn trace(view: &View) -> Markup {
 const COLUMNS: [part::Column; 4] = [text("Attempt"), text("Result"), number("Contract"), text("When")];
 
 fn attempt(attempt: &Attempt) -> Vec<Markup> {
-    let tone = if attempt.ok { Tone::Good } else { Tone::Bad };
+    let (tone, word) = match attempt.ok {
+        Some(true) => (Tone::Good, "Worked"),
+        Some(false) => (Tone::Bad, "Failed"),
+        None => (Tone::Busy, "Under way"),
+    };
     vec![
         html! { strong { (attempt.number) ". Node " (attempt.node) } span.sub { (attempt.farm) } },
-        html! { (part::badge(tone, if attempt.ok { "Worked" } else { "Failed" })) span.sub { (attempt.result) } },
+        html! { (part::badge(tone, word)) span.sub { (attempt.result) } },
         html! { @match attempt.contract { Some(contract) => (contract), None => span.soft { "–" } } },
         when(attempt.at),
     ]

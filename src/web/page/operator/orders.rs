@@ -6,68 +6,39 @@ use serde::Serialize;
 use crate::base::Time;
 use crate::base::ids::OrderId;
 use crate::base::money::Usd;
+use crate::domain::order::State;
 use crate::web::ui::format::{money, when};
 use crate::web::ui::part::{self, Pager, Tone, number, text};
 use crate::web::ui::{Chrome, layout};
 
-/// The rungs of the order ladder, as the operator sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrderState {
-    Quoted,
-    Held,
-    Reserved,
-    Deployed,
-    Active,
-    Ended,
-    Refunded,
+/// A state as it stands in an address.
+pub const fn slug(state: State) -> &'static str {
+    match state {
+        State::Paying => "paying",
+        State::Reserving => "reserving",
+        State::Deploying => "deploying",
+        State::Settling => "settling",
+        State::Active => "active",
+        State::Undoing => "undoing",
+        State::Ending => "ending",
+        State::Ended => "ended",
+        State::Refunded => "refunded",
+    }
 }
 
-impl OrderState {
-    pub const ALL: [OrderState; 7] = [
-        OrderState::Quoted,
-        OrderState::Held,
-        OrderState::Reserved,
-        OrderState::Deployed,
-        OrderState::Active,
-        OrderState::Ended,
-        OrderState::Refunded,
-    ];
+/// The state that `slug` writes.
+pub fn state_of(text: &str) -> Option<State> {
+    State::ALL.into_iter().find(|state| slug(*state) == text)
+}
 
-    pub const fn name(self) -> &'static str {
-        match self {
-            OrderState::Quoted => "Quoted",
-            OrderState::Held => "Held",
-            OrderState::Reserved => "Reserved",
-            OrderState::Deployed => "Deployed",
-            OrderState::Active => "Active",
-            OrderState::Ended => "Ended",
-            OrderState::Refunded => "Refunded",
-        }
-    }
-
-    /// As it stands in an address.
-    pub const fn slug(self) -> &'static str {
-        match self {
-            OrderState::Quoted => "quoted",
-            OrderState::Held => "held",
-            OrderState::Reserved => "reserved",
-            OrderState::Deployed => "deployed",
-            OrderState::Active => "active",
-            OrderState::Ended => "ended",
-            OrderState::Refunded => "refunded",
-        }
-    }
-
-    pub fn badge(self) -> Markup {
-        let tone = match self {
-            OrderState::Quoted | OrderState::Ended => Tone::Quiet,
-            OrderState::Held | OrderState::Reserved | OrderState::Deployed => Tone::Busy,
-            OrderState::Active => Tone::Good,
-            OrderState::Refunded => Tone::Warn,
-        };
-        part::badge(tone, self.name())
-    }
+pub fn badge(state: State) -> Markup {
+    let tone = match state {
+        State::Paying | State::Reserving | State::Deploying | State::Settling => Tone::Busy,
+        State::Active => Tone::Good,
+        State::Undoing | State::Refunded => Tone::Warn,
+        State::Ending | State::Ended => Tone::Quiet,
+    };
+    part::badge(tone, state.word())
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -75,7 +46,7 @@ pub struct Row {
     pub id: OrderId,
     pub name: String,
     pub who: String,
-    pub state: OrderState,
+    pub state: State,
     pub node: Option<u32>,
     pub price: Usd,
     pub at: Time,
@@ -85,7 +56,7 @@ pub struct Row {
 pub struct View {
     pub rows: Vec<Row>,
     /// Only orders in this state are shown.
-    pub filter: Option<OrderState>,
+    pub filter: Option<State>,
     pub pager: Pager,
 }
 
@@ -100,7 +71,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 @if view.rows.is_empty() {
                     @match view.filter {
                         Some(state) => (part::empty(
-                            &format!("No order is {}", state.name().to_lowercase()),
+                            &format!("No order is {}", state.word().to_lowercase()),
                             "Look at all of them to see where they are.",
                             html! { a.btn.quiet href="/operator/orders" { "Show all orders" } },
                         )),
@@ -123,9 +94,9 @@ fn filters(view: &View) -> Markup {
     html! {
         nav.filters aria-label="Show only" {
             a href="/operator/orders" aria-current=[view.filter.is_none().then_some("true")] { "All" }
-            @for state in OrderState::ALL {
-                a href={ "/operator/orders?state=" (state.slug()) } aria-current=[(view.filter == Some(state)).then_some("true")] {
-                    (state.name())
+            @for state in State::ALL {
+                a href={ "/operator/orders?state=" (slug(state)) } aria-current=[(view.filter == Some(state)).then_some("true")] {
+                    (state.word())
                 }
             }
         }
@@ -137,7 +108,7 @@ const COLUMNS: [part::Column; 5] = [text("Order"), text("State"), text("Who"), t
 fn row(row: &Row) -> Vec<Markup> {
     vec![
         html! { a.row-link href={ "/operator/orders/" (row.id) } { (row.name) } span.sub { (when(row.at)) } },
-        row.state.badge(),
+        badge(row.state),
         html! { (row.who) },
         html! { @match row.node { Some(node) => { "Node " (node) }, None => span.soft { "–" } } },
         html! { (money(row.price)) },

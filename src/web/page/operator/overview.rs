@@ -3,29 +3,37 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::orders::OrderState;
+use super::orders::slug;
 use crate::base::Time;
 use crate::base::money::{Tft, Usd};
+use crate::domain::order::State;
 use crate::web::ui::chart::{self, Bar};
 use crate::web::ui::form;
-use crate::web::ui::format::{ago, count, money, span, tokens, when};
+use crate::web::ui::format::{ago, count, money, tokens, when};
 use crate::web::ui::part::{self, Tone};
 use crate::web::ui::{Chrome, layout};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Wallet {
     pub balance: Tft,
-    pub worth: Usd,
-    /// How long it lasts at today's cost. None: nothing is running.
-    pub runway_days: Option<u32>,
+    /// None: the token's price is not known.
+    pub worth: Option<Usd>,
+    /// How long it lasts at the cost of the last day. None: nothing was billed.
+    pub runway_days: Option<u64>,
     /// The balance over the last days, the oldest first; may be empty.
     pub trend: Vec<Tft>,
+}
+
+/// Tokens, and what they are worth at today's price if that is known.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Tokens {
+    pub tft: Tft,
+    pub worth: Option<Usd>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Jobs {
     pub waiting: u64,
-    pub running: u64,
     pub parked: u64,
 }
 
@@ -43,22 +51,18 @@ pub struct Grid {
     /// `local`, `main`, `test` …
     pub network: String,
     pub reachable: bool,
-    pub block: u64,
-    pub block_at: Time,
-    pub nodes_up: u32,
-    pub nodes: u32,
-}
-
-/// The clock of a local world, which can be moved.
-#[derive(Debug, Clone, Serialize)]
-pub struct LocalClock {
-    pub ahead_s: u64,
+    /// The newest finalized block and its moment.
+    pub block: Option<(u32, Time)>,
+    pub nodes_up: usize,
+    pub nodes: usize,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub struct OrderCount {
-    pub state: OrderState,
+    pub state: State,
     pub number: u64,
+    /// There are more than were counted.
+    pub more: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -72,16 +76,20 @@ pub struct View {
     pub orders: Vec<OrderCount>,
     pub revenue: Usd,
     pub card_fees: Usd,
-    pub grid_cost: Usd,
-    pub provider_share: Usd,
-    pub margin: Usd,
+    /// What the chain billed, the promised shares and what of them the chain has paid itself.
+    pub grid_cost: Tokens,
+    pub provider_share: Tokens,
+    pub chain_payouts: Tokens,
+    /// None: the token's price is not known.
+    pub margin: Option<Usd>,
     pub days: Vec<Day>,
     pub wallet: Wallet,
     pub jobs: Jobs,
     /// None: it has not been checked since the start.
     pub journal: Option<JournalCheck>,
     pub grid: Grid,
-    pub clock: Option<LocalClock>,
+    /// Whether time can be moved here.
+    pub clock: bool,
     pub now: Time,
 }
 
@@ -94,10 +102,14 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 (part::head("Overview", html! { (when(view.now)) }, html! {}))
                 div.alarms { (alarms(view)) }
                 div.figures {
-                    (part::figure("Revenue", html! { (money(view.revenue)) }, html! { "Taken from cards, all time" }))
-                    (part::figure("Grid cost", html! { (money(view.grid_cost)) }, html! { "Billed by the chain" }))
-                    (part::figure("Provider share", html! { (money(view.provider_share)) }, html! { "Promised out of the bills" }))
-                    (part::figure("Margin", html! { (money(view.margin)) }, html! { "After " (money(view.card_fees)) " of card fees" }))
+                    (part::figure("Revenue", html! { (money(view.revenue)) }, html! { "Hours that customers used, all time" }))
+                    (part::figure("Grid cost", worth(view.grid_cost), html! { (tokens(view.grid_cost.tft)) " billed by the chain" }))
+                    (part::figure("Provider share", worth(view.provider_share), html! {
+                        (tokens(view.provider_share.tft)) ", of it paid by the chain: " (tokens(view.chain_payouts.tft))
+                    }))
+                    (part::figure("Margin", html! { (known(view.margin)) }, html! {
+                        "After " (money(view.card_fees)) " of card fees; tokens at today's price"
+                    }))
                 }
                 div.duo.wide-left {
                     (part::card("Revenue by day", days(view)))
@@ -108,7 +120,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     (part::card("Grid", grid(view)))
                     (part::card("Work and books", work(view)))
                 }
-                @if let Some(clock) = &view.clock { (local_clock(chrome, clock, view.now)) }
+                @if view.clock { (local_clock(chrome, view.now)) }
             }
         },
     )
@@ -135,6 +147,15 @@ fn alarms(view: &View) -> Markup {
     }
 }
 
+/// An amount that depends on a price we may not have heard yet.
+fn known(amount: Option<Usd>) -> String {
+    amount.map_or_else(|| "Price unknown".to_owned(), money)
+}
+
+fn worth(amount: Tokens) -> Markup {
+    html! { @match amount.worth { Some(worth) => (money(worth)), None => (tokens(amount.tft)) } }
+}
+
 fn days(view: &View) -> Markup {
     let bars: Vec<Bar> = view
         .days
@@ -146,7 +167,7 @@ fn days(view: &View) -> Markup {
         })
         .collect();
     html! {
-        @if bars.is_empty() { p.soft { "No card has been charged yet. The first order changes that." } } @else {
+        @if bars.is_empty() { p.soft { "No hour has been used yet. The first order changes that." } } @else {
             (chart::bars("Revenue by day, in US dollars", &bars))
         }
     }
@@ -159,9 +180,9 @@ fn orders(view: &View) -> Markup {
             ul.tally {
                 @for line in &view.orders {
                     li {
-                        a href={ "/operator/orders?state=" (line.state.slug()) } { (line.state.name()) }
-                        span { (count(line.number)) }
-                        (part::bar(line.state.name(), line.number, all))
+                        a href={ "/operator/orders?state=" (slug(line.state)) } { (line.state.word()) }
+                        span { (count(line.number)) @if line.more { "+" } }
+                        (part::bar(line.state.word(), line.number, all))
                     }
                 }
             }
@@ -176,11 +197,11 @@ fn wallet(wallet: &Wallet) -> Markup {
             (chart::sparkline("Balance over the last days", &wallet.trend.iter().map(|balance| balance.units()).collect::<Vec<_>>()))
         }
         (part::facts(vec![
-            ("Worth", html! { (money(wallet.worth)) }),
+            ("Worth", html! { (known(wallet.worth)) }),
             ("Lasts", html! {
                 @match wallet.runway_days {
                     None => "Nothing is running",
-                    Some(days) => { (count(days.into())) @if days == 1 { " day" } @else { " days" } " at today's cost" }
+                    Some(days) => { (count(days)) @if days == 1 { " day" } @else { " days" } " at the cost of the last day" }
                 }
             }),
         ]))
@@ -196,7 +217,9 @@ fn grid(view: &View) -> Markup {
         }
         (part::facts(vec![
             ("Network", html! { (grid.network) }),
-            ("Last block", html! { (count(grid.block)) ", " (ago(grid.block_at, view.now)) }),
+            ("Last block", html! {
+                @match grid.block { Some((number, at)) => { (count(number.into())) ", " (ago(at, view.now)) }, None => "Not seen yet" }
+            }),
         ]))
     }
 }
@@ -219,24 +242,23 @@ fn work(view: &View) -> Markup {
                 }
             }),
             ("Jobs", html! {
-                a href="/operator/jobs" { (count(view.jobs.waiting)) " waiting, " (count(view.jobs.running)) " running, " (count(view.jobs.parked)) " parked" }
+                a href="/operator/jobs" { (count(view.jobs.waiting)) " waiting, " (count(view.jobs.parked)) " parked" }
             }),
         ]))
     }
 }
 
-fn local_clock(chrome: &Chrome, clock: &LocalClock, now: Time) -> Markup {
+fn local_clock(chrome: &Chrome, now: Time) -> Markup {
     html! {
         section.card.clock {
             div {
                 h2 { "The clock of this local world" }
                 p.soft {
                     "It is " (when(now)) " here"
-                    @if clock.ahead_s > 0 { ", " (span(std::time::Duration::from_secs(clock.ahead_s))) " ahead of the machine" }
                     ". Move it to see bills and renewals without waiting for them."
                 }
             }
-            (form::post(chrome, "/operator/clock/skip", html! { button.btn.quiet type="submit" name="hours" value="1" { "Skip an hour" } }))
+            (form::post(chrome, "/operator/clock/skip", html! { button.btn.quiet type="submit" { "Skip an hour" } }))
         }
     }
 }

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::base::Time;
 use crate::base::ids::UserId;
+use crate::domain::account::Role;
 use crate::web::ui::format::day;
 use crate::web::ui::part::{self, Pager, Tone, number, text};
-use crate::web::ui::{Chrome, Role, layout};
+use crate::web::ui::{Chrome, layout};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Person {
@@ -17,7 +18,8 @@ pub struct Person {
     pub confirmed: bool,
     pub roles: Vec<Role>,
     pub since: Time,
-    pub deployments: u32,
+    /// Those that are not over.
+    pub deployments: usize,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]

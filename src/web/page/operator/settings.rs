@@ -1,4 +1,4 @@
-//! The settings this instance runs with, and where each came from. Read only: they are changed where they are set.
+//! The settings this instance runs with. Read only: they are changed where they are set.
 
 use maud::{Markup, html};
 use serde::Serialize;
@@ -8,20 +8,16 @@ use crate::web::ui::{Chrome, layout};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Setting {
-    /// `web.listen`
+    /// `server.listen`
     pub name: String,
     /// As printed by the settings themselves; a secret is dots by then, and never reaches a page.
     pub value: String,
-    /// `default`, `file`, `environment`, `flag`
-    pub source: String,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct View {
     pub settings: Vec<Setting>,
-    pub version: String,
-    /// The file that was read, if any.
-    pub file: Option<String>,
+    pub version: &'static str,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
@@ -33,9 +29,8 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 (part::head(
                     "Settings",
                     html! {
-                        "Version " (view.version) ". Flags win over the environment, that over "
-                        @match &view.file { Some(file) => code { (file) }, None => "a configuration file (there is none)" }
-                        ", and that over what is built in."
+                        "Version " (view.version) ". Flags win over the environment, that over the configuration file, and that over \
+                         what is built in. They are read at the start."
                     },
                     html! {},
                 ))
@@ -53,12 +48,11 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
     )
 }
 
-const COLUMNS: [part::Column; 3] = [text("Setting"), text("Value"), text("From")];
+const COLUMNS: [part::Column; 2] = [text("Setting"), text("Value")];
 
 fn row(setting: &Setting) -> Vec<Markup> {
     vec![
         html! { code { (setting.name) } },
         html! { @if setting.value.is_empty() { span.soft { "not set" } } @else { code { (setting.value) } } },
-        html! { (setting.source) },
     ]
 }

@@ -11,7 +11,7 @@ use crate::web::ui::{Chrome, layout};
 pub struct Farm {
     pub id: u32,
     pub name: String,
-    pub nodes: u32,
+    pub nodes: usize,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]

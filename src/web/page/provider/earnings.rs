@@ -7,15 +7,15 @@ use crate::base::Time;
 use crate::base::ids::OrderId;
 use crate::base::money::{Tft, Usd};
 use crate::web::ui::chart::{self, Bar};
-use crate::web::ui::format::{money, percent, tokens};
+use crate::web::ui::format::{count, money, percent, tokens, when};
 use crate::web::ui::part::{self, number, text};
 use crate::web::ui::{Chrome, layout};
 
-/// The same amount in both assets, at the rate of the day it was earned.
+/// Tokens, and what they are worth at today's price if that is known.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Amount {
     pub tft: Tft,
-    pub usd: Usd,
+    pub worth: Option<Usd>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -24,8 +24,9 @@ pub struct Row {
     pub order: OrderId,
     pub billed: Amount,
     pub share: Amount,
-    pub paid_by_chain: Amount,
-    pub owed: Amount,
+    pub bills: u64,
+    /// The last of them.
+    pub last: Time,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -39,11 +40,16 @@ pub struct View {
     /// Hundredths of a per cent: 5000 is half.
     pub share: u32,
     pub rule_since: Option<Time>,
-    pub billed: Amount,
+    /// The share is taken of the undiscounted price and not of the bill.
+    pub of_list: bool,
+    /// All that was ever earned, and what became of it.
     pub earned: Amount,
     pub paid_by_chain: Amount,
     pub owed: Amount,
+    /// From the newest bills.
     pub rows: Vec<Row>,
+    /// There are older bills than those the rows are made of.
+    pub more: bool,
     pub days: Vec<Day>,
 }
 
@@ -55,7 +61,8 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
             div.wrap.stack {
                 (part::head(
                     "Earnings",
-                    html! { "Your share is " strong { (percent(view.share)) } " of what the chain bills for deployments on your nodes." },
+                    html! { "Your share is " strong { (percent(view.share)) } " of what the chain bills for deployments on your nodes"
+                           @if view.of_list { ", before any discount" } "." },
                     html! {},
                 ))
                 @if view.rows.is_empty() {
@@ -72,6 +79,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         (part::card("How this is counted", rule(view)))
                     }
                     (part::table("Earnings by deployment", &COLUMNS, view.rows.iter().map(row).collect()))
+                    @if view.more { p.hint { "The table is made of the newest bills; the figures above count all of them." } }
                 }
             }
         },
@@ -80,12 +88,11 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 
 fn figures(view: &View) -> Markup {
     let figure = |name, amount: Amount, note: &str| {
-        part::figure(name, html! { (tokens(amount.tft)) }, html! { (money(amount.usd)) br; (note) })
+        part::figure(name, html! { (tokens(amount.tft)) }, html! { @if let Some(worth) = amount.worth { (money(worth)) " at today's price" br; } (note) })
     };
     html! {
         div.figures {
-            (figure("Billed by the chain", view.billed, "For your nodes, after discounts."))
-            (figure("Your share", view.earned, "What we promise you of it."))
+            (figure("Your share", view.earned, "All that your nodes have earned."))
             (figure("Paid by the chain", view.paid_by_chain, "Already in your account there."))
             (figure("Still owed to you", view.owed, "Your share without what is paid."))
         }
@@ -106,25 +113,24 @@ fn short_day(at: Time) -> String {
     at.date().split_once('-').map_or_else(String::new, |(_, day)| day.to_owned())
 }
 
-const COLUMNS: [part::Column; 5] =
-    [text("Node and order"), number("Billed"), number("Your share"), number("Paid by the chain"), number("Still owed")];
+const COLUMNS: [part::Column; 4] = [text("Node and order"), number("Bills"), number("Billed"), number("Your share")];
 
 fn row(row: &Row) -> Vec<Markup> {
-    let amount = |amount: Amount| html! { (tokens(amount.tft)) span.sub { (money(amount.usd)) } };
+    let amount = |amount: Amount| html! { (tokens(amount.tft)) @if let Some(worth) = amount.worth { span.sub { (money(worth)) } } };
     vec![
         html! { strong { "Node " (row.node) } span.sub { code { (row.order) } } },
+        html! { (count(row.bills)) span.sub { "Last: " (when(row.last)) } },
         amount(row.billed),
         amount(row.share),
-        amount(row.paid_by_chain),
-        amount(row.owed),
     ]
 }
 
 fn rule(view: &View) -> Markup {
     html! {
         p {
-            "Every hour the chain bills each deployment. Your share is " (percent(view.share)) " of that bill, after the discount, \
-             and never of the price a user pays"
+            "Every hour the chain bills each deployment. Your share is " (percent(view.share)) " of that bill, "
+            @if view.of_list { "as it would be without our discount, " } @else { "after the discount, " }
+            "and never of the price a user pays"
             @if let Some(since) = view.rule_since { "; this rule holds since " (since.day()) }
             "."
         }

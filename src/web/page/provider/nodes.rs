@@ -12,7 +12,6 @@ use crate::web::ui::{Chrome, layout};
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     Up,
-    Standby,
     Down,
 }
 
@@ -20,7 +19,6 @@ impl NodeState {
     fn badge(self) -> Markup {
         match self {
             NodeState::Up => part::badge(Tone::Good, "Up"),
-            NodeState::Standby => part::badge(Tone::Quiet, "Standby"),
             NodeState::Down => part::badge(Tone::Bad, "Down"),
         }
     }
@@ -39,7 +37,7 @@ pub struct Node {
     pub state: NodeState,
     pub last_contact: Time,
     /// Running here through this instance.
-    pub deployments: u32,
+    pub deployments: usize,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use crate::base::Time;
 use crate::base::ids::SessionId;
+use crate::domain::account::Role;
 use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::ago;
 use crate::web::ui::part::{self, Tone};
-use crate::web::ui::{Chrome, Role, layout};
+use crate::web::ui::{Chrome, layout};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Session {

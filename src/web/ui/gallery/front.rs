@@ -4,11 +4,12 @@ use super::{For, NOW, Shown, ago, guest, order, staff, step, user};
 use crate::base::ids::{CardId, ChargeId, QuoteId, SessionId};
 use crate::base::money::Usd;
 use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::domain::account::Role;
+use crate::web::page::{guest, user};
 use crate::web::ui::form::Filled;
 use crate::web::ui::offer::{CardLine, Image, Region, Size, Sla};
 use crate::web::ui::part::{Pager, StepState};
-use crate::web::ui::{Chrome, Flash, Mood, Role};
-use crate::web::{guest, user};
+use crate::web::ui::{Chrome, Flash, Mood};
 
 fn sizes() -> Vec<Size> {
     let size = |slug: &str, name: &str, summary: &str, vcpus, memory_mb, disk_gb, cents| Size {

@@ -1,0 +1,102 @@
+//! All orders, and one with the trace of its money.
+
+use actix_web::web::Path;
+
+use super::trace::{Trace, trace};
+use super::{Query, ROWS, id, paged, read_mark, turn, write_mark};
+use crate::base::ids::{OrderId, UserId};
+use crate::base::money::Rate;
+use crate::base::{Error, Result};
+use crate::domain::order::{Entry, Order, Outcome};
+use crate::store::Snapshot;
+use crate::store::account::Accounts;
+use crate::store::order::Orders;
+use crate::web::error::PageResult;
+use crate::web::extract::Operator;
+use crate::web::page::operator::order::{Attempt, View, page};
+use crate::web::page::operator::orders;
+use crate::web::ui::part::{Step, StepState};
+
+const HERE: &str = "/operator/orders";
+
+pub async fn list(me: Operator, query: Query) -> PageResult {
+    let filter = match query.get("state") {
+        Some(text) => Some(orders::state_of(text).ok_or_else(|| Error::not_found("state of an order"))?),
+        None => None,
+    };
+    let (turn, snapshot) = (turn(&query, read_mark)?, me.app.read()?);
+    let found = snapshot.orders_page(filter, turn, ROWS + 1)?;
+    let keep: Vec<_> = filter.map(|state| ("state", orders::slug(state))).into_iter().collect();
+    let (found, pager) = paged(HERE, &keep, &turn, found, |order: &Order| write_mark(&(order.created, order.id)));
+    let rows = found.into_iter().map(|order| row(&snapshot, order)).collect::<Result<_>>()?;
+    Ok(me.show(200, orders::page(&me.chrome(), &orders::View { rows, filter, pager })))
+}
+
+pub async fn show(me: Operator, path: Path<String>) -> PageResult {
+    let order: OrderId = id(&path, "order")?;
+    let snapshot = me.app.read()?;
+    let order = snapshot.order(order)?.ok_or_else(|| Error::not_found("order"))?;
+    let rate = me.app.rate();
+    let trace = trace(&snapshot, &order, rate)?;
+    let who = name_of(&snapshot, order.user)?;
+    Ok(me.show(200, page(&me.chrome(), &view(order, who, trace, rate))))
+}
+
+fn row(snapshot: &Snapshot, order: Order) -> Result<orders::Row> {
+    Ok(orders::Row {
+        who: name_of(snapshot, order.user)?,
+        node: order.attempt().map(|attempt| attempt.node()),
+        id: order.id,
+        name: order.wish.name.to_string(),
+        state: order.state,
+        price: order.price,
+        at: order.created,
+    })
+}
+
+fn name_of(snapshot: &Snapshot, user: UserId) -> Result<String> {
+    Ok(snapshot.user(user)?.map_or_else(|| user.to_string(), |user| user.name.to_string()))
+}
+
+fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
+    View {
+        id: order.id,
+        name: order.wish.name.to_string(),
+        state: order.state,
+        who,
+        ordered: order.created,
+        sums: trace.sums,
+        grid_worth: rate.and_then(|rate| rate.to_usd(trace.sums.grid)),
+        owed_worth: rate.and_then(|rate| rate.to_usd(trace.sums.owed()?)),
+        margin: rate.and_then(|rate| trace.margin(rate)),
+        hops: trace.hops,
+        attempts: (1..).zip(&order.attempts).map(|(number, attempt)| tried(number, attempt)).collect(),
+        steps: order.timeline.into_iter().map(step).collect(),
+    }
+}
+
+fn step(entry: Entry) -> Step {
+    Step {
+        name: entry.step.title().into(),
+        text: entry.text,
+        state: if entry.trouble { StepState::Failed } else { StepState::Done },
+        at: Some(entry.at),
+    }
+}
+
+fn tried(number: u32, attempt: &crate::domain::order::Attempt) -> Attempt {
+    let (ok, result) = match &attempt.outcome {
+        Outcome::Trying => (None, "No answer yet.".to_owned()),
+        Outcome::Works => (Some(true), "The node runs it.".to_owned()),
+        Outcome::Failed { why } => (Some(false), why.clone()),
+    };
+    Attempt {
+        number,
+        node: attempt.node(),
+        farm: attempt.choice.best.farm_name.clone(),
+        contract: attempt.contract,
+        result,
+        ok,
+        at: attempt.started,
+    }
+}

@@ -1,0 +1,167 @@
+//! The whole instance on one screen.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::base::money::{Rate, Tft, Usd};
+use crate::base::time::{DAY, HOUR};
+use crate::base::{Result, Time};
+use crate::domain::ledger::{Account, Transfer};
+use crate::domain::order::State;
+use crate::store::Snapshot;
+use crate::store::ledger::LedgerRead;
+use crate::store::order::Orders;
+use crate::web::error::PageResult;
+use crate::web::extract::{Form, Operator};
+use crate::web::page::operator::overview::{Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
+
+/// Orders of one state that are counted; beyond it the page says "more".
+const COUNTED: usize = 10_000;
+/// Transfers of one account that are looked at for a chart.
+const LOOKED_AT: usize = 3000;
+/// Days on a chart.
+const DAYS: usize = 14;
+
+pub async fn show(me: Operator) -> PageResult {
+    let view = view(&me.app, &me.app.read()?, me.app.now())?;
+    Ok(me.show(200, page(&me.chrome(), &view)))
+}
+
+/// Moves the clock of a local world; anywhere else there is no such page.
+pub async fn skip(me: Operator, _form: Form) -> PageResult {
+    me.app.skip(HOUR)?;
+    Ok(me.go_saying("/operator", true, "An hour has passed. What is due is being done."))
+}
+
+fn view(app: &App, snapshot: &Snapshot, now: Time) -> Result<View> {
+    let rate = app.rate();
+    let (hosting, card_fees) = (snapshot.balance(Account::HOSTING)?, snapshot.balance(Account::CARD_FEES)?);
+    let (grid, share) = (snapshot.balance(Account::GRID)?, snapshot.balance(Account::PROVIDER_SHARE)?);
+    let revenue = Usd::from_units(units(hosting.posted(Account::HOSTING)));
+    let card_fees = Usd::from_units(units(card_fees.posted(Account::CARD_FEES)));
+    let spent = units(grid.posted(Account::GRID).saturating_add(share.posted(Account::PROVIDER_SHARE)));
+    let (waiting, parked) = snapshot.job_counts()?;
+    Ok(View {
+        orders: State::ALL.into_iter().map(|state| count(snapshot, state)).collect::<Result<Vec<_>>>()?,
+        revenue,
+        card_fees,
+        grid_cost: tokens(grid.debits_posted, rate),
+        provider_share: tokens(units(share.posted(Account::PROVIDER_SHARE)), rate),
+        chain_payouts: tokens(grid.credits_posted, rate),
+        margin: margin(revenue, card_fees, Tft::from_units(spent), rate),
+        days: days(&snapshot.transfers_of(Account::HOSTING, None, LOOKED_AT)?, LOOKED_AT),
+        wallet: wallet(snapshot, rate, now)?,
+        jobs: Jobs { waiting, parked },
+        journal: journal_check(app),
+        grid: state_of_grid(app),
+        clock: app.can_skip(),
+        now,
+    })
+}
+
+fn count(snapshot: &Snapshot, state: State) -> Result<OrderCount> {
+    let number = snapshot.count_in(state, COUNTED + 1)?;
+    Ok(OrderCount { state, number: number.min(COUNTED).try_into().unwrap_or(u64::MAX), more: number > COUNTED })
+}
+
+/// What is left of the revenue after card fees and all tokens spent or promised.
+fn margin(revenue: Usd, card_fees: Usd, spent: Tft, rate: Option<Rate>) -> Option<Usd> {
+    revenue.checked_sub(card_fees)?.checked_sub(rate?.to_usd(spent)?)
+}
+
+fn tokens(units: i64, rate: Option<Rate>) -> Tokens {
+    let tft = Tft::from_units(units);
+    Tokens { tft, worth: rate.and_then(|rate| rate.to_usd(tft)) }
+}
+
+fn wallet(snapshot: &Snapshot, rate: Option<Rate>, now: Time) -> Result<Wallet> {
+    let balance = Tft::from_units(units(snapshot.balance(Account::WALLET)?.posted(Account::WALLET)));
+    let moved = snapshot.transfers_of(Account::WALLET, None, LOOKED_AT)?;
+    let billed = snapshot.transfers_of(Account::GRID, None, LOOKED_AT)?;
+    Ok(Wallet {
+        balance,
+        worth: rate.and_then(|rate| rate.to_usd(balance)),
+        runway_days: runway_days(balance, &billed, now, LOOKED_AT),
+        trend: trend(balance, &moved),
+    })
+}
+
+/// How many days the wallet lasts if each costs what the last 24 hours did. `billed` holds the newest transfers of the
+/// grid account, at most `limit`; where they do not reach back a day, they are taken for as long as they do.
+fn runway_days(wallet: Tft, billed: &[Transfer], now: Time, limit: usize) -> Option<u64> {
+    let recent: Vec<&Transfer> =
+        billed.iter().take_while(|bill| now.since(bill.at) < DAY).filter(|bill| bill.terms.debit == Account::GRID).collect();
+    let sum: i128 = recent.iter().map(|bill| i128::from(bill.posted)).sum();
+    let cut_off = billed.len() >= limit && billed.last().is_some_and(|oldest| now.since(oldest.at) < DAY);
+    let span = match billed.last() {
+        Some(oldest) if cut_off => now.since(oldest.at).max(Duration::from_secs(60)),
+        _ => DAY,
+    };
+    let a_day = sum.saturating_mul(ms(DAY)) / ms(span);
+    (a_day > 0).then(|| u64::try_from(i128::from(wallet.units()).max(0) / a_day).unwrap_or(u64::MAX))
+}
+
+fn ms(span: Duration) -> i128 {
+    i128::try_from(span.as_millis()).unwrap_or(i128::MAX)
+}
+
+/// The balance at the end of each day on which it moved, the oldest first.
+fn trend(balance: Tft, moved: &[Transfer]) -> Vec<Tft> {
+    let mut at_end: Vec<(String, i64)> = Vec::new();
+    let mut units = balance.units();
+    for transfer in moved {
+        let date = transfer.at.date();
+        if at_end.last().is_none_or(|(day, _)| *day != date) {
+            at_end.push((date, units));
+        }
+        let came_in = transfer.terms.debit == Account::WALLET;
+        units = if came_in { units.saturating_sub(transfer.posted) } else { units.saturating_add(transfer.posted) };
+    }
+    at_end.truncate(DAYS);
+    at_end.into_iter().rev().map(|(_, units)| Tft::from_units(units)).collect()
+}
+
+/// Revenue by day, the oldest first. Of `limit` transfers the oldest may have siblings that were not read: its day is left out.
+fn days(transfers: &[Transfer], limit: usize) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    for transfer in transfers {
+        let earned = if transfer.terms.credit == Account::HOSTING { transfer.posted } else { -transfer.posted };
+        match days.last_mut().filter(|day| day.at.date() == transfer.at.date()) {
+            Some(day) => day.revenue = Usd::from_units(day.revenue.units().saturating_add(earned)),
+            None => days.push(Day { at: transfer.at, revenue: Usd::from_units(earned) }),
+        }
+    }
+    if transfers.len() >= limit && days.len() > 1 {
+        days.pop();
+    }
+    days.truncate(DAYS);
+    days.reverse();
+    days
+}
+
+/// The last check of the books, in a sentence if something is wrong.
+pub(super) fn journal_check(app: &App) -> Option<JournalCheck> {
+    app.ledger_checked().map(|check| JournalCheck {
+        at: check.at,
+        transfers: check.report.transfers,
+        problem: (!check.report.is_clean()).then(|| {
+            let first = check.report.findings.first().map_or("", String::as_str);
+            format!("{first} ({} found in all)", check.report.wrong)
+        }),
+    })
+}
+
+fn state_of_grid(app: &App) -> Grid {
+    let (heard, nodes) = (app.heard(), app.nodes());
+    Grid {
+        network: app.settings.grid.network.name().into(),
+        reachable: heard.answers,
+        block: heard.head.map(|head| (head.number, head.at)),
+        nodes_up: nodes.iter().filter(|node| node.up).count(),
+        nodes: nodes.len(),
+    }
+}
+
+fn units(amount: i128) -> i64 {
+    i64::try_from(amount).unwrap_or(if amount < 0 { i64::MIN } else { i64::MAX })
+}

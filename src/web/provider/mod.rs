@@ -1,0 +1,5 @@
+//! What providers see of their own farms, and nobody else's.
+
+pub mod claim;
+pub mod earning;
+pub mod node;
