@@ -21,7 +21,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("app", &["base", "domain", "store", "wire", "grid", "settings"]),
     // Both ask the store its questions; neither changes anything: see `only_the_app_writes`.
     ("jobs", &["base", "domain", "app", "store"]),
-    ("web", &["base", "domain", "app", "store"]),
+    // Pages for operators and providers say which rules are in force, so handlers may name the settings' types.
+    ("web", &["base", "domain", "settings", "app", "store"]),
     ("cli", &["base", "domain", "wire", "settings", "host", "store", "grid", "localgrid", "app", "jobs", "web"]),
     ("main", &["cli"]),
     ("lib", &[]),

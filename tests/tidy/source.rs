@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// A Rust file in three readings. Characters keep their places, so that all three share line numbers.
 pub struct Source {
@@ -79,8 +80,18 @@ impl Source {
     }
 }
 
-/// Every Rust file of a folder of the tree; those of `src` that are only tests left out.
-pub fn rust_files(folder: &str) -> Vec<Source> {
+/// Every Rust file of `src` or `tests`, read once; those of `src` that are only tests left out.
+pub fn rust_files(folder: &str) -> &'static [Source] {
+    static SRC: LazyLock<Vec<Source>> = LazyLock::new(|| walk("src"));
+    static TESTS: LazyLock<Vec<Source>> = LazyLock::new(|| walk("tests"));
+    match folder {
+        "src" => &SRC,
+        "tests" => &TESTS,
+        other => panic!("{other} is not looked at"),
+    }
+}
+
+fn walk(folder: &str) -> Vec<Source> {
     let files = files(folder).into_iter().filter(|path| path.ends_with(".rs"));
     let sources: Vec<Source> = files.map(|path| Source::new(&path, &read(&path))).collect();
     assert!(!sources.is_empty(), "there is nothing in {folder}");
