@@ -112,7 +112,17 @@ impl App {
                 self.give_up(order, Step::Pay, "The payment was not confirmed with your bank within half an hour.".into())
                     .await?;
             }
-            ChargeState::NeedsAction { .. } => return Ok(self.later()),
+            ChargeState::NeedsAction { .. } => {
+                const ASKS: &str = "Your bank asks you to confirm this payment.";
+                if order.timeline.last().is_none_or(|last| last.text != ASKS) {
+                    self.change(order, move |_, order| {
+                        order.note(now, Step::Pay, ASKS);
+                        Ok(())
+                    })
+                    .await?;
+                }
+                return Ok(self.later());
+            }
             ChargeState::Sent => return Ok(self.soon()),
             ChargeState::Captured => return Err(Error::internal("A charge was captured before its order was deployed.")),
             ChargeState::Voided => return Err(Error::internal("A charge was voided before its order was undone.")),

@@ -66,7 +66,6 @@ pub struct App {
     bell: Notify,
 }
 
-
 impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>, settings: Settings, grid: Grid) -> Result<Arc<App>> {
         let cards = Stripe::new(&settings.cards.url, settings.cards.secret_key.clone(), CARDS_TIMEOUT)

@@ -1,7 +1,7 @@
 //! People, their sessions and one-time links.
 
-use super::schema::{SESSIONS, SESSIONS_BY_USER, TICKETS, USER_BY_EMAIL, USERS, USERS_BY_AGE};
 use super::page::{AGES, turned};
+use super::schema::{SESSIONS, SESSIONS_BY_USER, TICKETS, USER_BY_EMAIL, USERS, USERS_BY_AGE};
 use super::{Order, Read, Turn, Tx};
 use crate::base::ids::{SessionId, UserId};
 use crate::base::text::Email;

@@ -1,7 +1,7 @@
 //! What we owe, in the order it is due.
 
-use super::schema::{JOB_BY_WORK, JOBS, JOBS_BY_DUE, JOBS_PARKED};
 use super::page::{AGES, turned};
+use super::schema::{JOB_BY_WORK, JOBS, JOBS_BY_DUE, JOBS_PARKED};
 use super::{Index, Order, Read, Snapshot, Turn, Tx};
 use crate::base::ids::JobId;
 use crate::base::{Error, Result, Time};

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::schema::{BALANCES, JOURNAL, JOURNAL_HEAD, TRANSFERS, TRANSFERS_BY_ACCOUNT, TRANSFERS_BY_CAUSE};
 use super::page::Turn;
+use super::schema::{BALANCES, JOURNAL, JOURNAL_HEAD, TRANSFERS, TRANSFERS_BY_ACCOUNT, TRANSFERS_BY_CAUSE};
 use super::table::{Order, Read};
 use super::tx::{Snapshot, Tx};
 use crate::base::ids::TransferId;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::schema::{CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, QUOTES, RESERVATIONS};
 use super::page::{AGES, turned};
+use super::schema::{CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, QUOTES, RESERVATIONS};
 use super::{Order as From, Read, Turn, Tx};
 use crate::base::ids::{OrderId, QuoteId, UserId};
 use crate::base::{Result, Time};

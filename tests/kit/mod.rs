@@ -3,3 +3,4 @@
 pub mod books;
 pub mod chance;
 pub mod disk;
+pub mod market;

@@ -79,10 +79,8 @@ fn paged<R, M>(
         let pairs: Vec<(&str, &str)> = keep.iter().copied().chain([(name, mark.as_str())]).collect();
         Some(format!("{path}?{}", url_query(&pairs)))
     };
-    let pager = Pager {
-        newer: link("after", rows.first()).filter(|_| newer),
-        older: link("before", rows.last()).filter(|_| older),
-    };
+    let pager =
+        Pager { newer: link("after", rows.first()).filter(|_| newer), older: link("before", rows.last()).filter(|_| older) };
     (rows, pager)
 }
 
@@ -103,7 +101,9 @@ mod tests {
 
     #[test]
     fn a_place_that_is_not_in_the_list_is_refused_with_a_sentence() {
-        for text in ["", "-", "ord_1", "1-", "x-ord_00000000000000000000000000", "9223372036854775808-ord_00000000000000000000000000"] {
+        for text in
+            ["", "-", "ord_1", "1-", "x-ord_00000000000000000000000000", "9223372036854775808-ord_00000000000000000000000000"]
+        {
             let query = BTreeMap::from([("before".to_owned(), text.to_owned())]);
             let refused = turn(&query, read_mark::<OrderId>).map_err(|error| (error.kind(), error.field()));
             assert_eq!(refused, Err((Kind::Invalid, Some("before"))), "{text}");

@@ -88,7 +88,11 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 
 fn figures(view: &View) -> Markup {
     let figure = |name, amount: Amount, note: &str| {
-        part::figure(name, html! { (tokens(amount.tft)) }, html! { @if let Some(worth) = amount.worth { (money(worth)) " at today's price" br; } (note) })
+        part::figure(
+            name,
+            html! { (tokens(amount.tft)) },
+            html! { @if let Some(worth) = amount.worth { (money(worth)) " at today's price" br; } (note) },
+        )
     };
     html! {
         div.figures {
@@ -116,7 +120,8 @@ fn short_day(at: Time) -> String {
 const COLUMNS: [part::Column; 4] = [text("Node and order"), number("Bills"), number("Billed"), number("Your share")];
 
 fn row(row: &Row) -> Vec<Markup> {
-    let amount = |amount: Amount| html! { (tokens(amount.tft)) @if let Some(worth) = amount.worth { span.sub { (money(worth)) } } };
+    let amount =
+        |amount: Amount| html! { (tokens(amount.tft)) @if let Some(worth) = amount.worth { span.sub { (money(worth)) } } };
     vec![
         html! { strong { "Node " (row.node) } span.sub { code { (row.order) } } },
         html! { (count(row.bills)) span.sub { "Last: " (when(row.last)) } },

@@ -7,7 +7,7 @@ use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::web::ui::Role;
 use crate::web::ui::form::Filled;
 use crate::web::ui::part::{Pager, StepState};
-use crate::web::{operator, provider};
+use crate::web::page::{operator, provider};
 
 fn tft(hundredths: i64) -> Tft {
     Tft::from_units(hundredths * 100_000)

@@ -1,0 +1,166 @@
+//! A market of one's own: the whole product on its own grid, people with browsers, a clock to move. Closing it checks what must always hold.
+
+use std::time::Duration;
+
+use cooperage::base::ids::OrderId;
+use cooperage::base::money::Usd;
+use cooperage::cli::Context;
+use cooperage::cli::demo::{Demo, Person};
+use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::domain::order::{Order, State};
+use cooperage::settings::Settings;
+use cooperage::store::Turn;
+use cooperage::store::check::check;
+use cooperage::store::job::Jobs;
+use cooperage::store::order::Orders;
+
+pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti alice@laptop";
+pub const GOOD_CARD: &str = "4242 4242 4242 4242";
+pub const PASSWORD: &str = "nobody guesses this one";
+/// How long something may take that happens by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Market {
+    pub demo: Demo,
+}
+
+impl Market {
+    /// Opens a market on free ports, with a node that takes 20 ms for each part of a deployment.
+    pub async fn open() -> Market {
+        Market::open_with(|_| ()).await
+    }
+
+    /// Opens a market with other settings.
+    pub async fn open_with(change: impl FnOnce(&mut Settings)) -> Market {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let mut settings = Settings::default();
+        settings.server.listen = "127.0.0.1:0".into();
+        change(&mut settings);
+        let demo = Demo::start(&Context { settings, json: false }, Duration::from_millis(20)).await.expect("a market opens");
+        demo.ready().await.expect("a market gets ready");
+        Market { demo }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.demo.instance.url
+    }
+
+    /// A browser without cookies.
+    pub fn guest(&self) -> Visitor {
+        Visitor::new(self.url()).expect("a browser")
+    }
+
+    /// One of the ready-made people, logged in.
+    pub async fn log_in(&self, person: &Person) -> Visitor {
+        let visitor = self.guest();
+        let page =
+            visitor.fill("/login", "/login", &[("email", person.email), ("password", person.password)]).await.expect("a log-in");
+        assert!(page.says(person.name), "{}", page.text());
+        visitor
+    }
+
+    /// Somebody new: signs up, opens the mail, proves the address.
+    pub async fn newcomer(&self, name: &str) -> Visitor {
+        let visitor = self.guest();
+        let email = format!("{}@example.org", name.to_lowercase());
+        visitor
+            .fill("/signup", "/signup", &[("name", name), ("email", &email), ("password", PASSWORD)])
+            .await
+            .expect("a sign-up");
+        let path = self.link(&email, "Confirm").await;
+        let page = visitor.fill(&path, "/verify", &[]).await.expect("a proof");
+        assert!(page.says(name), "{}", page.text());
+        visitor
+    }
+
+    /// The path of the link in the newest mail to `email` whose subject says `subject`.
+    pub async fn link(&self, email: &str, subject: &str) -> String {
+        let mail = self.demo.world.mail.wait_for(email, subject).await.expect("a mail");
+        let link = mail.text.split_whitespace().find(|word| word.starts_with(self.url())).expect("a link");
+        link[self.url().len()..].to_owned()
+    }
+
+    /// Saves a card on the processor's own page. Gives the page one comes back to.
+    pub async fn save_card(&self, visitor: &Visitor, number: &str) -> Page {
+        let page = visitor.fill("/cards", "/cards", &[]).await.expect("the card page");
+        let action = page.action().expect("a card form");
+        let typed = [("number", number), ("expiry", "12 / 39"), ("cvc", "123"), ("name", "Somebody")];
+        visitor.submit(&page, &action, &typed).await.expect("a card")
+    }
+
+    /// Asks for a price. Gives the page with it.
+    pub async fn quote(&self, visitor: &Visitor, name: &str, region: &str) -> Page {
+        let wish =
+            [("name", name), ("size", "medium"), ("image", "ubuntu-24.04"), ("region", region), ("key", "new"), ("ssh_key", KEY)];
+        visitor.fill("/order", "/order", &wish).await.expect("a quote")
+    }
+
+    /// Presses the button on a quote's page.
+    pub async fn confirm(&self, visitor: &Visitor, quote: &Page) -> OrderId {
+        let page = visitor.submit(quote, &format!("{}/confirm", quote.url.path()), &[]).await.expect("an order");
+        let id = page.url.path().split('/').nth(2).unwrap_or_default();
+        id.parse().unwrap_or_else(|_| panic!("no order: {} {}", page.url, page.text()))
+    }
+
+    /// Orders a VM in one go.
+    pub async fn order(&self, visitor: &Visitor, name: &str, region: &str) -> OrderId {
+        let quote = self.quote(visitor, name, region).await;
+        self.confirm(visitor, &quote).await
+    }
+
+    pub fn read(&self, id: OrderId) -> Order {
+        self.demo.instance.app.read().expect("a snapshot").order(id).expect("a read").expect("an order")
+    }
+
+    /// Waits until the order is at rest, and gives it.
+    pub async fn rest(&self, id: OrderId) -> Order {
+        self.until("the order is at rest", || self.read(id).state.at_rest()).await;
+        self.read(id)
+    }
+
+    pub async fn ended(&self, id: OrderId) -> Order {
+        self.until("the order has ended", || matches!(self.read(id).state, State::Ended | State::Refunded)).await;
+        self.read(id)
+    }
+
+    /// Looks again and again, for what happens by itself. Not a sleep: it goes on as soon as it is true.
+    pub async fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
+        let asked = tokio::time::Instant::now();
+        while !is() {
+            assert!(asked.elapsed() < PATIENCE, "waited in vain until {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Moves the clock.
+    pub fn leap(&self, span: Duration) {
+        self.demo.clock.leap(span);
+    }
+
+    /// What the card processor itself says it took for an order, less what it gave back.
+    pub fn charged(&self, id: OrderId) -> Usd {
+        let truth = self.demo.world.cards.truth(&id.to_string());
+        Usd::from_cents(truth.captured_cents - truth.refunded_cents)
+    }
+
+    /// Closes the market: the books are clean, no job is parked, no contract is on the chain without a live order.
+    pub async fn close(self) {
+        use cooperage::localgrid::{ChainView, ContractStateView};
+        let app = self.demo.instance.app.clone();
+        let snapshot = app.read().expect("a snapshot");
+        let report = check(&snapshot, |_, _| ()).expect("a check");
+        assert!(report.is_clean(), "{:?}", report.findings);
+        let parked = snapshot.jobs_parked(Turn::First, 10).expect("the jobs");
+        assert!(parked.is_empty(), "{parked:?}");
+        for contract in self.demo.world.chain.contracts() {
+            if contract.state != ContractStateView::Deleted {
+                let order = snapshot.contract(contract.id).expect("a read").map(|known| self.read(known.order));
+                let live = order.as_ref().is_some_and(|order| !matches!(order.state, State::Ended | State::Refunded));
+                assert!(live, "contract {} is on the chain without a live order: {order:?}", contract.id);
+            }
+        }
+        drop(snapshot);
+        drop(app);
+        self.demo.stop().await.expect("a market closes");
+    }
+}
