@@ -5,3 +5,4 @@ mod kit;
 mod ledger;
 mod localstripe;
 mod powercut;
+mod tidy;
