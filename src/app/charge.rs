@@ -13,7 +13,7 @@ use crate::store::Tx;
 use crate::store::charge::Charges;
 use crate::wire::stripe::{Metadata, PaymentIntent, PaymentRequest, PaymentStatus, RefundStatus, StripeError, decline};
 
-/// Keys are forgotten after a day (`stripe/README.md`, Idempotency): from here on the outcome is looked up, never sent again.
+/// Keys are forgotten after a day (`docs.stripe.com/api/idempotent_requests`): from here on the outcome is looked up, never sent again.
 const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
 
 impl App {

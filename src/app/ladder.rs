@@ -28,7 +28,7 @@ use crate::store::{Read, Tx};
 const SOON: Duration = Duration::from_millis(200);
 /// How soon to look again at something that takes a block or more.
 const LATER: Duration = Duration::from_secs(3);
-/// How long a reservation outlives activation: the node reports its used room every 40 minutes (`gridproxy.md`, Status).
+/// How long a reservation outlives activation: the node reports its used room every 40 minutes (`threefoldtech/tfgrid-sdk-go: grid-proxy`).
 const REPORTED_AFTER: Duration = Duration::from_secs(3600);
 
 impl App {

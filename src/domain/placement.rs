@@ -132,7 +132,7 @@ pub fn choose(
     let free = |node: &Node| node.total.minus(node.used).minus(reserved.get(&node.id).copied().unwrap_or_default());
     let fits = |node: &&Node| {
         let free = free(node);
-        // Cores may be shared between VMs (`gridproxy.md`): a node must only have as many as the VM wants.
+        // Cores may be shared between VMs (`threefoldtech/tfgrid-sdk-go: grid-proxy`): a node must only have as many as the VM wants.
         node.up
             && node.sellable
             && !tried.contains(&node.id)
