@@ -215,7 +215,11 @@ impl App {
         let id = intent.id.clone();
         match intent.status {
             PaymentStatus::RequiresCapture => {
-                self.update(charge, id, move |_, charge| Ok(charge.state = ChargeState::Authorized)).await
+                self.update(charge, id, move |_, charge| {
+                    charge.state = ChargeState::Authorized;
+                    Ok(())
+                })
+                .await
             }
             PaymentStatus::Succeeded => {
                 let processor = intent.latest_charge.clone();
@@ -235,7 +239,11 @@ impl App {
             }
             PaymentStatus::RequiresAction => {
                 let url = intent.action_url.clone().unwrap_or_default();
-                self.update(charge, id, move |_, charge| Ok(charge.state = ChargeState::NeedsAction { url })).await
+                self.update(charge, id, move |_, charge| {
+                    charge.state = ChargeState::NeedsAction { url };
+                    Ok(())
+                })
+                .await
             }
             PaymentStatus::RequiresConfirmation | PaymentStatus::Processing | PaymentStatus::Other => {
                 self.update(charge, id, |_, _| Ok(())).await

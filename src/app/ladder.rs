@@ -334,18 +334,16 @@ impl App {
                 Fate::Landed { .. } => self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?,
             },
         };
-        if let Some(contract) = contract {
-            if !self.grid.contract_is_gone(contract).await? {
-                let purpose = Purpose::CancelContract { order: order.id, attempt: number };
-                match self.drive_call(purpose, Call::CancelContract { contract }).await? {
-                    Fate::Landed { .. } => {}
-                    Fate::Pending | Fate::Expired => return Ok(false),
-                    // Only "it is gone already" is a success; anything else must be looked at by a person.
-                    Fate::Refused(reason) if reason.contains("NotExist") => {}
-                    Fate::Refused(reason) => {
-                        return Err(Error::internal("The chain refuses to cancel a contract.").because(reason));
-                    }
-                }
+        if let Some(contract) = contract
+            && !self.grid.contract_is_gone(contract).await?
+        {
+            let purpose = Purpose::CancelContract { order: order.id, attempt: number };
+            match self.drive_call(purpose, Call::CancelContract { contract }).await? {
+                Fate::Landed { .. } => {}
+                Fate::Pending | Fate::Expired => return Ok(false),
+                // Only "it is gone already" is a success; anything else must be looked at by a person.
+                Fate::Refused(reason) if reason.contains("NotExist") => {}
+                Fate::Refused(reason) => return Err(Error::internal("The chain refuses to cancel a contract.").because(reason)),
             }
         }
         let id = order.id;
