@@ -303,6 +303,11 @@ impl Tfgrid {
         public_key(self.key.encryption_secret()).map(|key| key.to_vec())
     }
 
+    /// The chain itself: hex of its first block's hash.
+    pub async fn genesis(&self) -> Result<String> {
+        Ok(hex::encode(self.chain.get().await?.runtime().genesis))
+    }
+
     /// What the chain runs.
     pub async fn runtime(&self) -> Result<(String, u32, Vec<String>)> {
         let chain = self.chain.get().await?;
