@@ -36,8 +36,7 @@ use crate::kit::process::{House, Process, bytes_of};
 const HOPELESS: &str = "Spain";
 const POOR_CARD: &str = "4000 0000 0000 9995";
 const STEP: Duration = Duration::from_millis(25);
-const RUNGS: [State; 6] =
-    [State::Paying, State::Reserving, State::Deploying, State::Settling, State::Undoing, State::Ending];
+const RUNGS: [State; 6] = [State::Paying, State::Reserving, State::Deploying, State::Settling, State::Undoing, State::Ending];
 /// Sign-ups and log-ins are limited by address, and all our people have one address.
 const NEWCOMERS: usize = 4;
 
