@@ -45,8 +45,9 @@ impl App {
         let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
         let place = Place::parse(&form.place);
         let snapshot = self.read()?;
-        let choice = choose(&self.nodes(), size.capacity, &place, &snapshot.reserved(now)?, &snapshot.carried()?, &[])
-            .map_err(|none| Error::invalid("place", none.sentence()))?;
+        let choice =
+            choose(&self.known_nodes().await?, size.capacity, &place, &snapshot.reserved(now)?, &snapshot.carried()?, &[])
+                .map_err(|none| Error::invalid("place", none.sentence()))?;
         let price = size.price;
         let wish = Wish { name, image, size, ssh_key, place };
         let quote = Quote {
@@ -89,7 +90,7 @@ impl App {
     pub async fn place_order(&self, user: &User, quote: QuoteId, card: CardId) -> Result<OrderId> {
         let now = self.now();
         let customer = user.customer.clone().ok_or_else(no_card)?;
-        let (user, random, nodes) = (user.id, self.random.clone(), self.nodes());
+        let (user, random, nodes) = (user.id, self.random.clone(), self.known_nodes().await?);
         let twin = self.twin()?;
         // Plans of the first choice and, should its room be gone meanwhile, of a new one are made inside: they are pure.
         let planner = self.grid.planner(twin);

@@ -4,3 +4,4 @@ pub mod books;
 pub mod chance;
 pub mod disk;
 pub mod market;
+pub mod process;
