@@ -1,6 +1,7 @@
 //! What more than one story needs.
 
 pub mod books;
+pub mod browser;
 pub mod chance;
 pub mod disk;
 pub mod market;
