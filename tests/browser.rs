@@ -240,7 +240,7 @@ async fn a_person_whose_card_is_declined_reads_why_and_what_to_do() {
     types_card(&nora, "4000 0000 0000 9995").await;
     nora.arrives("/quotes/").await;
     nora.presses("Pay").await;
-    nora.sees("web was not delivered").await;
+    nora.sees("web was not started").await;
     nora.sees("enough").await;
     nora.sees("You pay nothing").await;
     assert!(!nora.text().await.contains("on its way back"), "nothing was taken, so nothing can come back");

@@ -260,7 +260,9 @@ async fn operators(market: &Market, album: &mut Album, tom: &Browser) {
         album.keep(tom, &format!("operator-order-{name}")).await;
     }
     parked(market).await;
-    album.visit(market, tom, &[("operator-overview-parked", "/operator"), ("operator-jobs-parked", "/operator/jobs?state=parked")]).await;
+    album
+        .visit(market, tom, &[("operator-overview-parked", "/operator"), ("operator-jobs-parked", "/operator/jobs?state=parked")])
+        .await;
 }
 
 /// A mail that nobody takes, for a day and more.
