@@ -82,7 +82,7 @@ async fn log_in(market: &Market, browser: &Browser, person: &Person) {
 
 async fn bills(market: &Market, order: &Order) -> usize {
     let contract = order.attempt().and_then(|attempt| attempt.contract).expect("a contract");
-    market.demo.instance.app.read().expect("a snapshot").bills_of(contract, 10).expect("a read").len()
+    market.demo.instance.app.read().expect("a snapshot").bills_of(contract, 1000).expect("a read").len()
 }
 
 /// What Tom and Hilbert do once somebody's VM runs.

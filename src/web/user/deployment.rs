@@ -8,7 +8,7 @@ use super::{PAGE, id, mark};
 use crate::app::App;
 use crate::base::Result;
 use crate::base::ids::OrderId;
-use crate::domain::charge::ChargeState;
+use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::order::{Order, State, Step};
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
@@ -82,7 +82,7 @@ fn row(order: &Order) -> Row {
         image: order.wish.image.name.clone(),
         place: place(order),
         price: order.price,
-        paid_until: order.paid_until(),
+        paid_until: order.paid_until().filter(|_| order.state == State::Active),
     }
 }
 
@@ -106,12 +106,19 @@ fn view(app: &App, order: &Order) -> Result<deployment::View> {
         ordered: order.created,
         paid_until: order.paid_until(),
         price: order.price,
+        over: over(order, paid.as_ref()),
         receipt: paid.map(|charge| charge.id),
         sla: offer::sla(&order.sla),
         place: place(order),
         node: order.attempt().map(|attempt| attempt.node()),
         can_delete: order.state == State::Active,
     })
+}
+
+fn over(order: &Order, paid: Option<&Charge>) -> Option<deployment::Over> {
+    let (charge, at) = (paid?, order.ended.filter(|_| order.state == State::Ended)?);
+    let kept = charge.amount.checked_sub(charge.refunded)?;
+    Some(deployment::Over { at, back: charge.refunded, kept })
 }
 
 /// The five steps everybody sees, each with the last thing that was said about it.
