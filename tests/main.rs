@@ -6,3 +6,4 @@ mod kit;
 mod ledger;
 mod localstripe;
 mod powercut;
+mod tidy;

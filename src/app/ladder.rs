@@ -28,7 +28,7 @@ use crate::store::{Read, Tx};
 const SOON: Duration = Duration::from_millis(200);
 /// How soon to look again at something that takes a block or more.
 const LATER: Duration = Duration::from_secs(3);
-/// How long a reservation outlives activation: the node reports its used room every 40 minutes (`gridproxy.md`, Status).
+/// How long a reservation outlives activation: the node reports its used room every 40 minutes (`threefoldtech/tfgrid-sdk-go: grid-proxy`).
 const REPORTED_AFTER: Duration = Duration::from_secs(3600);
 
 impl App {
@@ -112,7 +112,17 @@ impl App {
                 self.give_up(order, Step::Pay, "The payment was not confirmed with your bank within half an hour.".into())
                     .await?;
             }
-            ChargeState::NeedsAction { .. } => return Ok(self.later()),
+            ChargeState::NeedsAction { .. } => {
+                const ASKS: &str = "Your bank asks you to confirm this payment.";
+                if order.timeline.last().is_none_or(|last| last.text != ASKS) {
+                    self.change(order, move |_, order| {
+                        order.note(now, Step::Pay, ASKS);
+                        Ok(())
+                    })
+                    .await?;
+                }
+                return Ok(self.later());
+            }
             ChargeState::Sent => return Ok(self.soon()),
             ChargeState::Captured => return Err(Error::internal("A charge was captured before its order was deployed.")),
             ChargeState::Voided => return Err(Error::internal("A charge was voided before its order was undone.")),
@@ -324,18 +334,16 @@ impl App {
                 Fate::Landed { .. } => self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?,
             },
         };
-        if let Some(contract) = contract {
-            if !self.grid.contract_is_gone(contract).await? {
-                let purpose = Purpose::CancelContract { order: order.id, attempt: number };
-                match self.drive_call(purpose, Call::CancelContract { contract }).await? {
-                    Fate::Landed { .. } => {}
-                    Fate::Pending | Fate::Expired => return Ok(false),
-                    // Only "it is gone already" is a success; anything else must be looked at by a person.
-                    Fate::Refused(reason) if reason.contains("NotExist") => {}
-                    Fate::Refused(reason) => {
-                        return Err(Error::internal("The chain refuses to cancel a contract.").because(reason));
-                    }
-                }
+        if let Some(contract) = contract
+            && !self.grid.contract_is_gone(contract).await?
+        {
+            let purpose = Purpose::CancelContract { order: order.id, attempt: number };
+            match self.drive_call(purpose, Call::CancelContract { contract }).await? {
+                Fate::Landed { .. } => {}
+                Fate::Pending | Fate::Expired => return Ok(false),
+                // Only "it is gone already" is a success; anything else must be looked at by a person.
+                Fate::Refused(reason) if reason.contains("NotExist") => {}
+                Fate::Refused(reason) => return Err(Error::internal("The chain refuses to cancel a contract.").because(reason)),
             }
         }
         let id = order.id;

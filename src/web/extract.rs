@@ -20,7 +20,7 @@ use crate::app::limit::Limit;
 use crate::base::{Error, Kind, Secret};
 use crate::domain::account::{Role, Session, User};
 
-/// Largest form that is read (`reliability.md`, G19).
+/// Largest form that is read.
 const FORM_BYTES: usize = 16 * 1024;
 const SESSION_SECONDS: i64 = 90 * 86_400;
 

@@ -26,6 +26,8 @@ pub struct View {
     pub name: String,
     pub steps: Vec<Step>,
     pub outcome: Outcome,
+    /// The bank's page, while the bank waits for its customer.
+    pub ask: Option<String>,
     pub started: Time,
     pub now: Time,
 }
@@ -74,7 +76,9 @@ pub fn steps(view: &View) -> Markup {
             (chart::staves(done, view.steps.len()))
             (part::steps(&below_headline(&view.steps)))
             @match view.outcome {
-                Outcome::Running => {}
+                Outcome::Running => @if let Some(bank) = &view.ask {
+                    p.actions { a.btn.large href=(bank) { "Confirm with your bank" } }
+                },
                 Outcome::Ready => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
                 Outcome::Refunded => p.actions {
                     (part::button("/order", "Order again"))

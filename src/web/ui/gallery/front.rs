@@ -163,7 +163,15 @@ pub fn progress_views() -> [(&'static str, user::progress::View); 3] {
     let at = |seconds| Some(NOW - SECOND * seconds);
     let paid = step("Payment", "$10.00 is set aside on your card.", StepState::Done, at(68));
     let reserved = step("Reservation", "Node 11 in Ghent keeps your place.", StepState::Done, at(51));
-    let view = |outcome, steps| View { id: order(), name: "web-1".into(), steps, outcome, started: ago(SECOND * 75), now: NOW };
+    let view = |outcome, steps| View {
+        id: order(),
+        name: "web-1".into(),
+        steps,
+        outcome,
+        ask: None,
+        started: ago(SECOND * 75),
+        now: NOW,
+    };
     [
         ("progress", {
             let steps = vec![
