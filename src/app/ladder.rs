@@ -148,7 +148,7 @@ impl App {
                     let best = order.attempts[number as usize].choice.best.clone();
                     order.attempts[number as usize].contract = Some(contract);
                     order.state = State::Deploying;
-                    order.note(now, Step::Deploy, format!("{} has agreed: contract {contract}.", best.farm_name));
+                    order.note(now, Step::Deploy, format!("{} has agreed to carry it.", best.farm_name));
                     tx.put_contract(&Contract {
                         id: contract,
                         order: order.id,

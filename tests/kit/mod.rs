@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod caller;
+pub mod browser;
 pub mod chance;
 pub mod disk;
 pub mod market;

@@ -85,7 +85,8 @@ fn view(order: &Order, charge: Option<Charge>, now: crate::base::Time) -> View {
     let outcome = match order.state {
         State::Active | State::Ending => Outcome::Ready,
         State::Ended if order.active_since.is_some() => Outcome::Ready,
-        State::Ended | State::Refunded => Outcome::Refunded,
+        State::Ended => Outcome::Declined,
+        State::Refunded => Outcome::Refunded,
         _ => Outcome::Running,
     };
     let now = if outcome == Outcome::Running { now } else { order.timeline.last().map_or(now, |last| last.at) };

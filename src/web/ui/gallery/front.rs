@@ -46,6 +46,7 @@ fn sla() -> Sla {
     Sla {
         availability: 9950,
         performance: "The processor, memory and disk you ordered are yours; none of them is sold twice.".into(),
+        support: "By e-mail, answered within one working day.".into(),
         backup: "None is included. Keep a copy of what you cannot lose.".into(),
         remedy: "You get back a tenth of the month's price for each half per cent below the promise, up to all of it.".into(),
     }
