@@ -1,7 +1,7 @@
 //! The stories: every test that drives the product from outside, in one binary.
 
-mod gate;
 mod browser;
+mod gate;
 mod journey;
 mod kill;
 mod kit;
