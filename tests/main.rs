@@ -1,6 +1,7 @@
 //! The stories: every test that drives the product from outside, in one binary.
 
 mod browser;
+mod command;
 mod gate;
 mod journey;
 mod kill;
