@@ -460,10 +460,15 @@ impl Tfgrid {
         Ok(Block { number: block.number, hash: block.hash, at: block.time })
     }
 
-    /// Resolves when there may be a newer finalized block.
-    pub async fn next_block(&self) -> Result<()> {
+    /// Resolves when a block after number `after` is finalized.
+    pub async fn next_block(&self, after: u32) -> Result<()> {
         let mut blocks = self.chain.get().await?.finalized_blocks().await.map_err(chain_error)?;
-        blocks.next().await.map(drop).ok_or_else(|| Error::unavailable("The chain stopped telling about blocks."))
+        while let Some(number) = blocks.next().await {
+            if number > after {
+                return Ok(());
+            }
+        }
+        Err(Error::unavailable("The chain stopped telling about blocks."))
     }
 
     /// What the finalized blocks `from..=to` did to our purse, in their order.

@@ -46,7 +46,7 @@ impl Sweep {
         match self {
             // A chain that does not tell is looked at by the timer.
             Sweep::Bills => {
-                if app.grid.next_block().await.is_err() {
+                if app.more_to_bill().await.is_err() {
                     std::future::pending().await
                 }
             }
