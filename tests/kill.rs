@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cooperage::base::Clock;
 use cooperage::base::ids::OrderId;
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::charge::{ChargeState, RefundState};
+use cooperage::domain::job::{Job, Work};
 use cooperage::domain::order::{Order, State};
+use cooperage::domain::signer::{CallState, SignedCall};
 use cooperage::host::{HostClock, HostRandom};
 use cooperage::localgrid::node::Fault;
 use cooperage::localgrid::world::{OPERATOR_WORDS, World};
@@ -22,8 +25,8 @@ use cooperage::store::grid::Chain;
 use cooperage::store::job::Jobs;
 use cooperage::store::ledger::LedgerRead;
 use cooperage::store::order::Orders;
-use cooperage::store::schema::VERSION;
-use cooperage::store::{Snapshot, Turn};
+use cooperage::store::schema::{BILLED_TO, CALLS, VERSION};
+use cooperage::store::{Read, Snapshot, Turn};
 use cooperage::wire::key::{KeyPair, Scheme};
 use cooperage::wire::stripe::server::Fault as CardFault;
 use tokio::task::{LocalSet, spawn_local};
@@ -42,6 +45,7 @@ const NEWCOMERS: usize = 4;
 
 /// A house in a world, with people who go on no matter what.
 struct Siege {
+    clock: Arc<HostClock>,
     world: World,
     house: House,
     closing: AtomicBool,
@@ -59,14 +63,15 @@ struct Acks {
 impl Siege {
     async fn lay() -> Siege {
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let world = World::start(HostClock::new(), Arc::new(HostRandom), STEP).await.unwrap();
+        let clock = HostClock::new();
+        let world = World::start(clock.clone(), Arc::new(HostRandom), STEP).await.unwrap();
         world.cards.set_hang(Duration::from_millis(150));
         for node in world.fleet.nodes.iter().filter(|node| node.country == HOPELESS) {
             world.nodes.set_fault(node.id, Fault::FailsAfterTwo);
         }
         let house = House::within(&world.addresses);
         world.meet(&house.url());
-        Siege { world, house, closing: AtomicBool::new(false), acks: Mutex::default() }
+        Siege { clock, world, house, closing: AtomicBool::new(false), acks: Mutex::default() }
     }
 
     fn closing(&self) -> bool {
@@ -110,27 +115,27 @@ impl Siege {
         let email = format!("{}@example.org", name.to_lowercase());
         let form = [("name", name), ("email", email.as_str()), ("password", PASSWORD)];
         self.insist(async || visitor.fill("/signup", "/signup", &form).await).await;
+        let mut told = Vec::new();
         for _ in 0..50 {
             let Some(mail) = self.world.mail.wait_for(&email, "Confirm").await else { continue };
             let link = mail.text.split_whitespace().find(|word| word.starts_with(&self.house.url())).unwrap();
-            let path = &link[self.house.url().len()..];
-            // A cut after the proof was taken: the link is used up, and the log-in works.
-            if let Ok(page) = visitor.fill(path, "/verify", &[]).await
-                && page.status == 200
-                && page.says(name)
-            {
-                break;
-            }
+            let proved = visitor.fill(&link[self.house.url().len()..], "/verify", &[]).await;
+            // A cut after the proof was taken: the link is used up, the person is logged in or can log in.
             let entered = [("email", email.as_str()), ("password", PASSWORD)];
-            if let Ok(page) = visitor.fill("/login", "/login", &entered).await
-                && page.status == 200
-                && page.says(name)
-            {
-                break;
+            let entered = visitor.fill("/login", "/login", &entered).await;
+            for welcome in [proved, entered, visitor.get("/profile").await] {
+                match welcome {
+                    Ok(page) if page.status == 200 && page.says(name) => {
+                        self.acks.lock().unwrap().sign_ups.push(email);
+                        return;
+                    }
+                    Ok(page) => told.push(format!("{} {} {}", page.status, page.url.path(), page.text())),
+                    Err(error) => told.push(format!("{error:?}")),
+                }
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.acks.lock().unwrap().sign_ups.push(email);
+        panic!("{name} does not get in:\n{}", told.join("\n"));
     }
 
     /// Orders and deletes until the siege is over.
@@ -190,6 +195,14 @@ impl Siege {
         }
     }
 
+    /// People who sign up meanwhile.
+    async fn strangers(&self) {
+        for number in 0..NEWCOMERS {
+            let visitor = Visitor::new(&self.house.url()).unwrap();
+            self.sign_up(&visitor, &format!("Stranger{number}")).await;
+        }
+    }
+
     /// Bad weather at the card processor: requests that get lost before or after they did what they say.
     async fn weather(&self, mut chance: Chance) {
         while !self.closing() {
@@ -212,6 +225,17 @@ impl Siege {
         }
         let count = |state| (state, snapshot.count_in(state, 1000).unwrap());
         RUNGS.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Sets when an order's job is due, in a house without a process.
+    async fn put_off(&self, order: OrderId, by: Duration) {
+        let (store, due) = (self.house.store(), HostClock::new().now() + by);
+        let put = store.write(move |tx| {
+            let job = tx.job_for(&Work::ClimbOrder(order))?.expect("an order under way has a job");
+            tx.put_job(&Job { due, ..job })
+        });
+        put.await.unwrap();
+        store.close();
     }
 
     fn acked(&self) -> BTreeSet<OrderId> {
@@ -241,6 +265,12 @@ impl Siege {
             let orders = snapshot.orders_in(state, None, 1000).unwrap();
             open.extend(orders.iter().map(|order| format!("order {} is {state:?}: {:?}", order.id, order.timeline.last())));
         }
+        let read_to = snapshot.single(&BILLED_TO).unwrap();
+        let mut unread = |call: SignedCall| match call.state {
+            CallState::Landed { block } if Some(block) > read_to => open.push(format!("the bills of block {block} are not read")),
+            _ => {}
+        };
+        snapshot.each(&CALLS, |_, call| Ok(unread(call))).unwrap();
         let (waiting, parked) = (snapshot.jobs_waiting(Turn::First, 1000), snapshot.jobs_parked(Turn::First, 1000));
         open.extend(waiting.unwrap().iter().chain(&parked.unwrap()).map(|job| format!("{job:?}")));
         open
@@ -305,7 +335,12 @@ impl Siege {
             let rewards = self.world.chain.rewards();
             let paid = rewards.iter().filter(|reward| reward.contract == contract.id);
             let paid: u128 = paid.map(|reward| reward.farmer + reward.foundation + reward.staking_pool).sum();
-            assert!(paid == 0 || billed > 0, "the chain was paid {paid} for {}, and no bill is in the books", contract.id);
+            assert_eq!(
+                paid,
+                u128::try_from(billed).unwrap(),
+                "what the chain took for contract {} and what is billed",
+                contract.id
+            );
         }
         for order in orders.iter().filter(|order| order.state == State::Active) {
             assert!(live.contains(&order.id), "it runs without a contract: {order:?}");
@@ -361,16 +396,30 @@ fn wish(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_marketplace_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing() {
-    LocalSet::new().run_until(kill_and_audit()).await;
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Kill,
+    Terminate,
 }
 
-async fn kill_and_audit() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_marketplace_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing() {
     let long = wish("COOPERAGE_LONG").is_some();
+    let hits = LocalSet::new().run_until(besiege(if long { 200 } else { 20 }, Way::Kill)).await;
+    if long {
+        assert!(RUNGS.iter().all(|rung| hits.contains_key(rung)), "a rung was never cut off: {hits:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_marketplace_that_is_asked_to_stop_under_load_stops_in_time_and_loses_nothing() {
+    LocalSet::new().run_until(besiege(3, Way::Terminate)).await;
+}
+
+/// Ends the marketplace `times` times while people order and delete, lets it come to rest, and audits it.
+async fn besiege(times: usize, way: Way) -> BTreeMap<State, usize> {
     let seed = wish("COOPERAGE_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let kills = if long { 200 } else { 20 };
-    println!("seed {seed}, {kills} kills");
+    println!("seed {seed}");
     let mut chance = Chance::new(seed);
     let siege = Arc::new(Siege::lay().await);
     let mut process = siege.house.start();
@@ -382,22 +431,13 @@ async fn kill_and_audit() {
         let (siege, chance) = (siege.clone(), Chance::new(chance.number()));
         people.push(spawn_local(async move { siege.shop(who, visitor, chance).await }));
     }
-    let storm = {
-        let (siege, chance) = (siege.clone(), Chance::new(chance.number()));
-        spawn_local(async move { siege.weather(chance).await })
-    };
-    let strangers = {
-        let siege = siege.clone();
-        spawn_local(async move {
-            for number in 0..NEWCOMERS {
-                let visitor = Visitor::new(&siege.house.url()).unwrap();
-                siege.sign_up(&visitor, &format!("Stranger{number}")).await;
-            }
-        })
-    };
+    let (storm, strangers) = (siege.clone(), siege.clone());
+    let weather = Chance::new(chance.number());
+    people.push(spawn_local(async move { storm.weather(weather).await }));
+    people.push(spawn_local(async move { strangers.strangers().await }));
     let (mut hits, mut early) = (BTreeMap::<State, usize>::new(), 0);
-    for _ in 0..kills {
-        if chance.percent(30) {
+    for _ in 0..times {
+        if way == Way::Kill && chance.percent(30) {
             early += 1;
             tokio::time::sleep(Duration::from_millis(chance.below(500))).await;
         } else {
@@ -405,7 +445,13 @@ async fn kill_and_audit() {
             tokio::time::sleep(Duration::from_millis(50 + chance.below(1000))).await;
         }
         let acked = siege.acked();
-        process.kill();
+        match way {
+            Way::Kill => process.kill(),
+            Way::Terminate => {
+                let status = process.stop(Duration::from_secs(10)).await.expect("it does not stop within ten seconds");
+                assert!(status.success(), "{status}\n{}", siege.house.said());
+            }
+        }
         for (state, _) in siege.look(&acked) {
             *hits.entry(state).or_default() += 1;
         }
@@ -416,23 +462,80 @@ async fn kill_and_audit() {
     for person in people {
         person.await.unwrap();
     }
-    strangers.await.unwrap();
-    storm.await.unwrap();
     siege.come_to_rest(process).await;
-    println!("{kills} kills, {early} of them during a start; rungs that were cut off: {hits:?}");
-    {
-        let store = siege.house.store();
-        siege.audit(&store.read().unwrap());
-        store.close();
-    }
+    println!("ended {times} times, {early} of them during a start; on these rungs: {hits:?}");
+    let store = siege.house.store();
+    siege.audit(&store.read().unwrap());
+    store.close();
+    drop(store);
     siege.audit_mails();
     let mut process = siege.house.start();
     siege.house.ready(&mut process).await;
     siege.audit_people().await;
     assert!(process.stop(Duration::from_secs(10)).await.unwrap().success());
-    if long {
-        assert!(RUNGS.iter().all(|rung| hits.contains_key(rung)), "a rung was never cut off: {hits:?}");
+    hits
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bills_of_a_contract_that_is_learnt_of_late_are_in_the_books() {
+    let siege = Siege::lay().await;
+    let mut process = siege.house.start();
+    siege.house.ready(&mut process).await;
+    let nora = siege.newcomer("Nora", GOOD_CARD).await;
+    // The chain takes the contract, and nobody hears of it.
+    siege.world.chain.faults.swallow_submit_reply.store(true, Ordering::SeqCst);
+    let wish = [("name", "web"), ("size", "small"), ("image", "ubuntu-24.04"), ("region", ""), ("key", "new"), ("ssh_key", KEY)];
+    let quote = nora.fill("/order", "/order", &wish).await.unwrap();
+    let order = nora.submit(&quote, &format!("{}/confirm", quote.url.path()), &[]).await.unwrap();
+    let order = order_of(&order).unwrap();
+    while siege.world.chain.contracts().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    process.kill();
+    // A notice would wake the order.
+    siege.world.cards.set_webhook("http://127.0.0.1:1/");
+    // Only what is used is billed.
+    let contract = siege.world.chain.contracts()[0].id;
+    let used = siege.world.fleet.nodes[0].total;
+    siege.world.chain.report_resources(contract, used);
+    siege.clock.leap(Duration::from_secs(3 * 3600 + 60));
+    siege.world.chain.tick();
+    siege.world.chain.faults.swallow_submit_reply.store(false, Ordering::SeqCst);
+    // The blocks are read while the order still has to wait.
+    siege.put_off(order, Duration::from_secs(3600)).await;
+    for _ in 0..10 {
+        let mut process = siege.house.start();
+        siege.house.ready(&mut process).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        process.stop(Duration::from_secs(10)).await.expect("it does not stop within ten seconds");
+        if siege.house.store().read().unwrap().single(&BILLED_TO).unwrap() >= Some(1800) {
+            break;
+        }
+    }
+    let store = siege.house.store();
+    assert!(store.read().unwrap().single(&BILLED_TO).unwrap() >= Some(1800), "the blocks were not read");
+    assert!(
+        store.read().unwrap().contract(contract).unwrap().is_none(),
+        "the contract is known already: this test shows nothing"
+    );
+    store.close();
+    drop(store);
+    siege.put_off(order, Duration::ZERO).await;
+    // Nodes refuse a caller whose clock is hours behind, so the order gets no further; its bills must.
+    for _ in 0..10 {
+        let mut process = siege.house.start();
+        siege.house.ready(&mut process).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        process.stop(Duration::from_secs(10)).await.expect("it does not stop within ten seconds");
+        if siege.house.store().read().unwrap().bills_of(contract, 100).unwrap().len() == 3 {
+            break;
+        }
+    }
+    let store = siege.house.store();
+    let snapshot = store.read().unwrap();
+    assert_eq!(snapshot.contract(contract).unwrap().map(|contract| contract.order), Some(order));
+    assert_eq!(snapshot.bills_of(contract, 100).unwrap().len(), 3);
+    assert!(check(&snapshot, |_, _| ()).unwrap().is_clean());
 }
 
 /// What a start that must fail says: one sentence for people, and nothing touched.

@@ -7,7 +7,7 @@ use crate::base::ids::TransferId;
 use crate::base::money::{Asset, Tft, Usd};
 use crate::base::{Result, Time};
 use crate::domain::bill::{Bill, list_amount, share};
-use crate::domain::ledger::{Account, Amount, Cause, NewTransfer};
+use crate::domain::ledger::{Account, Amount, Books, Cause, NewTransfer};
 use crate::domain::order::{Order, State};
 use crate::grid::{Block, BlockReport, Wallet};
 use crate::settings::{Basis, Settings};
@@ -30,7 +30,8 @@ impl App {
     /// chain. At the end the ledger's wallet equals the chain's, and what explains the difference is written down.
     pub async fn read_bills(&self) -> Result<u32> {
         let head = self.hear_head().await?;
-        let from = match self.read()?.single(&BILLED_TO)? {
+        let before = self.read()?.single(&BILLED_TO)?;
+        let from = match before {
             Some(last) => last.saturating_add(1),
             // A fresh instance has no contracts in blocks before its own.
             None => head.number,
@@ -46,18 +47,24 @@ impl App {
         };
         let settings = self.settings.clone();
         let now = self.now();
-        self.store
+        let booked = self
+            .store
             .write(move |tx| {
+                if tx.single(&BILLED_TO)? != before {
+                    return Ok(false);
+                }
                 for (block, report) in &reports {
                     book(tx, &settings, *block, report, now)?;
                 }
                 if let Some((wallet, head)) = &wallet {
                     reconcile(tx, *wallet, head, now)?;
                 }
-                tx.set(&BILLED_TO, &to)
+                tx.set(&BILLED_TO, &to)?;
+                Ok(true)
             })
             .await?;
-        Ok(to - from + 1)
+        // Set back meanwhile by a contract that had been unknown: there is more to read, at once.
+        Ok(if booked { to - from + 1 } else { u32::MAX })
     }
 
     /// The newest finalized block, remembered for whoever wants to see how the chain is doing.
@@ -69,6 +76,15 @@ impl App {
             Err(_) => heard.answers = false,
         }
         head
+    }
+}
+
+/// A contract of ours has become known that was made in `block`: what was read since without knowing it is read again.
+/// Nothing is booked twice, for what is booked is named after its place on the chain.
+pub(super) fn read_again_from(tx: &mut Tx<'_>, block: u32) -> Result<()> {
+    match tx.single(&BILLED_TO)? {
+        Some(read_to) if read_to >= block => tx.set(&BILLED_TO, &block.saturating_sub(1)),
+        _ => Ok(()),
     }
 }
 
@@ -179,6 +195,9 @@ fn move_once(
         return Ok(());
     }
     let cause = Cause::new(kind, place);
+    if Books::cause_is_used(tx, &cause)? {
+        return Ok(()); // its amount may have depended on what was known then
+    }
     // The id is made of what happened, not of the attempt to write it down: twice is once.
     let id = TransferId::from_bits(u128::from_be_bytes(first_16(&Sha256::digest(cause.as_str()))));
     tx.transfer(NewTransfer { id, debit, credit, amount, cause, memo: memo.into() }, now).map(|_| ())

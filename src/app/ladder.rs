@@ -139,25 +139,18 @@ impl App {
         let fate = self.drive_call(purpose, self.grid.contract_call(order.id, &attempt.hash, attempt.node())).await?;
         match fate {
             Fate::Pending | Fate::Expired => Ok(self.soon()),
-            Fate::Landed { .. } => {
+            Fate::Landed { block } => {
                 let Some(contract) = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await? else {
                     return Ok(self.later());
                 };
                 let now = self.now();
                 self.change(order, move |tx, order| {
-                    let best = order.attempts[number as usize].choice.best.clone();
+                    let farm = &order.attempts[number as usize].choice.best.farm_name;
+                    let said = format!("{farm} has agreed to carry it.");
                     order.attempts[number as usize].contract = Some(contract);
                     order.state = State::Deploying;
-                    order.note(now, Step::Deploy, format!("{} has agreed to carry it.", best.farm_name));
-                    tx.put_contract(&Contract {
-                        id: contract,
-                        order: order.id,
-                        attempt: number,
-                        node: best.node,
-                        farm: best.farm,
-                        owner: best.owner,
-                        created: now,
-                    })
+                    order.note(now, Step::Deploy, said);
+                    know(tx, order, number, contract, block, now)
                 })
                 .await?;
                 Ok(self.soon())
@@ -339,7 +332,21 @@ impl App {
             None => match self.fate_of_creation(order.id, number, attempt).await? {
                 Fate::Pending | Fate::Expired => return Ok(false),
                 Fate::Refused(_) => None,
-                Fate::Landed { .. } => self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?,
+                Fate::Landed { block } => {
+                    let found = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?;
+                    if let Some(contract) = found {
+                        let (id, now) = (order.id, self.now());
+                        self.store
+                            .write(move |tx| {
+                                let mut order = tx.order(id)?.ok_or_else(|| Error::not_found("order"))?;
+                                order.attempts[number as usize].contract = Some(contract);
+                                tx.put_order(&order)?;
+                                know(tx, &order, number, contract, block, now)
+                            })
+                            .await?;
+                    }
+                    found
+                }
             },
         };
         if let Some(contract) = contract {
@@ -505,6 +512,14 @@ impl App {
         self.nudge();
         Ok(Next::Done)
     }
+}
+
+/// From now on the contract's bills are ours; those that were read before are read again.
+fn know(tx: &mut Tx<'_>, order: &Order, number: u32, contract: u64, block: u32, now: Time) -> Result<()> {
+    let best = &order.attempts[number as usize].choice.best;
+    let (node, farm, owner) = (best.node, best.farm, best.owner);
+    tx.put_contract(&Contract { id: contract, order: order.id, attempt: number, node, farm, owner, created: now })?;
+    super::bill::read_again_from(tx, block)
 }
 
 fn current(order: &Order) -> Result<(u32, &Attempt)> {

@@ -15,7 +15,7 @@ use crate::store::check::{Report, check};
 use crate::store::grid::Chain;
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
-use crate::store::schema::{CHAIN, TWIN};
+use crate::store::schema::{BILLED_TO, CHAIN, TWIN};
 
 /// Orders of one state that a sweep looks at in one go.
 const SWEPT: usize = 1000;
@@ -88,7 +88,16 @@ impl App {
             };
         }
         let twin = account.twin.ok_or_else(|| Error::internal("An account without a twin."))?;
-        self.store.write(move |tx| tx.set(&TWIN, &twin)).await?;
+        let head = self.grid.finalized().await?.number;
+        self.store
+            .write(move |tx| {
+                // No contract can be older than the twin being known: from here on no bill is missed.
+                if tx.single(&BILLED_TO)?.is_none() {
+                    tx.set(&BILLED_TO, &head)?;
+                }
+                tx.set(&TWIN, &twin)
+            })
+            .await?;
         tracing::info!(twin, address = %account.address, "the grid account is ready");
         Ok(Next::Done)
     }

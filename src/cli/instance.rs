@@ -103,11 +103,11 @@ impl Instance {
 
     /// Lets running work finish, then closes the store.
     pub async fn stop(self) {
-        self.server.stop(true).await;
+        // Both at once: each has its own patience, and together they must end within ten seconds.
+        let ((), ()) = tokio::join!(self.server.stop(true), self.jobs.stop());
         if let Err(error) = self.serving.await {
             tracing::error!(%error, "the HTTP server broke off");
         }
-        self.jobs.stop().await;
         let store = self.app.store.clone();
         drop(self.app);
         if tokio::task::spawn_blocking(move || store.close()).await.is_err() {

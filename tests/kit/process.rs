@@ -41,7 +41,7 @@ impl House {
         let folder = std::env::temp_dir().join(format!("cooperage-house-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
-        let mut house = House { folder, listen: format!("127.0.0.1:{}", free_port()), environment: vec![], client };
+        let mut house = House { folder, listen: format!("127.0.0.1:{}", free_port(number)), environment: vec![], client };
         house.set("COOPERAGE_SERVER__LISTEN", &house.listen.clone());
         house
     }
@@ -215,8 +215,7 @@ fn tail(text: &str) -> &str {
 }
 
 /// Below the ports that the system gives to outgoing connections: nobody takes it while the program is dead.
-fn free_port() -> u16 {
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    let number = u16::try_from(HOUSES.load(Ordering::SeqCst) % 100).unwrap() * 7;
-    (0..1000).map(|step| first + number + step).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
+fn free_port(house: u32) -> u16 {
+    let first = 20_000 + u16::try_from((std::process::id() * 101 + house * 20) % 10_000).unwrap();
+    (0..20).map(|step| first + step).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
