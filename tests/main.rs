@@ -5,4 +5,5 @@ mod journey;
 mod kit;
 mod ledger;
 mod localstripe;
+mod notice;
 mod powercut;
