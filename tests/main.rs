@@ -1,5 +1,6 @@
 //! The stories: every test that drives the product from outside, in one binary.
 
+mod account;
 mod gate;
 mod journey;
 mod kit;
