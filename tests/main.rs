@@ -1,5 +1,6 @@
 //! The stories: every test that drives the product from outside, in one binary.
 
+mod account;
 mod browser;
 mod command;
 mod gate;
@@ -8,5 +9,6 @@ mod kill;
 mod kit;
 mod ledger;
 mod localstripe;
+mod notice;
 mod powercut;
 mod tidy;

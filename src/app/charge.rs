@@ -15,6 +15,10 @@ use crate::wire::stripe::{Metadata, PaymentIntent, PaymentRequest, PaymentStatus
 
 /// Keys are forgotten after a day (`docs.stripe.com/api/idempotent_requests`): from here on the outcome is looked up, never sent again.
 const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
+/// So long a payment that the processor's list does not have is waited for.
+const PAY_PATIENCE: Duration = Duration::from_secs(1800);
+/// So long after its first sending a refund that the processor's list does not have is sent under a new key.
+const REFUND_PATIENCE: Duration = Duration::from_secs(3600);
 
 impl App {
     /// Sends the authorisation of a charge, or learns what became of it. The charge as it is then.
@@ -47,9 +51,18 @@ impl App {
                 self.decline(charge, "The payment could not be made. Nothing was charged; we are looking into it.".into(), None)
                     .await
             }
-            Err(unknown @ StripeError::Unknown { .. }) => {
-                Err(Error::unavailable("The card processor does not answer.").because(unknown))
+            // It may have happened although no answer came, and an error is repeated as long as its key is known: the
+            // processor's own list tells. What is not on it after so long holds no money, and nothing but us could take it.
+            Err(unknown @ StripeError::Unknown { .. }) if charge.payment_intent.is_none() => {
+                match self.find_payment(&charge).await? {
+                    Some(found) => self.believe(charge, &found).await,
+                    None if self.now().since(charge.created) > PAY_PATIENCE => {
+                        self.decline(charge, "The bank did not answer for half an hour. Nothing was charged.".into(), None).await
+                    }
+                    None => Err(no_answer(unknown)),
+                }
             }
+            Err(unknown) => Err(no_answer(unknown)),
         }
     }
 
@@ -63,12 +76,31 @@ impl App {
         match self.cards.capture(&charge.capture_key, &intent, cents(charge.amount)?).await {
             Ok(intent) => self.believe(charge, &intent).await,
             // Perhaps it was captured before, perhaps the bank let go: the payment itself tells.
-            Err(unknown @ StripeError::Unknown { .. }) => Err(no_answer(unknown)),
+            Err(StripeError::Unknown { .. }) => {
+                let random = self.random.clone();
+                self.ask_again(charge, &intent, move |charge| charge.capture_key = hex::encode(random.bytes::<16>())).await
+            }
             Err(_) => {
                 let intent = self.ask(&intent).await?;
                 self.believe(charge, &intent).await
             }
         }
+    }
+
+    /// After a capture or cancellation without an answer: believes the payment itself, or changes the key for the next try, because
+    /// an error is repeated as long as its key is known. A payment is captured or cancelled once, whatever the key.
+    async fn ask_again(
+        &self,
+        charge: Charge,
+        intent: &str,
+        new_key: impl FnOnce(&mut Charge) + Send + 'static,
+    ) -> Result<Charge> {
+        let told = self.ask(intent).await?;
+        if told.status != PaymentStatus::RequiresCapture {
+            return self.believe(charge, &told).await;
+        }
+        self.update(charge, told.id, move |_, charge| Ok(new_key(charge))).await?;
+        Err(Error::unavailable("The card processor does not answer."))
     }
 
     /// Lets the bank go of the money. A charge that turns out to be captured stays captured: it must be refunded.
@@ -83,7 +115,10 @@ impl App {
         };
         match self.cards.cancel(&charge.cancel_key, &intent).await {
             Ok(intent) => self.believe(charge, &intent).await,
-            Err(unknown @ StripeError::Unknown { .. }) => Err(no_answer(unknown)),
+            Err(StripeError::Unknown { .. }) => {
+                let random = self.random.clone();
+                self.ask_again(charge, &intent, move |charge| charge.cancel_key = hex::encode(random.bytes::<16>())).await
+            }
             Err(_) => {
                 let intent = self.ask(&intent).await?;
                 self.believe(charge, &intent).await
@@ -101,21 +136,25 @@ impl App {
         let charge = snapshot.charge(refund.charge)?.ok_or_else(|| Error::not_found("charge"))?;
         let intent = charge.payment_intent.clone().ok_or_else(|| Error::internal("A refund of a charge that was never made."))?;
         let metadata = Metadata::from([("refund".to_owned(), refund.id.to_string())]);
-        let old = self.now().since(refund.created) > KEY_LIFE;
         // Before it is sent late, it is looked for: the key no longer protects.
-        let found = match old {
-            true => self
-                .cards
-                .refunds(&intent)
-                .await
-                .map_err(no_answer)?
-                .into_iter()
-                .find(|known| known.metadata.get("refund") == metadata.get("refund")),
+        let found = match self.now().since(refund.created) > KEY_LIFE {
+            true => self.find_refund(&intent, &metadata).await?,
             false => None,
         };
         let answer = match found {
             Some(found) => found,
-            None => self.cards.refund(&refund.key, &intent, cents(refund.amount)?, &metadata).await.map_err(no_answer)?,
+            None => match self.cards.refund(&refund.key, &intent, cents(refund.amount)?, &metadata).await {
+                Ok(answer) => answer,
+                // It may have happened: the processor's list tells.
+                Err(unknown @ StripeError::Unknown { .. }) => match self.find_refund(&intent, &metadata).await? {
+                    Some(found) => found,
+                    None => {
+                        self.renew_refund_key(&refund).await?;
+                        return Err(no_answer(unknown));
+                    }
+                },
+                Err(refused) => return Err(no_answer(refused)),
+            },
         };
         if answer.amount_cents != cents(refund.amount)? {
             return Err(Error::internal("The card processor refunded another amount than it was asked to."));
@@ -128,6 +167,27 @@ impl App {
             }
             _ => Ok(Next::Again(self.now() + Duration::from_secs(60))),
         }
+    }
+
+    /// The refund that carries our name, if the processor has one.
+    async fn find_refund(&self, intent: &str, metadata: &Metadata) -> Result<Option<crate::wire::stripe::Refund>> {
+        let known = self.cards.refunds(intent).await.map_err(no_answer)?;
+        Ok(known.into_iter().find(|known| known.metadata.get("refund") == metadata.get("refund")))
+    }
+
+    /// An error is repeated as long as its key is known. After so long without a trace no first try is under way any more.
+    async fn renew_refund_key(&self, refund: &Refund) -> Result<()> {
+        if self.now().since(refund.created) < REFUND_PATIENCE {
+            return Ok(());
+        }
+        let (id, key) = (refund.id, hex::encode(self.random.bytes::<16>()));
+        self.store
+            .write(move |tx| {
+                let mut refund = tx.refund(id)?.ok_or_else(|| Error::not_found("refund"))?;
+                refund.key = key;
+                tx.put_refund(&refund)
+            })
+            .await
     }
 
     async fn settle_refund(&self, refund: Refund, processor: String, done: bool) -> Result<()> {

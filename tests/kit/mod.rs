@@ -1,5 +1,6 @@
 //! What more than one story needs.
 
+pub mod bare;
 pub mod books;
 pub mod browser;
 pub mod caller;
@@ -7,3 +8,4 @@ pub mod chance;
 pub mod disk;
 pub mod market;
 pub mod process;
+pub mod record;

@@ -41,7 +41,11 @@ pub async fn create(me: Me, form: Form) -> PageResult {
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
         Err(error) if error.kind() == Kind::Invalid => {
-            let filled = form.filled(&["name", "image", "size", "region", "key", "ssh_key"]).refused(&error);
+            let mut filled = form.filled(&["name", "image", "size", "region", "key", "ssh_key"]).refused(&error);
+            if wish.ssh_key.contains("PRIVATE KEY") {
+                // It came here by mistake: at least no page, no cache and no screenshot has it.
+                filled = filled.with("ssh_key", "");
+            }
             Ok(me.show(status(error.kind()).as_u16(), page(&me.chrome(), &view(&me, filled))))
         }
         Err(error) => Err(error.into()),
