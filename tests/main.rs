@@ -1,7 +1,9 @@
 //! The stories: every test that drives the product from outside, in one binary.
 
 mod browser;
+mod gate;
 mod journey;
+mod kill;
 mod kit;
 mod ledger;
 mod localstripe;

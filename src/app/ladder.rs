@@ -124,8 +124,10 @@ impl App {
                 return Ok(self.later());
             }
             ChargeState::Sent => return Ok(self.soon()),
-            ChargeState::Captured => return Err(Error::internal("A charge was captured before its order was deployed.")),
-            ChargeState::Voided => return Err(Error::internal("A charge was voided before its order was undone.")),
+            // Somebody else's hand was on it, or the bank's patience is over: all the way down, whatever was taken goes back.
+            ChargeState::Captured | ChargeState::Voided => {
+                self.give_up(order, Step::Pay, "The bank let go of the money before it was taken.".into()).await?;
+            }
         }
         Ok(self.soon())
     }
@@ -266,7 +268,11 @@ impl App {
                 self.give_up(order, Step::Access, format!("The bank let go of the money before it was taken. {reason}")).await?;
                 Ok(self.soon())
             }
-            _ => Ok(self.soon()),
+            ChargeState::Voided => {
+                self.give_up(order, Step::Access, "The bank let go of the money before it was taken.".into()).await?;
+                Ok(self.soon())
+            }
+            ChargeState::Sent | ChargeState::NeedsAction { .. } | ChargeState::Authorized => Ok(self.soon()),
         }
     }
 
@@ -274,7 +280,8 @@ impl App {
     async fn next_node(&self, order: &Order, step: Step, what: &'static str) -> Result<Next> {
         let now = self.now();
         let (number, _) = current(order)?;
-        let (nodes, random) = (self.nodes(), self.random.clone());
+        // Just after a start no node is known yet: that is no reason to give up.
+        let (nodes, random) = (self.known_nodes().await?, self.random.clone());
         let planner = self.grid.planner(self.twin()?);
         self.change(order, move |tx, order| {
             let failed = &mut order.attempts[number as usize];
@@ -322,6 +329,7 @@ impl App {
 
     /// Cancels the contract of one attempt, whether or not we know its number. True when it is gone for good.
     async fn clear_attempt(&self, order: &Order, number: u32) -> Result<bool> {
+        use crate::store::grid::Chain;
         let attempt = order.attempts.get(number as usize).ok_or_else(|| Error::not_found("attempt"))?;
         if attempt.cleared {
             return Ok(true);
@@ -334,16 +342,25 @@ impl App {
                 Fate::Landed { .. } => self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?,
             },
         };
-        if let Some(contract) = contract
-            && !self.grid.contract_is_gone(contract).await?
-        {
+        if let Some(contract) = contract {
             let purpose = Purpose::CancelContract { order: order.id, attempt: number };
-            match self.drive_call(purpose, Call::CancelContract { contract }).await? {
-                Fate::Landed { .. } => {}
-                Fate::Pending | Fate::Expired => return Ok(false),
-                // Only "it is gone already" is a success; anything else must be looked at by a person.
-                Fate::Refused(reason) if reason.contains("NotExist") => {}
-                Fate::Refused(reason) => return Err(Error::internal("The chain refuses to cancel a contract.").because(reason)),
+            // A call of ours on its way is asked about even if the contract is gone: it holds a nonce, and its block has the
+            // last bill in it.
+            let asked = self.read()?.call(&purpose)?.is_some();
+            if asked || !self.grid.contract_is_gone(contract).await? {
+                match self.drive_call(purpose, Call::CancelContract { contract }).await? {
+                    Fate::Landed { .. } => {}
+                    Fate::Pending | Fate::Expired => return Ok(false),
+                    // "It is gone already" is a success.
+                    Fate::Refused(reason) if reason.contains("NotExist") => {}
+                    Fate::Refused(reason) => {
+                        // The reason may pass, so the next try is a new call; if it does not, a person must look.
+                        if !self.grid.contract_is_gone(contract).await? {
+                            self.forget_call(purpose).await?;
+                            return Err(Error::internal("The chain refuses to cancel a contract.").because(reason));
+                        }
+                    }
+                }
             }
         }
         let id = order.id;

@@ -63,6 +63,8 @@ pub struct App {
     leap: OnceLock<Leap>,
     /// One call is signed at a time: nonces go up by one.
     signing: tokio::sync::Mutex<()>,
+    /// Whoever needs nodes before any are known asks for them, and the others wait for the answer.
+    asking: tokio::sync::Mutex<()>,
     bell: Notify,
 }
 
@@ -93,6 +95,7 @@ impl App {
             checked: Mutex::default(),
             leap: OnceLock::new(),
             signing: tokio::sync::Mutex::new(()),
+            asking: tokio::sync::Mutex::new(()),
             bell: Notify::new(),
         }))
     }
@@ -126,6 +129,15 @@ impl App {
     /// The nodes we know of.
     pub fn nodes(&self) -> Arc<Vec<Node>> {
         lock(&self.pool).clone()
+    }
+
+    /// The nodes we know of, asked for first where none are known yet: none known is not the same as none there.
+    pub async fn known_nodes(&self) -> Result<Arc<Vec<Node>>> {
+        let _one = self.asking.lock().await;
+        if self.nodes().is_empty() {
+            self.refresh_nodes().await?;
+        }
+        Ok(self.nodes())
     }
 
     /// What a token costs, as far as we know.

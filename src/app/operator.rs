@@ -8,16 +8,23 @@ use crate::base::time::DAY;
 use crate::base::{Error, Result, Time};
 use crate::domain::job::{Next, Work};
 use crate::domain::order::State;
-use crate::domain::signer::Purpose;
+use crate::domain::signer::{CallState, Purpose, SignedCall};
 use crate::grid::{Call, Fate};
 use crate::store::Read;
 use crate::store::check::{Report, check};
+use crate::store::grid::Chain;
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
 use crate::store::schema::{CHAIN, TWIN};
 
 /// Orders of one state that a sweep looks at in one go.
 const SWEPT: usize = 1000;
+
+/// What the operator's account on the grid may need, in this order.
+const SET_UP: [(Purpose, Call); 3] =
+    [(Purpose::AcceptTerms, Call::AcceptTerms), (Purpose::CreateTwin, Call::CreateTwin), (Purpose::UpdateTwin, Call::UpdateTwin)];
+/// How long a chain may take to show what a finalized call did.
+const SHOWN_WITHIN: Duration = Duration::from_secs(600);
 
 /// When the books were last computed again from the journal, and what came out.
 #[derive(Debug, Clone)]
@@ -49,7 +56,16 @@ impl App {
 
     /// Terms, twin, relay and key: one after the other, until the chain has them all.
     pub async fn set_up_grid(&self) -> Result<Next> {
-        let again = Next::Again(self.now() + Duration::from_millis(100));
+        self.same_chain().await?;
+        let now = self.now();
+        let again = Next::Again(now + Duration::from_millis(100));
+        // What is on its way is followed to its end, even if the chain shows its effect already: it holds a nonce.
+        for (purpose, call) in SET_UP {
+            let open = self.read()?.call(&purpose)?.is_some_and(|known| known.state == CallState::Open);
+            if open && matches!(self.drive_call(purpose, call).await?, Fate::Pending | Fate::Expired) {
+                return Ok(again);
+            }
+        }
         let account = self.grid.account().await?;
         let step = match account {
             _ if !account.terms_accepted => Some((Purpose::AcceptTerms, Call::AcceptTerms)),
@@ -58,6 +74,14 @@ impl App {
             _ => None,
         };
         if let Some((purpose, call)) = step {
+            // How an earlier call ended says nothing about a need of today; only a chain that lags is given time.
+            match self.read()?.call(&purpose)? {
+                Some(SignedCall { state: CallState::Landed { .. }, signed, .. }) if now.since(signed) < SHOWN_WITHIN => {
+                    return Err(Error::unavailable("The chain took a call and does not show its effect yet."));
+                }
+                Some(_) => self.forget_call(purpose).await?,
+                None => {}
+            }
             return match self.drive_call(purpose, call).await? {
                 Fate::Refused(reason) => Err(Error::internal("The chain refuses to set up our account.").because(reason)),
                 _ => Ok(again),

@@ -67,6 +67,11 @@ impl App {
         Ok(row)
     }
 
+    /// Forgets how a call ended, so that the same purpose may be signed for again. One that may still land is not forgotten.
+    pub async fn forget_call(&self, purpose: Purpose) -> Result<()> {
+        self.store.write(move |tx| tx.forget_call(&purpose)).await
+    }
+
     async fn settle_call(&self, call: SignedCall, state: CallState) -> Result<()> {
         let call = SignedCall { state, ..call };
         self.store.write(move |tx| tx.put_call(&call)).await

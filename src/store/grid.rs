@@ -50,6 +50,14 @@ impl Tx<'_> {
         self.put(&CALLS, key.as_str(), call)
     }
 
+    /// Forgets a call that has come to its end.
+    pub fn forget_call(&mut self, purpose: &Purpose) -> Result<()> {
+        match self.call(purpose)? {
+            Some(call) if call.state != CallState::Open => self.remove(&CALLS, purpose.key().as_str()).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
     /// Remembers a bill; tells whether it is new.
     pub fn add_bill(&mut self, bill: &Bill) -> Result<bool> {
         let key = (bill.contract, bill.block, bill.event);

@@ -2,6 +2,8 @@
 
 pub mod books;
 pub mod browser;
+pub mod caller;
 pub mod chance;
 pub mod disk;
 pub mod market;
+pub mod process;

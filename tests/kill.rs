@@ -1,0 +1,507 @@
+//! kill -9 under load: whatever was acknowledged is there afterwards, and everything outside happened exactly once.
+//!
+//! The world lives here, the marketplace is the real program. `COOPERAGE_LONG=1` kills ten times as often,
+//! `COOPERAGE_SEED=n` plays another story.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cooperage::base::ids::OrderId;
+use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::domain::charge::{ChargeState, RefundState};
+use cooperage::domain::order::{Order, State};
+use cooperage::host::{HostClock, HostRandom};
+use cooperage::localgrid::node::Fault;
+use cooperage::localgrid::world::{OPERATOR_WORDS, World};
+use cooperage::localgrid::{ChainView, ContractStateView};
+use cooperage::store::charge::Charges;
+use cooperage::store::check::check;
+use cooperage::store::grid::Chain;
+use cooperage::store::job::Jobs;
+use cooperage::store::ledger::LedgerRead;
+use cooperage::store::order::Orders;
+use cooperage::store::schema::VERSION;
+use cooperage::store::{Snapshot, Turn};
+use cooperage::wire::key::{KeyPair, Scheme};
+use cooperage::wire::stripe::server::Fault as CardFault;
+use tokio::task::{LocalSet, spawn_local};
+
+use crate::kit::chance::Chance;
+use crate::kit::market::{GOOD_CARD, KEY, PASSWORD};
+use crate::kit::process::{House, Process, bytes_of};
+
+/// Everything here fails: orders for this place go all the way down again.
+const HOPELESS: &str = "Spain";
+const POOR_CARD: &str = "4000 0000 0000 9995";
+const STEP: Duration = Duration::from_millis(25);
+const RUNGS: [State; 6] = [State::Paying, State::Reserving, State::Deploying, State::Settling, State::Undoing, State::Ending];
+/// Sign-ups and log-ins are limited by address, and all our people have one address.
+const NEWCOMERS: usize = 4;
+
+/// A house in a world, with people who go on no matter what.
+struct Siege {
+    world: World,
+    house: House,
+    closing: AtomicBool,
+    acks: Mutex<Acks>,
+}
+
+/// What people were told.
+#[derive(Default)]
+struct Acks {
+    orders: BTreeMap<OrderId, usize>,
+    deleted: BTreeSet<OrderId>,
+    sign_ups: Vec<String>,
+}
+
+impl Siege {
+    async fn lay() -> Siege {
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let world = World::start(HostClock::new(), Arc::new(HostRandom), STEP).await.unwrap();
+        world.cards.set_hang(Duration::from_millis(150));
+        for node in world.fleet.nodes.iter().filter(|node| node.country == HOPELESS) {
+            world.nodes.set_fault(node.id, Fault::FailsAfterTwo);
+        }
+        let house = House::within(&world.addresses);
+        world.meet(&house.url());
+        Siege { world, house, closing: AtomicBool::new(false), acks: Mutex::default() }
+    }
+
+    fn closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Does something again until a page comes that is no excuse. None once the siege is over and nothing came for long.
+    async fn insist(&self, mut act: impl AsyncFnMut() -> cooperage::base::Result<Page>) -> Page {
+        let asked = tokio::time::Instant::now();
+        loop {
+            match act().await {
+                Ok(page) if page.status < 500 && page.status != 429 => return page,
+                answer => assert!(asked.elapsed() < Duration::from_secs(120), "no answer for too long: {answer:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    }
+
+    /// A person with an account and a card.
+    async fn newcomer(&self, name: &str, card: &str) -> Visitor {
+        let visitor = Visitor::new(&self.house.url()).unwrap();
+        self.sign_up(&visitor, name).await;
+        for _ in 0..50 {
+            let page = self.insist(async || visitor.fill("/cards", "/cards", &[]).await).await;
+            let Some(action) = page.action().filter(|action| page.url.path().starts_with("/card/") && action != "/cards") else {
+                continue;
+            };
+            let typed = [("number", card), ("expiry", "12 / 39"), ("cvc", "123"), ("name", name)];
+            // A lost answer loses nothing: the card's notice comes as well.
+            let _lost = visitor.submit(&page, &action, &typed).await;
+            let cards = self.insist(async || visitor.get("/cards").await).await;
+            if cards.says(&card[card.len() - 4..]) {
+                return visitor;
+            }
+        }
+        panic!("{name} gets no card saved");
+    }
+
+    /// Signs up and proves the address; whoever was told "welcome" is in the log.
+    async fn sign_up(&self, visitor: &Visitor, name: &str) {
+        let email = format!("{}@example.org", name.to_lowercase());
+        let form = [("name", name), ("email", email.as_str()), ("password", PASSWORD)];
+        self.insist(async || visitor.fill("/signup", "/signup", &form).await).await;
+        for _ in 0..50 {
+            let Some(mail) = self.world.mail.wait_for(&email, "Confirm").await else { continue };
+            let link = mail.text.split_whitespace().find(|word| word.starts_with(&self.house.url())).unwrap();
+            let path = &link[self.house.url().len()..];
+            // A cut after the proof was taken: the link is used up, and the log-in works.
+            if let Ok(page) = visitor.fill(path, "/verify", &[]).await
+                && page.status == 200
+                && page.says(name)
+            {
+                break;
+            }
+            let entered = [("email", email.as_str()), ("password", PASSWORD)];
+            if let Ok(page) = visitor.fill("/login", "/login", &entered).await
+                && page.status == 200
+                && page.says(name)
+            {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        self.acks.lock().unwrap().sign_ups.push(email);
+    }
+
+    /// Orders and deletes until the siege is over.
+    async fn shop(&self, who: usize, visitor: Visitor, mut chance: Chance) {
+        let mut round = 0;
+        while !self.closing() {
+            round += 1;
+            let place = if chance.percent(15) { HOPELESS } else { "" };
+            let name = format!("vm{who}x{round}");
+            let wish = [
+                ("name", name.as_str()),
+                ("size", "small"),
+                ("image", "ubuntu-24.04"),
+                ("region", place),
+                ("key", "new"),
+                ("ssh_key", KEY),
+            ];
+            let quote = self.insist(async || visitor.fill("/order", "/order", &wish).await).await;
+            if !quote.url.path().starts_with("/quotes/") {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue; // no room, or no nodes known yet
+            }
+            let confirm = format!("{}/confirm", quote.url.path());
+            // The same button of the same quote, until somebody answers: it must make one order.
+            let page = self.insist(async || visitor.submit(&quote, &confirm, &[]).await).await;
+            let Some(id) = order_of(&page) else { continue };
+            self.acks.lock().unwrap().orders.insert(id, who);
+            if chance.percent(25) {
+                let again = self.insist(async || visitor.submit(&quote, &confirm, &[]).await).await;
+                assert_eq!(order_of(&again), Some(id), "the second press of a button made another order");
+            }
+            let mine = format!("/deployments/{id}");
+            let remove = format!("{mine}/delete");
+            while !self.closing() {
+                let page = self.insist(async || visitor.get(&mine).await).await;
+                assert_eq!(page.status, 200, "an acknowledged order is gone: {id}");
+                if page.body.contains(&remove) {
+                    if chance.percent(85) {
+                        tokio::time::sleep(Duration::from_millis(chance.below(300))).await;
+                        self.insist(async || match visitor.get(&remove).await? {
+                            page if page.status >= 500 || page.status == 429 => Ok(page),
+                            page if page.body.contains("<form") && page.url.path() == remove => {
+                                visitor.submit(&page, &remove, &[]).await
+                            }
+                            page => Ok(page), // pressed before, and the answer was lost
+                        })
+                        .await;
+                        self.acks.lock().unwrap().deleted.insert(id);
+                    }
+                    break;
+                }
+                if page.says("Refunded") || page.says("Deleted") {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    /// Bad weather at the card processor: requests that get lost before or after they did what they say.
+    async fn weather(&self, mut chance: Chance) {
+        while !self.closing() {
+            tokio::time::sleep(Duration::from_millis(300 + chance.below(900))).await;
+            self.world.cards.fail_next(chance.one_of(&[CardFault::TimeoutBefore, CardFault::TimeoutAfter, CardFault::Throttled]));
+        }
+    }
+
+    /// What must hold at any moment, seen right after a kill. Which rungs were cut off.
+    fn look(&self, acked: &BTreeSet<OrderId>) -> BTreeMap<State, usize> {
+        let Some(store) = self.house.look() else {
+            assert!(acked.is_empty());
+            return BTreeMap::new();
+        };
+        let snapshot = store.read().unwrap();
+        let report = check(&snapshot, |_, _| ()).unwrap();
+        assert!(report.is_clean(), "{:?}", report.findings);
+        for id in acked {
+            assert!(snapshot.order(*id).unwrap().is_some(), "an acknowledged order is lost: {id}");
+        }
+        let count = |state| (state, snapshot.count_in(state, 1000).unwrap());
+        RUNGS.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn acked(&self) -> BTreeSet<OrderId> {
+        self.acks.lock().unwrap().orders.keys().copied().collect()
+    }
+
+    /// Lets the marketplace work until nothing is left to do, and leaves it stopped.
+    async fn come_to_rest(&self, mut process: Process) {
+        for _ in 0..40 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let status = process.stop(Duration::from_secs(10)).await.expect("it does not stop within ten seconds");
+            assert!(status.success(), "{status}\n{}", self.house.said());
+            if self.open(&self.house.store().read().unwrap()).is_empty() {
+                return;
+            }
+            process = self.house.start();
+            self.house.ready(&mut process).await;
+        }
+        let left = self.open(&self.house.store().read().unwrap());
+        panic!("it does not come to rest:\n{}\n{}", left.join("\n"), self.house.said());
+    }
+
+    /// What is still under way.
+    fn open(&self, snapshot: &Snapshot) -> Vec<String> {
+        let mut open = Vec::new();
+        for state in RUNGS {
+            let orders = snapshot.orders_in(state, None, 1000).unwrap();
+            open.extend(orders.iter().map(|order| format!("order {} is {state:?}: {:?}", order.id, order.timeline.last())));
+        }
+        let (waiting, parked) = (snapshot.jobs_waiting(Turn::First, 1000), snapshot.jobs_parked(Turn::First, 1000));
+        open.extend(waiting.unwrap().iter().chain(&parked.unwrap()).map(|job| format!("{job:?}")));
+        open
+    }
+
+    /// By the truth of the card processor and of the chain, not by ours.
+    fn audit(&self, snapshot: &Snapshot) {
+        let report = check(snapshot, |_, _| ()).unwrap();
+        assert!(report.is_clean(), "{:?}", report.findings);
+        assert_eq!(report.held, 0, "money is held for nothing");
+        let orders: Vec<Order> =
+            State::ALL.into_iter().flat_map(|state| snapshot.orders_in(state, None, 10_000).unwrap()).collect();
+        let quotes: BTreeSet<_> = orders.iter().map(|order| order.quote).collect();
+        assert_eq!(quotes.len(), orders.len(), "a quote made two orders");
+        let acks = self.acks.lock().unwrap();
+        for id in acks.orders.keys() {
+            assert!(orders.iter().any(|order| order.id == *id), "an acknowledged order is lost: {id}");
+        }
+        for id in &acks.deleted {
+            let order = snapshot.order(*id).unwrap().unwrap();
+            assert!(matches!(order.state, State::Ended | State::Refunded), "deleted and still {:?}: {id}", order.state);
+        }
+        orders.iter().for_each(|order| self.audit_money(snapshot, order));
+        self.audit_chain(snapshot, &orders);
+        let active = orders.iter().filter(|order| order.state == State::Active).count();
+        let kept: u32 = snapshot.carried().unwrap().values().sum();
+        assert_eq!(usize::try_from(kept).unwrap(), active, "room is kept that nobody uses");
+        println!("{} orders, {active} of them running; {} entries in the books", orders.len(), report.entries);
+    }
+
+    fn audit_money(&self, snapshot: &Snapshot, order: &Order) {
+        let truth = self.world.cards.truth(&order.id.to_string());
+        let charge = snapshot.charge(order.charge).unwrap().unwrap();
+        let ran = order.active_since.is_some();
+        let story = || format!("{order:?}\n{charge:?}\n{truth:?}");
+        assert_eq!(truth.captures, usize::from(ran), "captured once if it ever ran: {}", story());
+        assert_eq!((truth.open, truth.open_cents), (0, 0), "the bank still holds money: {}", story());
+        assert_eq!(truth.captured_cents, if ran { order.price.cents().unwrap() } else { 0 }, "{}", story());
+        assert_eq!(ran, charge.state == ChargeState::Captured, "{}", story());
+        let refunds = snapshot.refunds_of(charge.id).unwrap();
+        assert!(refunds.len() <= 1 && refunds.iter().all(|refund| refund.state == RefundState::Done), "{refunds:?}");
+        let due = match order.state {
+            State::Ended if ran => order.price.checked_sub(order.earned).unwrap().floor_to_cent().cents().unwrap(),
+            _ => 0,
+        };
+        assert_eq!(truth.refunded_cents, due, "the refund: {}", story());
+        assert_eq!(refunds.iter().map(|refund| refund.amount.cents().unwrap()).sum::<i64>(), due, "{}", story());
+    }
+
+    fn audit_chain(&self, snapshot: &Snapshot, orders: &[Order]) {
+        let mut live = BTreeSet::new();
+        for contract in self.world.chain.contracts() {
+            let known = snapshot.contract(contract.id).unwrap();
+            let known = known.unwrap_or_else(|| panic!("a contract nobody knows: {contract:?}"));
+            let order = orders.iter().find(|order| order.id == known.order).expect("the order of a contract");
+            if contract.state != ContractStateView::Deleted {
+                let current = order.attempt().and_then(|attempt| attempt.contract);
+                assert!(order.state == State::Active && current == Some(contract.id), "an orphan: {contract:?} {order:?}");
+                live.insert(order.id);
+            }
+            let billed: i64 = snapshot.bills_of(contract.id, 10_000).unwrap().iter().map(|bill| bill.amount.units()).sum();
+            let rewards = self.world.chain.rewards();
+            let paid = rewards.iter().filter(|reward| reward.contract == contract.id);
+            let paid: u128 = paid.map(|reward| reward.farmer + reward.foundation + reward.staking_pool).sum();
+            assert!(paid == 0 || billed > 0, "the chain was paid {paid} for {}, and no bill is in the books", contract.id);
+        }
+        for order in orders.iter().filter(|order| order.state == State::Active) {
+            assert!(live.contains(&order.id), "it runs without a contract: {order:?}");
+        }
+        for order in orders {
+            for attempt in &order.attempts {
+                let over = order.state != State::Active || Some(attempt.node()) != order.attempt().map(|last| last.node());
+                assert!(!over || attempt.cleared, "an attempt was never cleaned up: {order:?}");
+            }
+        }
+        let open = snapshot.open_calls(1000).unwrap();
+        assert!(open.is_empty(), "calls whose fate nobody asked for: {open:?}");
+        let own = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).unwrap().public();
+        let balances = self.world.chain.balances(&own);
+        let wallet = snapshot.balance(cooperage::domain::ledger::Account::WALLET).unwrap();
+        let wallet = wallet.posted(cooperage::domain::ledger::Account::WALLET);
+        assert_eq!(wallet, i128::try_from(balances.free + balances.reserved).unwrap(), "the ledger's wallet is not the chain's");
+    }
+
+    /// Mails may come twice, but never with another action in them.
+    fn audit_mails(&self) {
+        let mut about: BTreeMap<(Vec<String>, String, String), BTreeSet<String>> = BTreeMap::new();
+        for mail in self.world.mail.mails() {
+            let link = mail.text.split_whitespace().find(|word| word.contains("/deployments/")).unwrap_or_default().to_owned();
+            if !link.is_empty() {
+                about.entry((mail.to, mail.subject, link)).or_default().insert(mail.message_id);
+            }
+        }
+        for (what, ids) in about {
+            assert_eq!(ids.len(), 1, "told twice: {what:?}");
+        }
+    }
+
+    async fn audit_people(&self) {
+        let emails = self.acks.lock().unwrap().sign_ups.clone();
+        for email in emails {
+            let visitor = Visitor::new(&self.house.url()).unwrap();
+            let entered = [("email", email.as_str()), ("password", PASSWORD)];
+            let page = self.insist(async || visitor.fill("/login", "/login", &entered).await).await;
+            assert!(page.status == 200 && page.url.path() != "/login", "{email} can't log in: {}", page.text());
+        }
+    }
+}
+
+/// The order whose page this is.
+fn order_of(page: &Page) -> Option<OrderId> {
+    let mut parts = page.url.path().split('/').skip(1);
+    (parts.next() == Some("deployments")).then(|| parts.next()?.parse().ok()).flatten()
+}
+
+#[allow(clippy::disallowed_methods)] // not a setting of the product
+fn wish(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_marketplace_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing() {
+    LocalSet::new().run_until(kill_and_audit()).await;
+}
+
+async fn kill_and_audit() {
+    let long = wish("COOPERAGE_LONG").is_some();
+    let seed = wish("COOPERAGE_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let kills = if long { 200 } else { 20 };
+    println!("seed {seed}, {kills} kills");
+    let mut chance = Chance::new(seed);
+    let siege = Arc::new(Siege::lay().await);
+    let mut process = siege.house.start();
+    siege.house.ready(&mut process).await;
+    let mut people = Vec::new();
+    for who in 0..5 {
+        let card = if who == 4 { POOR_CARD } else { GOOD_CARD };
+        let visitor = siege.newcomer(&format!("Besieged{who}"), card).await;
+        let (siege, chance) = (siege.clone(), Chance::new(chance.number()));
+        people.push(spawn_local(async move { siege.shop(who, visitor, chance).await }));
+    }
+    let storm = {
+        let (siege, chance) = (siege.clone(), Chance::new(chance.number()));
+        spawn_local(async move { siege.weather(chance).await })
+    };
+    let strangers = {
+        let siege = siege.clone();
+        spawn_local(async move {
+            for number in 0..NEWCOMERS {
+                let visitor = Visitor::new(&siege.house.url()).unwrap();
+                siege.sign_up(&visitor, &format!("Stranger{number}")).await;
+            }
+        })
+    };
+    let (mut hits, mut early) = (BTreeMap::<State, usize>::new(), 0);
+    for _ in 0..kills {
+        if chance.percent(30) {
+            early += 1;
+            tokio::time::sleep(Duration::from_millis(chance.below(500))).await;
+        } else {
+            siege.house.ready(&mut process).await;
+            tokio::time::sleep(Duration::from_millis(50 + chance.below(1000))).await;
+        }
+        let acked = siege.acked();
+        process.kill();
+        for (state, _) in siege.look(&acked) {
+            *hits.entry(state).or_default() += 1;
+        }
+        process = siege.house.start();
+    }
+    siege.house.ready(&mut process).await;
+    siege.closing.store(true, Ordering::SeqCst);
+    for person in people {
+        person.await.unwrap();
+    }
+    strangers.await.unwrap();
+    storm.await.unwrap();
+    siege.come_to_rest(process).await;
+    println!("{kills} kills, {early} of them during a start; rungs that were cut off: {hits:?}");
+    {
+        let store = siege.house.store();
+        siege.audit(&store.read().unwrap());
+        store.close();
+    }
+    siege.audit_mails();
+    let mut process = siege.house.start();
+    siege.house.ready(&mut process).await;
+    siege.audit_people().await;
+    assert!(process.stop(Duration::from_secs(10)).await.unwrap().success());
+    if long {
+        assert!(RUNGS.iter().all(|rung| hits.contains_key(rung)), "a rung was never cut off: {hits:?}");
+    }
+}
+
+/// What a start that must fail says: one sentence for people, and nothing touched.
+async fn refuses(house: &House, words: &str) {
+    let before = bytes_of(&house.data());
+    let end = house.try_to_start().await;
+    assert!(!end.status.success(), "it started: {}", end.said);
+    assert!(end.said.contains(words), "it said: {}", end.said);
+    let lines = end.said.lines().filter(|line| line.starts_with("cooperage: ")).count();
+    assert_eq!(lines, 1, "one sentence: {}", end.said);
+    assert!(!end.said.contains("panicked"), "{}", end.said);
+    assert_eq!(bytes_of(&house.data()), before, "a refused start touched the data");
+}
+
+/// A house in which a marketplace has lived for a moment.
+async fn lived_in(world: &World) -> House {
+    let house = House::within(&world.addresses);
+    let mut process = house.start();
+    house.ready(&mut process).await;
+    assert!(process.stop(Duration::from_secs(10)).await.unwrap().success());
+    house
+}
+
+async fn world() -> World {
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    World::start(HostClock::new(), Arc::new(HostRandom), STEP).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_marketplaces_never_share_a_data_folder() {
+    let world = world().await;
+    let mut house = House::within(&world.addresses);
+    let mut first = house.start();
+    house.ready(&mut first).await;
+    let listen = house.listen.clone();
+    house.set("COOPERAGE_SERVER__LISTEN", "127.0.0.1:0");
+    let end = house.try_to_start().await;
+    assert_eq!(end.status.code(), Some(3), "{}", end.said);
+    assert!(end.said.contains(&format!("(process {})", first.id())) && end.said.lines().count() == 1, "{}", end.said);
+    house.set("COOPERAGE_SERVER__LISTEN", &listen);
+    house.ready(&mut first).await;
+    assert!(first.stop(Duration::from_secs(10)).await.unwrap().success());
+    assert!(check(&house.store().read().unwrap(), |_, _| ()).unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_can_not_succeed_says_why_and_touches_nothing() {
+    let world = world().await;
+    let mut house = lived_in(&world).await;
+    let whole = std::fs::read(house.store_file()).unwrap();
+    // Cut off.
+    for length in [0, 1, 100, 4096, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(house.store_file(), &whole[..length]).unwrap();
+        refuses(&house, "restore it from a backup").await;
+    }
+    std::fs::write(house.store_file(), &whole).unwrap();
+    // Written by a newer program.
+    let store = house.store();
+    store.write(|tx| tx.set(&VERSION, &99)).await.unwrap();
+    store.close();
+    drop(store);
+    refuses(&house, "newer Cooperage").await;
+    std::fs::write(house.store_file(), &whole).unwrap();
+    // A setting that is none.
+    house.set("COOPERAGE_SERVER__COLOUR", "red");
+    refuses(&house, "colour").await;
+    // An occupied port.
+    house.unset("COOPERAGE_SERVER__COLOUR");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    house.set("COOPERAGE_SERVER__LISTEN", &taken.local_addr().unwrap().to_string());
+    refuses(&house, "is taken").await;
+}
