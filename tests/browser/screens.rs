@@ -309,7 +309,8 @@ async fn mails(market: &Market, album: &mut Album) {
     let reader = Browser::open(Taste::default()).await;
     reader.goto(&market.demo.world.addresses.mail).await;
     album.keep(&reader, "mail-list").await;
-    for (name, subject) in [("mail-confirm", "Confirm"), ("mail-receipt", "receipt"), ("mail-ready", "ready")] {
+    for (name, subject) in [("mail-confirm", "Confirm"), ("mail-running", "is running"), ("mail-not-started", "was not started")]
+    {
         reader.goto(&market.demo.world.addresses.mail).await;
         if reader.text().await.contains(subject) {
             reader.click_on(subject).await;

@@ -7,7 +7,7 @@ use super::{Query, ROWS, id, paged, read_mark, turn, write_mark};
 use crate::base::ids::{OrderId, UserId};
 use crate::base::money::Rate;
 use crate::base::{Error, Result};
-use crate::domain::order::{Entry, Order, Outcome};
+use crate::domain::order::{self as domain, Entry, Order, Outcome};
 use crate::store::Snapshot;
 use crate::store::account::Accounts;
 use crate::store::order::Orders;
@@ -70,9 +70,15 @@ fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
         owed_worth: rate.and_then(|rate| rate.to_usd(trace.sums.owed()?)),
         margin: rate.and_then(|rate| trace.margin(rate)),
         hops: trace.hops,
-        attempts: (1..).zip(&order.attempts).map(|(number, attempt)| tried(number, attempt)).collect(),
+        attempts: (1..).zip(begun(&order)).map(|(number, attempt)| tried(number, attempt)).collect(),
         steps: order.timeline.into_iter().map(step).collect(),
     }
+}
+
+/// The tries on nodes. When an order ended before its node was asked, there was none.
+fn begun(order: &Order) -> impl Iterator<Item = &domain::Attempt> {
+    let over = order.state.at_rest();
+    order.attempts.iter().filter(move |attempt| !over || attempt.contract.is_some() || attempt.outcome != Outcome::Trying)
 }
 
 fn step(entry: Entry) -> Step {
@@ -84,7 +90,7 @@ fn step(entry: Entry) -> Step {
     }
 }
 
-fn tried(number: u32, attempt: &crate::domain::order::Attempt) -> Attempt {
+fn tried(number: u32, attempt: &domain::Attempt) -> Attempt {
     let (ok, result) = match &attempt.outcome {
         Outcome::Trying => (None, "No answer yet.".to_owned()),
         Outcome::Works => (Some(true), "The node runs it.".to_owned()),

@@ -76,7 +76,7 @@ fn summary(filled: &Filled) -> Markup {
             div.flash.bad role="alert" {
                 (icon(Icon::Alert))
                 span {
-                    "Nothing has been saved yet. Please look at "
+                    "That did not work yet. Please look at "
                     @for (place, name) in filled.errors.keys().enumerate() {
                         @if place > 0 { ", " }
                         a href={ "#f-" (name) } { (name.replace('_', " ")) }

@@ -59,11 +59,12 @@ pub async fn remove(me: Me, path: Path<String>, _form: Form) -> PageResult {
     ))
 }
 
-fn status(state: State) -> Status {
-    match state {
+fn status(order: &Order) -> Status {
+    match order.state {
         State::Paying | State::Reserving | State::Deploying | State::Settling => Status::Starting,
         State::Active => Status::Running,
         State::Undoing | State::Ending => Status::Ending,
+        State::Ended if order.active_since.is_none() => Status::NotStarted,
         State::Ended => Status::Ended,
         State::Refunded => Status::Refunded,
     }
@@ -77,7 +78,7 @@ fn row(order: &Order) -> Row {
     Row {
         id: order.id,
         name: order.wish.name.to_string(),
-        status: status(order.state),
+        status: status(order),
         size: order.wish.size.name.clone(),
         image: order.wish.image.name.clone(),
         place: place(order),
@@ -97,7 +98,7 @@ fn view(app: &App, order: &Order) -> Result<deployment::View> {
     Ok(deployment::View {
         id: order.id,
         name: order.wish.name.to_string(),
-        status: status(order.state),
+        status: status(order),
         note: order.reason.clone(),
         access,
         steps: steps(order),

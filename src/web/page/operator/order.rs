@@ -151,7 +151,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 }
                 section.stack-small {
                     h2 { "Attempts" }
-                    @if view.attempts.is_empty() { p.soft { "No node has been asked yet." } } @else {
+                    @if view.attempts.is_empty() { p.soft { "No node has been asked." } } @else {
                         (part::table("Attempts", &COLUMNS, view.attempts.iter().map(attempt).collect()))
                     }
                 }

@@ -71,8 +71,8 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 @if view.rows.is_empty() {
                     @match view.filter {
                         Some(state) => (part::empty(
-                            &format!("No order is {}", state.word().to_lowercase()),
-                            "Look at all of them to see where they are.",
+                            "No order is at this point",
+                            &format!("There is none under “{}” right now. Look at all of them to see where they are.", state.word()),
                             html! { a.btn.quiet href="/operator/orders" { "Show all orders" } },
                         )),
                         None => (part::empty(

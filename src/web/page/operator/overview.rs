@@ -256,7 +256,7 @@ fn local_clock(chrome: &Chrome, now: Time) -> Markup {
                 h2 { "The clock of this local world" }
                 p.soft {
                     "It is " (when(now)) " here"
-                    ". Move it to see bills and renewals without waiting for them."
+                    ". Move it to see hours billed and paid time run out without waiting for it."
                 }
             }
             (form::post(chrome, "/operator/clock/skip", html! { button.btn.quiet type="submit" { "Skip an hour" } }))

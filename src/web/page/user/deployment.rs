@@ -72,7 +72,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         @if view.can_delete { a.btn.quiet.danger href={ "/deployments/" (view.id) "/delete" } { "Delete" } }
                     }
                 }
-                @if matches!(view.status, Status::Ended | Status::Refunded) { (gone(view)) } @else {
+                @if matches!(view.status, Status::Ended | Status::Refunded | Status::NotStarted) { (gone(view)) } @else {
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
@@ -109,7 +109,7 @@ fn access(view: &View) -> Markup {
 /// What one comes here for when there is nothing to sign in to any more.
 fn gone(view: &View) -> Markup {
     part::card(
-        "It runs no more",
+        if view.status == Status::Ended { "It runs no more" } else { "It never ran" },
         html! {
             @if let Some(note) = &view.note { p { (note) } }
             p.actions {

@@ -20,6 +20,8 @@ pub enum Status {
     Ending,
     Ended,
     Refunded,
+    /// The bank said no before anything was begun.
+    NotStarted,
 }
 
 impl Status {
@@ -31,6 +33,7 @@ impl Status {
             Status::Ending => part::badge(Tone::Busy, "Being deleted"),
             Status::Ended => part::badge(Tone::Quiet, "Deleted"),
             Status::Refunded => part::badge(Tone::Warn, "Refunded"),
+            Status::NotStarted => part::badge(Tone::Bad, "Not started"),
         }
     }
 }

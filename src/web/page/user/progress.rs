@@ -106,7 +106,7 @@ fn headline(view: &View) -> String {
     match view.outcome {
         Outcome::Ready => format!("{} is running.", view.name),
         Outcome::Refunded => "It could not be delivered. Nothing is kept of your money.".into(),
-        Outcome::Declined => "Your card was declined.".into(),
+        Outcome::Declined => "The payment did not go through.".into(),
         Outcome::Running => {
             let now = view.steps.iter().find(|step| step.state == StepState::Now);
             now.map_or_else(|| "Your order is in the queue.".into(), |step| step.text.clone())
