@@ -131,7 +131,7 @@ pub async fn run(context: &Context, args: Args) -> Result<()> {
 /// The least a server of this kind can do: one handler, no body.
 async fn serve_nothing(address: SocketAddr) -> Result<()> {
     let failed = |cause| Error::internal("The empty server can't run.").because(cause);
-    let server = HttpServer::new(|| Site::new().default_service(web::to(|| async { HttpResponse::Ok() })));
+    let server = HttpServer::new(|| Site::new().default_service(web::to(|| async { HttpResponse::Ok().finish() })));
     server.bind(address).map_err(failed)?.run().await.map_err(failed)
 }
 
