@@ -11,6 +11,9 @@
     source.addEventListener("message", (event) => {
       const fresh = new DOMParser().parseFromString(event.data, "text/html").body;
       box.replaceChildren(...fresh.childNodes);
+      // A tab in the background says in its title how far it is.
+      const heading = box.querySelector("h1")?.textContent;
+      if (heading) document.title = `${heading} · ${document.title.split(" · ").at(-1)}`;
       // Screen readers hear the one sentence that changed, not the whole list again.
       const sentence = box.querySelector("[data-say]")?.textContent ?? "";
       if (said && sentence !== last) said.textContent = last = sentence;

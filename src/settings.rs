@@ -70,7 +70,7 @@ impl Network {
     }
 }
 
-/// Empty addresses mean the network's own (`grid/tfchain.md`, Networks).
+/// Empty addresses mean the network's own (`threefoldtech/tfchain`).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grid {
@@ -174,7 +174,7 @@ impl Default for Brand {
     }
 }
 
-/// Which amount the provider's share is a part of (`requirements.md`, facts 2).
+/// Which amount the provider's share is a part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {

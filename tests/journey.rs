@@ -96,3 +96,54 @@ async fn deleting_a_vm_pays_back_the_hours_that_were_not_used() {
     market.until("the refund is paid", || market.charged(order.id) == order.price.checked_sub(back).unwrap()).await;
     market.close().await;
 }
+
+/// The charge behind an order, and the payment it became at the processor.
+async fn payment(market: &Market, order: cooperage::base::ids::OrderId) -> String {
+    use cooperage::store::charge::Charges;
+    let charge = || market.demo.instance.app.read().unwrap().charge(market.read(order).charge).unwrap().unwrap();
+    market.until("the bank asks", || charge().payment_intent.is_some()).await;
+    charge().payment_intent.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_that_asks_each_time_is_answered_on_its_own_page() {
+    let market = Market::open().await;
+    let nora = market.newcomer("Nora").await;
+    let back = market.save_card(&nora, "4000 0027 6000 3184").await;
+    // This card asks when it is saved, too.
+    let action = back.action().expect("the bank's question");
+    nora.submit(&back, &action, &[("answer", "approve")]).await.unwrap();
+    let order = market.order(&nora, "web", "").await;
+    payment(&market, order).await;
+    let mut page = nora.get(&format!("/deployments/{order}/progress")).await.unwrap();
+    while !page.says("Confirm with your bank") {
+        page = nora.get(&format!("/deployments/{order}/progress")).await.unwrap();
+    }
+    let link = page.body.split("href=\"").find(|rest| rest.contains("/pay/pi_")).and_then(|rest| rest.split('"').next()).unwrap();
+    let question = nora.get(&link.replace("&amp;", "&")).await.unwrap();
+    let action = question.action().expect("the bank's question");
+    let back = nora.submit(&question, &action, &[("answer", "approve")]).await.unwrap();
+    assert!(back.url.as_str().starts_with(market.url()), "{}", back.url);
+    let order = market.rest(order).await;
+    assert_eq!(order.state, State::Active, "{:?}", order.timeline);
+    assert_eq!(market.charged(order.id), order.price);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_its_owner_refuses_at_the_bank_is_not_made() {
+    let market = Market::open().await;
+    let nora = market.newcomer("Nora").await;
+    let back = market.save_card(&nora, "4000 0027 6000 3184").await;
+    if let Some(action) = back.action().filter(|action| action.contains("challenge") || back.says("Was this you")) {
+        nora.submit(&back, &action, &[("answer", "approve")]).await.unwrap();
+    }
+    let order = market.order(&nora, "web", "").await;
+    let payment = payment(&market, order).await;
+    market.demo.world.cards.answer_payment(&payment, false);
+    let order = market.rest(order).await;
+    assert_eq!(order.state, State::Ended, "{:?}", order.timeline);
+    let truth = market.demo.world.cards.truth(&order.id.to_string());
+    assert_eq!((truth.captured_cents, truth.open_cents), (0, 0));
+    market.close().await;
+}

@@ -67,7 +67,7 @@ impl Bench {
             payment_method: method,
             metadata: Metadata::from([("order".into(), "order-1".into()), ("charge".into(), "charge-1".into())]),
             description: "One small machine".into(),
-            off_session: true,
+            return_url: None,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The stories: every test that drives the product from outside, in one binary.
 
+mod browser;
+mod command;
+mod gate;
 mod journey;
 mod kill;
 mod kit;
 mod ledger;
 mod localstripe;
 mod powercut;
+mod tidy;

@@ -48,6 +48,7 @@ impl App {
         let email = Email::parse(&form.email).map_err(|why| Error::invalid("email", why))?;
         check_password(form.password.reveal(), &email)?;
         self.limits.take(Limit::SignUp, from, now)?;
+        self.limits.take(Limit::LinkAccount, email.as_str(), now)?;
         let password = self.hasher.hash(form.password, &*self.random).await?;
         let user = new_user(UserId::random(&*self.random), name, email, password, [Role::User].into(), now);
         let token = self.token();
@@ -78,6 +79,10 @@ impl App {
             .store
             .write(move |tx| {
                 let mut user = claim(tx, &hash, Purpose::VerifyEmail, now)?;
+                // Links of mails sent again die with the first one used: none of them is a way in by itself.
+                if user.verified.is_some() {
+                    return Err(used_up());
+                }
                 user.verified = Some(now);
                 tx.put_user(&user)?;
                 Ok(user)
@@ -109,6 +114,7 @@ impl App {
     pub async fn verify_again(&self, email: &str, from: &str) -> Result<()> {
         let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
         self.limits.take(Limit::Link, from, self.now())?;
+        self.limits.take(Limit::LinkAccount, email.as_str(), self.now())?;
         match self.read()?.user_by_email(&email)?.filter(|user| user.verified.is_none()) {
             Some(user) => self.send_verification(&user).await,
             None => Ok(()),
@@ -189,6 +195,7 @@ impl App {
         let now = self.now();
         let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
         self.limits.take(Limit::Link, from, now)?;
+        self.limits.take(Limit::LinkAccount, email.as_str(), now)?;
         let token = self.token();
         let link = format!("{}/reset?token={}", self.settings.server.public_url, token.reveal());
         let brand = self.settings.brand.name.clone();

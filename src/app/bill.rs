@@ -20,6 +20,12 @@ use crate::store::{Read, Tx};
 const BLOCKS_AT_ONCE: u32 = 1200;
 
 impl App {
+    /// Resolves when there is a finalized block that was not read.
+    pub async fn more_to_bill(&self) -> Result<()> {
+        let last = self.read()?.single(&BILLED_TO)?.unwrap_or(0);
+        self.grid.next_block(last).await
+    }
+
     /// Reads the finalized blocks that were not read before. Each bill is booked once: its cause is where it stands on the
     /// chain. At the end the ledger's wallet equals the chain's, and what explains the difference is written down.
     pub async fn read_bills(&self) -> Result<u32> {

@@ -13,7 +13,7 @@ use crate::store::Tx;
 use crate::store::charge::Charges;
 use crate::wire::stripe::{Metadata, PaymentIntent, PaymentRequest, PaymentStatus, RefundStatus, StripeError, decline};
 
-/// Keys are forgotten after a day (`stripe/README.md`, Idempotency): from here on the outcome is looked up, never sent again.
+/// Keys are forgotten after a day (`docs.stripe.com/api/idempotent_requests`): from here on the outcome is looked up, never sent again.
 const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
 
 impl App {
@@ -30,7 +30,7 @@ impl App {
                 Some(found) => Ok(found),
                 None => return self.decline(charge, "The bank never answered. Nothing was charged.".into(), None).await,
             },
-            None => self.cards.authorize(&charge.authorize_key, &request(&charge)?).await,
+            None => self.cards.authorize(&charge.authorize_key, &request(&charge, &self.settings.server.public_url)?).await,
         };
         match intent {
             Ok(intent) => self.believe(charge, &intent).await,
@@ -215,7 +215,11 @@ impl App {
         let id = intent.id.clone();
         match intent.status {
             PaymentStatus::RequiresCapture => {
-                self.update(charge, id, move |_, charge| Ok(charge.state = ChargeState::Authorized)).await
+                self.update(charge, id, move |_, charge| {
+                    charge.state = ChargeState::Authorized;
+                    Ok(())
+                })
+                .await
             }
             PaymentStatus::Succeeded => {
                 let processor = intent.latest_charge.clone();
@@ -234,8 +238,12 @@ impl App {
                 self.decline(charge, reason.into(), Some(id)).await
             }
             PaymentStatus::RequiresAction => {
-                let url = String::new();
-                self.update(charge, id, move |_, charge| Ok(charge.state = ChargeState::NeedsAction { url })).await
+                let url = intent.action_url.clone().unwrap_or_default();
+                self.update(charge, id, move |_, charge| {
+                    charge.state = ChargeState::NeedsAction { url };
+                    Ok(())
+                })
+                .await
             }
             PaymentStatus::RequiresConfirmation | PaymentStatus::Processing | PaymentStatus::Other => {
                 self.update(charge, id, |_, _| Ok(())).await
@@ -287,7 +295,7 @@ fn cents(amount: Usd) -> Result<i64> {
     amount.cents().ok_or_else(|| Error::internal("A card can't be charged parts of a cent."))
 }
 
-fn request(charge: &Charge) -> Result<PaymentRequest> {
+fn request(charge: &Charge, site: &str) -> Result<PaymentRequest> {
     Ok(PaymentRequest {
         amount_cents: cents(charge.amount)?,
         currency: "usd".into(),
@@ -295,7 +303,7 @@ fn request(charge: &Charge) -> Result<PaymentRequest> {
         payment_method: charge.method.clone(),
         metadata: Metadata::from([("charge".into(), charge.id.to_string()), ("order".into(), charge.order.to_string())]),
         description: "Cloud hosting, one month".into(),
-        off_session: true,
+        return_url: Some(format!("{site}/deployments/{}/progress", charge.order)),
     })
 }
 

@@ -28,7 +28,7 @@ use crate::store::{Read, Tx};
 const SOON: Duration = Duration::from_millis(200);
 /// How soon to look again at something that takes a block or more.
 const LATER: Duration = Duration::from_secs(3);
-/// How long a reservation outlives activation: the node reports its used room every 40 minutes (`gridproxy.md`, Status).
+/// How long a reservation outlives activation: the node reports its used room every 40 minutes (`threefoldtech/tfgrid-sdk-go: grid-proxy`).
 const REPORTED_AFTER: Duration = Duration::from_secs(3600);
 
 impl App {
@@ -112,7 +112,17 @@ impl App {
                 self.give_up(order, Step::Pay, "The payment was not confirmed with your bank within half an hour.".into())
                     .await?;
             }
-            ChargeState::NeedsAction { .. } => return Ok(self.later()),
+            ChargeState::NeedsAction { .. } => {
+                const ASKS: &str = "Your bank asks you to confirm this payment.";
+                if order.timeline.last().is_none_or(|last| last.text != ASKS) {
+                    self.change(order, move |_, order| {
+                        order.note(now, Step::Pay, ASKS);
+                        Ok(())
+                    })
+                    .await?;
+                }
+                return Ok(self.later());
+            }
             ChargeState::Sent => return Ok(self.soon()),
             // Somebody else's hand was on it, or the bank's patience is over: all the way down, whatever was taken goes back.
             ChargeState::Captured | ChargeState::Voided => {
@@ -141,7 +151,7 @@ impl App {
                 let now = self.now();
                 self.change(order, move |tx, order| {
                     let farm = &order.attempts[number as usize].choice.best.farm_name;
-                    let said = format!("{farm} has agreed: contract {contract}.");
+                    let said = format!("{farm} has agreed to carry it.");
                     order.attempts[number as usize].contract = Some(contract);
                     order.state = State::Deploying;
                     order.note(now, Step::Deploy, said);

@@ -19,6 +19,8 @@ pub enum Limit {
     SignUp,
     /// One-time links asked for by one address.
     Link,
+    /// One-time links asked for to one address, from wherever: nobody's mailbox is flooded through us.
+    LinkAccount,
     /// One-time links tried.
     Ticket,
     /// Webhooks, by sender.
@@ -35,7 +37,7 @@ impl Limit {
             Limit::LogIn => (20, Duration::from_secs(15)),
             Limit::LogInAccount => (10, MINUTE),
             Limit::SignUp => (10, Duration::from_secs(6 * MINUTE.as_secs())),
-            Limit::Link => (5, Duration::from_secs(HOUR.as_secs() / 5)),
+            Limit::Link | Limit::LinkAccount => (5, Duration::from_secs(HOUR.as_secs() / 5)),
             Limit::Ticket => (20, MINUTE),
             Limit::Notice => (1000, Duration::from_millis(20)),
             Limit::Change => (120, Duration::from_millis(500)),

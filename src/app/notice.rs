@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::base::ids::JobId;
-use crate::base::{Error, Result};
+use crate::base::{Error, Kind, Result};
 use crate::domain::charge::Notice;
 use crate::domain::job::{Next, Work};
 use crate::store::charge::Charges;
@@ -54,9 +54,15 @@ impl App {
         let Some(notice) = snapshot.notice(id)?.filter(|notice| notice.handled.is_none()) else { return Ok(Next::Done) };
         let note = match notice.object.split('_').next() {
             Some("seti") => match snapshot.card_setup(&notice.object)? {
-                Some(_) if notice.kind == "setup_intent.succeeded" => {
-                    self.finish_card(&notice.object).await.map(|_| "card saved".to_owned())?
-                }
+                Some(_) if notice.kind == "setup_intent.succeeded" => match self.finish_card(&notice.object).await {
+                    Ok(_) => "card saved".to_owned(),
+                    // The processor itself says otherwise: it is believed, the notice is not.
+                    Err(error) if matches!(error.kind(), Kind::Conflict | Kind::NotFound) => {
+                        tracing::warn!(notice = %notice.id, ?error, "a card notice does not hold");
+                        "not so, says the processor".to_owned()
+                    }
+                    Err(error) => return Err(error),
+                },
                 _ => "nothing of ours".to_owned(),
             },
             Some("pi") => match snapshot.charge_by_payment(&notice.object)? {

@@ -15,7 +15,7 @@ use crate::store::check::{Report, check};
 use crate::store::grid::Chain;
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
-use crate::store::schema::{BILLED_TO, TWIN};
+use crate::store::schema::{BILLED_TO, CHAIN, TWIN};
 
 /// Orders of one state that a sweep looks at in one go.
 const SWEPT: usize = 1000;
@@ -41,8 +41,22 @@ impl App {
             .ok_or_else(|| Error::unavailable("The grid account is still being set up. Please try again in a minute."))
     }
 
+    /// Refuses to go on with books that were made with another chain: contract numbers would mean other contracts.
+    pub async fn same_chain(&self) -> Result<()> {
+        let chain = self.grid.genesis().await?;
+        match self.read()?.single(&CHAIN)? {
+            None => self.store.write(move |tx| tx.set(&CHAIN, &chain)).await,
+            Some(known) if known == chain => Ok(()),
+            Some(_) => Err(Error::conflict(
+                "This data folder was made with another chain. Take another folder with --data, or the network it belongs to. \
+                 (The built-in local grid begins anew at each start, and so must its data.)",
+            )),
+        }
+    }
+
     /// Terms, twin, relay and key: one after the other, until the chain has them all.
     pub async fn set_up_grid(&self) -> Result<Next> {
+        self.same_chain().await?;
         let now = self.now();
         let again = Next::Again(now + Duration::from_millis(100));
         // What is on its way is followed to its end, even if the chain shows its effect already: it holds a nonce.

@@ -24,7 +24,8 @@ pub struct OrderForm {
     pub image: String,
     pub size: String,
     pub ssh_key: String,
-    pub place: String,
+    /// A country, or empty for any.
+    pub region: String,
 }
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
@@ -43,11 +44,11 @@ impl App {
         let size =
             self.catalogue.size(&form.size).cloned().ok_or_else(|| Error::invalid("size", "Please choose one of the sizes."))?;
         let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
-        let place = Place::parse(&form.place);
+        let place = Place::parse(&form.region);
         let snapshot = self.read()?;
         let choice =
             choose(&self.known_nodes().await?, size.capacity, &place, &snapshot.reserved(now)?, &snapshot.carried()?, &[])
-                .map_err(|none| Error::invalid("place", none.sentence()))?;
+                .map_err(|none| Error::invalid("region", none.sentence()))?;
         let price = size.price;
         let wish = Wish { name, image, size, ssh_key, place };
         let quote = Quote {

@@ -12,7 +12,7 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const DAY: Duration = Duration::from_secs(86_400);
-/// The grid's month and ours: 30 days, 720 hours (`tfchain.md`, Billing).
+/// The grid's month and ours: 30 days, 720 hours (`threefoldtech/tfchain: pallet-smart-contract/src/billing.rs`).
 pub const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
 /// A moment: milliseconds since the Unix epoch.

@@ -78,8 +78,12 @@ impl Demo {
         let mut settings = context.settings.clone();
         let listener = bind(&settings)?;
         let local = listener.local_addr().map_err(|cause| Error::internal("The address is gone.").because(cause))?;
+        // Somebody may reach it through another address; if none is named, the port that was really taken counts.
+        let named = settings.server.public_url.clone();
+        if named.is_empty() || named == format!("http://{}", settings.server.listen) {
+            settings.server.public_url = format!("http://{local}");
+        }
         settings.server.listen = local.to_string();
-        settings.server.public_url = format!("http://{local}");
         settings.grid.network = Network::Local;
         let (clock, random) = (HostClock::new(), Arc::new(HostRandom));
         let folder = std::env::temp_dir().join(format!("cooperage-demo-{}-{}", std::process::id(), local.port()));

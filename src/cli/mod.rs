@@ -1,6 +1,7 @@
 //! The command line: one verb a file; what a verb says is a value that prints for people or as JSON.
 
 mod admin;
+mod bench;
 pub mod demo;
 mod health;
 pub mod instance;
@@ -59,6 +60,8 @@ enum Verb {
     Health,
     /// Print the settings in force, secrets as dots.
     Settings,
+    /// Measure speed, memory and size on this machine, as ratios. Nothing but a folder beside the data folder is touched.
+    Bench(bench::Args),
 }
 
 /// What every verb gets.
@@ -122,6 +125,7 @@ fn run(line: Line) -> Result<()> {
         Verb::Ledger(args) => ledger::run(&context, args),
         Verb::Health => runtime.block_on(health::run(&context)),
         Verb::Settings => setting::run(&context),
+        Verb::Bench(args) => runtime.block_on(bench::run(&context, args)),
     }
 }
 

@@ -25,6 +25,12 @@ pub async fn run(context: &Context) -> Result<()> {
     };
     needs(&settings)?;
     let instance = Instance::start(settings, listener, clock, random, None).await?;
+    if world.is_some()
+        && let Err(other) = instance.app.same_chain().await
+    {
+        instance.stop().await;
+        return Err(other);
+    }
     if let Some(world) = &world {
         world.meet(&instance.url);
         eprintln!("The local grid begins anew at each start. Mails are at {}", world.addresses.mail);

@@ -9,7 +9,7 @@ use super::demo::{Demo, HILBERT, Person, TOM};
 use super::visitor::{Page, Visitor, text_of};
 use super::{Context, Say};
 use crate::base::ids::OrderId;
-use crate::base::money::Tft;
+use crate::base::money::{Tft, Usd};
 use crate::base::{Error, Result};
 use crate::domain::ledger::Account;
 use crate::domain::order::{Order, State};
@@ -41,7 +41,7 @@ struct Story {
 
 impl Say for Story {
     fn words(&self) -> String {
-        let mut text = String::from("\nThe money, from the card to the provider:\n");
+        let mut text = String::from("\nThe money after two hours, from the card to the provider:\n");
         for line in &self.money {
             text.push_str(&format!("  {line}\n"));
         }
@@ -89,7 +89,9 @@ fn expect(page: Page, status: u16, words: &str) -> Result<Page> {
 
 pub async fn run(context: &Context, step: Duration) -> Result<()> {
     let mut quiet = Context { settings: context.settings.clone(), json: context.json };
+    // The story never gets into the way of something that runs: it takes any free port.
     quiet.settings.server.listen = "127.0.0.1:0".into();
+    quiet.settings.server.public_url = String::new();
     let mut teller = Teller { begun: Instant::now(), steps: Vec::new(), quiet: context.json };
     let demo = Demo::start(&quiet, step).await?;
     let played = play(&demo, &mut teller).await;
@@ -115,6 +117,7 @@ async fn play(demo: &Demo, teller: &mut Teller) -> Result<(Vec<String>, String)>
     hours(demo, teller, &order).await?;
     let provider = earnings(demo, teller, &order).await?;
     let money = trace(demo, teller, &order, &provider).await?;
+    deleted(demo, &ines, teller, &order).await?;
     let report = check(&demo.instance.app.read()?, |_, _| ())?;
     holds(report.is_clean(), &report.findings.join(" "))?;
     teller.tell("books", "the ledger recomputes from its journal");
@@ -235,6 +238,46 @@ async fn hours(demo: &Demo, teller: &mut Teller, order: &Order) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Err(Error::internal("The chain did not bill."))
+}
+
+/// Ines deletes the VM: the chain bills a last time and pays the farmer, and what she has not used goes back to her card.
+async fn deleted(demo: &Demo, ines: &Visitor, teller: &mut Teller, order: &Order) -> Result<()> {
+    let path = format!("/deployments/{}/delete", order.id);
+    ines.fill(&path, &path, &[]).await?;
+    let truth = || demo.world.cards.truth(&order.id.to_string());
+    let now = || demo.instance.app.read()?.order(order.id)?.ok_or_else(|| Error::not_found("order"));
+    for _ in 0..600 {
+        let ended = now()?;
+        let kept = truth().captured_cents - truth().refunded_cents;
+        if ended.state == State::Ended && truth().refunded_cents > 0 {
+            let unused = order.price.checked_sub(ended.earned).unwrap_or_default().floor_to_cent();
+            holds(unused.cents() == Some(truth().refunded_cents), "another amount was paid back than was not used.")?;
+            teller.tell("deleted", format!("the hours not used go back to the card: {unused}; {} stays", Usd::from_cents(kept)));
+            return paid_by_chain(demo, teller, order);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Err(Error::internal("The VM was not ended."))
+}
+
+/// What the chain says it paid the farmer must be what the ledger says he earned, to the unit.
+fn paid_by_chain(demo: &Demo, teller: &mut Teller, order: &Order) -> Result<()> {
+    let contract = order.attempt().and_then(|attempt| attempt.contract).unwrap_or_default();
+    let bills = demo.instance.app.read()?.bills_of(contract, 100)?;
+    let billed: i64 = bills.iter().map(|bill| bill.amount.units()).sum();
+    let shares: i64 = bills.iter().map(|bill| bill.share.units()).sum();
+    let rewards: Vec<_> = demo.world.chain.rewards().into_iter().filter(|reward| reward.contract == contract).collect();
+    let chain_billed: u128 = rewards.iter().map(|reward| reward.farmer + reward.foundation + reward.staking_pool).sum();
+    let farmer: u128 = rewards.iter().map(|reward| reward.farmer).sum();
+    holds(u128::try_from(billed).ok() == Some(chain_billed), "the chain took another amount than we booked.")?;
+    holds(farmer.abs_diff(chain_billed / 2) <= 1, "the chain did not pay the farmer half.")?;
+    holds(
+        farmer.abs_diff(u128::try_from(shares).unwrap_or(0)) <= bills.len() as u128,
+        "the chain paid the farmer another amount than his share.",
+    )?;
+    let paid = Tft::from_units(i64::try_from(farmer).unwrap_or(i64::MAX));
+    teller.tell("paid out", format!("the chain pays the farmer {paid} of the {} it billed", Tft::from_units(billed)));
+    Ok(())
 }
 
 struct Share {

@@ -24,7 +24,7 @@ pub enum Role {
 impl Role {
     pub const ALL: [Role; 3] = [Role::User, Role::Provider, Role::Operator];
 
-    /// The name in the API (requirement S3-07).
+    /// The name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Role::User => "cloud-user",

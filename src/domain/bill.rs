@@ -39,7 +39,7 @@ pub struct Bill {
     pub share: Tft,
 }
 
-/// Percent of the list price that is paid at a discount level (`tfchain.md`, Discount).
+/// Percent of the list price that is paid at a discount level (`threefoldtech/tfchain: pallet-smart-contract/src/cost.rs`).
 pub fn pay_percent(level: &str) -> u64 {
     match level {
         "Default" => 80,

@@ -46,7 +46,7 @@ pub struct Size {
     pub price: Usd,
 }
 
-/// How an image boots (`zos.md`, Images): it decides where its disk lives.
+/// How an image boots (`threefoldtech/zosbase: pkg/gridtypes`): it decides where its disk lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Boot {
     /// A disk image with its own kernel: the first disk becomes its boot disk.
@@ -129,7 +129,7 @@ pub struct Catalogue {
 }
 
 impl Default for Catalogue {
-    /// What a fresh instance sells. Images: `apps/README.md` §2.1.
+    /// What a fresh instance sells. Images: `threefoldtech/tfgrid-sdk-ts: packages/playground`.
     fn default() -> Self {
         let size = |id: &str, name: &str, cores, memory_gib, ssd_gib, cents| Size {
             id: id.into(),

@@ -73,7 +73,7 @@ pub struct Charge {
     pub method: String,
     pub created: Time,
     pub state: ChargeState,
-    /// Random idempotency keys, stored before the calls that carry them. Never counters: see `reliability.md`, finding 6.
+    /// Random idempotency keys, stored before the calls that carry them. Never counters: after a restore a counter would repeat itself.
     pub authorize_key: String,
     pub capture_key: String,
     pub cancel_key: String,

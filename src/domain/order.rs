@@ -16,7 +16,7 @@ use crate::base::time::{HOUR, MINUTE, MONTH};
 pub const QUOTE_LIFE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
 /// Nodes that are tried before the money goes back.
 pub const MAX_ATTEMPTS: usize = 4;
-/// How long a node may take before another one is tried (`zos.md`, step 7, with room for a first image download).
+/// How long a node may take before another one is tried (`threefoldtech/zosbase: pkg/gridtypes`, with room for a first image download).
 pub const DEPLOY_PATIENCE: Duration = Duration::from_secs(6 * MINUTE.as_secs());
 /// Entries kept on a timeline; an order that needs more than this has other problems.
 const TIMELINE_MAX: usize = 200;
@@ -106,7 +106,7 @@ impl State {
     }
 }
 
-/// The five steps people see (requirement S2-10).
+/// The five steps people see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {

@@ -132,7 +132,7 @@ pub fn choose(
     let free = |node: &Node| node.total.minus(node.used).minus(reserved.get(&node.id).copied().unwrap_or_default());
     let fits = |node: &&Node| {
         let free = free(node);
-        // Cores may be shared between VMs (`gridproxy.md`): a node must only have as many as the VM wants.
+        // Cores may be shared between VMs (`threefoldtech/tfgrid-sdk-go: grid-proxy`): a node must only have as many as the VM wants.
         node.up
             && node.sellable
             && !tried.contains(&node.id)
@@ -163,7 +163,7 @@ fn score(node: &Node, free: Capacity, need: Capacity, ours_on_farm: u32) -> Scor
     let days = node.uptime_s / 86_400;
     let steady = u32::try_from(days.min(40)).unwrap_or(40);
     let left = free.minus(need);
-    let percent = |left: u64, total: u64| if total == 0 { 0 } else { left.saturating_mul(100) / total };
+    let percent = |left: u64, total: u64| left.saturating_mul(100).checked_div(total).unwrap_or(0);
     let headroom = percent(left.memory, node.total.memory).min(percent(left.ssd, node.total.ssd));
     let room = u32::try_from(headroom * 30 / 100).unwrap_or(0);
     let spread = 20u32.saturating_sub(ours_on_farm.saturating_mul(4));

@@ -42,7 +42,7 @@ const INDEX_ANSWER: Duration = Duration::from_secs(15);
 /// Nodes asked about at once, when each must be looked up on the chain.
 const AT_ONCE: usize = 16;
 const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
-/// The VM's name inside its deployment: workload names have no hyphen (`zos.md`, Deployment object).
+/// The VM's name inside its deployment: workload names have no hyphen (`threefoldtech/zosbase: pkg/gridtypes`).
 const MACHINE: &str = "vm";
 
 /// Where the grid is, and who we are on it.
@@ -168,7 +168,7 @@ impl Planner {
     }
 }
 
-/// The public text of a contract (`zos.md`): our order's random number, and no customer data.
+/// The public text of a contract (`threefoldtech/zosbase: pkg/gridtypes`): our order's random number, and no customer data.
 fn deployment_data(order: OrderId) -> String {
     json!({ "version": 3, "type": "vm", "name": MACHINE, "projectName": order.to_string() }).to_string()
 }
@@ -301,6 +301,11 @@ impl Tfgrid {
 
     fn encryption_key(&self) -> Option<Vec<u8>> {
         public_key(self.key.encryption_secret()).map(|key| key.to_vec())
+    }
+
+    /// The chain itself: hex of its first block's hash.
+    pub async fn genesis(&self) -> Result<String> {
+        Ok(hex::encode(self.chain.get().await?.runtime().genesis))
     }
 
     /// What the chain runs.
@@ -455,10 +460,15 @@ impl Tfgrid {
         Ok(Block { number: block.number, hash: block.hash, at: block.time })
     }
 
-    /// Resolves when there may be a newer finalized block.
-    pub async fn next_block(&self) -> Result<()> {
+    /// Resolves when a block after number `after` is finalized.
+    pub async fn next_block(&self, after: u32) -> Result<()> {
         let mut blocks = self.chain.get().await?.finalized_blocks().await.map_err(chain_error)?;
-        blocks.next().await.map(drop).ok_or_else(|| Error::unavailable("The chain stopped telling about blocks."))
+        while let Some(number) = blocks.next().await {
+            if number > after {
+                return Ok(());
+            }
+        }
+        Err(Error::unavailable("The chain stopped telling about blocks."))
     }
 
     /// What the finalized blocks `from..=to` did to our purse, in their order.

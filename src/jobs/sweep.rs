@@ -19,7 +19,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
     let begin = |name, every, sweep| tokio::spawn(repeat(name, every, app.clone(), stopped.clone(), leaps.clone(), sweep));
     vec![
         begin("nodes", Duration::from_secs(30), Sweep::Nodes),
-        begin("bills", Duration::from_millis(1000), Sweep::Bills),
+        begin("bills", Duration::from_secs(5), Sweep::Bills),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
         begin("ledger", Duration::from_secs(60), Sweep::Ledger),
@@ -41,6 +41,19 @@ enum Sweep {
 }
 
 impl Sweep {
+    /// Resolves when the next round may find something before its time.
+    async fn news(self, app: &App) {
+        match self {
+            // A chain that does not tell is looked at by the timer.
+            Sweep::Bills => {
+                if app.more_to_bill().await.is_err() {
+                    std::future::pending().await
+                }
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
     async fn once(self, app: &App) -> Result<()> {
         match self {
             Sweep::Nodes => app.refresh_nodes().await.map(drop),
@@ -79,6 +92,7 @@ async fn repeat(
             biased;
             _ = stopped.changed() => {}
             () = leap(&mut leaps) => {}
+            () = sweep.news(&app) => {}
             () = tokio::time::sleep(wait) => {}
         }
     }

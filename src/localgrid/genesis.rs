@@ -54,7 +54,7 @@ pub struct NodeSeed {
     pub upload_bps: u64,
     pub download_bps: u64,
     pub ipv6: bool,
-    /// Taken out of v3 billing by its owner: refuses new contracts (`tfchain.md`, item 2).
+    /// Taken out of v3 billing by its owner: refuses new contracts (`threefoldtech/tfchain`).
     pub opted_out: bool,
 }
 

@@ -74,6 +74,8 @@ pub const CALLS: Table<String, SignedCall> = Table::new("calls");
 pub const CALLS_OPEN: Index<u32, String> = Index::new("calls_open");
 /// The last finalized block whose bills were read.
 pub const BILLED_TO: Single<u32> = Single::new("billed_to");
+/// The chain these books were made with: hex of its first block's hash.
+pub const CHAIN: Single<String> = Single::new("chain");
 /// Our twin on the grid.
 pub const TWIN: Single<u32> = Single::new("twin");
 

@@ -20,9 +20,15 @@ use crate::app::limit::Limit;
 use crate::base::{Error, Kind, Secret};
 use crate::domain::account::{Role, Session, User};
 
-/// Largest form that is read (`reliability.md`, G19).
+/// Largest form that is read.
 const FORM_BYTES: usize = 16 * 1024;
 const SESSION_SECONDS: i64 = 90 * 86_400;
+/// Who is logged in.
+const SESSION: &str = "cooperage";
+/// The secret of a guest's forms.
+const GUEST: &str = "cooperage-guest";
+/// A sentence for the next page.
+const FLASH: &str = "cooperage-flash";
 
 /// A browser, logged in or not.
 #[derive(Clone)]
@@ -43,14 +49,14 @@ impl Browser {
     fn read(request: &HttpRequest) -> Result<Self, Fail> {
         let app = app(request)?;
         let cookie = |name: &str| request.cookie(name).map(|cookie| cookie.value().to_owned());
-        let session = cookie(session_cookie(&app)).filter(|token| token.len() == 64);
+        let session = cookie(&cookie_name(&app, SESSION)).filter(|token| token.len() == 64);
         let known = session.as_deref().map(|token| app.session(token)).transpose()?.flatten();
-        let (secret, fresh) = match (&known, session, cookie("cooperage-guest").filter(|token| token.len() == 32)) {
+        let (secret, fresh) = match (&known, session, cookie(&cookie_name(&app, GUEST)).filter(|token| token.len() == 32)) {
             (Some(_), Some(token), _) => (token, false),
             (_, _, Some(guest)) => (guest, false),
             _ => (hex::encode(app.random.bytes::<16>()), true),
         };
-        let flash = cookie("cooperage-flash").and_then(|text| {
+        let flash = cookie(&cookie_name(&app, FLASH)).and_then(|text| {
             let (kind, text) = text.split_once('.')?;
             let kind = match kind {
                 "good" => Mood::Good,
@@ -107,10 +113,10 @@ impl Browser {
         let mut answer = HttpResponse::build(status);
         answer.content_type("text/html; charset=utf-8");
         if self.fresh {
-            answer.cookie(self.cookie("cooperage-guest", self.secret.reveal()));
+            answer.cookie(self.cookie(GUEST, self.secret.reveal()));
         }
         if self.flash.is_some() {
-            answer.cookie(self.gone("cooperage-flash"));
+            answer.cookie(self.gone(FLASH));
         }
         answer.body(page.into_string())
     }
@@ -123,29 +129,25 @@ impl Browser {
     /// To another page of ours, with a sentence on top.
     pub fn go_saying(&self, path: &str, good: bool, text: &str) -> HttpResponse {
         let kind = if good { "good" } else { "bad" };
-        let flash = self.cookie("cooperage-flash", &format!("{kind}.{}", hex::encode(text)));
+        let flash = self.cookie(FLASH, &format!("{kind}.{}", hex::encode(text)));
         HttpResponse::SeeOther().insert_header((header::LOCATION, path)).cookie(flash).finish()
     }
 
     /// Logged in: the session's cookie, and on to `path`.
     pub fn enter(&self, token: &str, path: &str) -> HttpResponse {
-        let mut cookie = self.cookie(session_cookie(&self.app), token);
+        let mut cookie = self.cookie(SESSION, token);
         cookie.set_max_age(actix_web::cookie::time::Duration::seconds(SESSION_SECONDS));
-        HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, path))
-            .cookie(cookie)
-            .cookie(self.gone("cooperage-guest"))
-            .finish()
+        HttpResponse::SeeOther().insert_header((header::LOCATION, path)).cookie(cookie).cookie(self.gone(GUEST)).finish()
     }
 
     /// Logged out.
     pub fn leave(&self, path: &str) -> HttpResponse {
-        let gone = self.gone(session_cookie(&self.app));
+        let gone = self.gone(SESSION);
         HttpResponse::SeeOther().insert_header((header::LOCATION, path)).cookie(gone).finish()
     }
 
     fn cookie(&self, name: &str, value: &str) -> Cookie<'static> {
-        Cookie::build(name.to_owned(), value.to_owned())
+        Cookie::build(cookie_name(&self.app, name), value.to_owned())
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -161,8 +163,8 @@ impl Browser {
 }
 
 /// `__Host-` keeps subdomains from setting it; browsers take that prefix over https only.
-fn session_cookie(app: &App) -> &'static str {
-    if app.settings.is_https() { "__Host-cooperage" } else { "cooperage" }
+fn cookie_name(app: &App, name: &str) -> String {
+    if app.settings.is_https() { format!("__Host-{name}") } else { name.to_owned() }
 }
 
 fn app(request: &HttpRequest) -> Result<Arc<App>, Fail> {
@@ -239,15 +241,17 @@ impl FromRequest for Me {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Fail>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let me = me(request);
-        Box::pin(async move {
-            let me = me?;
-            if let (Some(token), Some(session)) = (me.token(), me.session()) {
-                me.app.stamp_session(token, session).await?;
-            }
-            Ok(me)
-        })
+        Box::pin(stamped(me(request)))
     }
+}
+
+/// Notes that the session is in use, whoever it is that uses it.
+async fn stamped(me: Result<Me, Fail>) -> Result<Me, Fail> {
+    let me = me?;
+    if let (Some(token), Some(session)) = (me.token(), me.session()) {
+        me.app.stamp_session(token, session).await?;
+    }
+    Ok(me)
 }
 
 macro_rules! roles {
@@ -264,10 +268,11 @@ macro_rules! roles {
 
         impl FromRequest for $name {
             type Error = Fail;
-            type Future = Ready<Result<Self, Fail>>;
+            type Future = Pin<Box<dyn Future<Output = Result<Self, Fail>>>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready(with_role(request, Role::$role).map($name))
+                let me = with_role(request, Role::$role);
+                Box::pin(async move { stamped(me).await.map($name) })
             }
         }
     )*};
@@ -319,13 +324,17 @@ impl FromRequest for Form {
             }
             let fields: Vec<(String, String)> =
                 serde_urlencoded::from_bytes(&body).map_err(|_| Error::new(Kind::Invalid, "The form can't be read."))?;
+            // Bytes that are no text come out of the decoder as this letter: nobody typed that.
+            if fields.iter().any(|(name, value)| name.contains('\u{fffd}') || value.contains('\u{fffd}')) {
+                return Err(Error::new(Kind::Invalid, "The form can't be read.").into());
+            }
             let form = Form(fields.into_iter().collect());
             let fits: bool = form.text("csrf").as_bytes().ct_eq(browser.csrf().as_bytes()).into();
             if !fits {
                 return Err(Error::forbidden("This form was open for too long, or your browser keeps no cookies. Please go back, load the page again and try once more.").into());
             }
-            if browser.known.is_some() {
-                browser.app.limits.take(Limit::Change, &browser.from, browser.app.now())?;
+            if let Some(user) = browser.user() {
+                browser.app.limits.take(Limit::Change, &user.id.to_string(), browser.app.now())?;
             }
             Ok(form)
         })

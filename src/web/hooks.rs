@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::limit::Limit;
 use crate::base::{Error, Kind};
 
-/// Largest notice that is read (`reliability.md`, G19); the limit itself is set where the server is made.
+/// Largest notice that is read; the limit itself is set where the server is made.
 pub const NOTICE_BYTES: usize = 256 * 1024;
 
 /// A notice of the card processor: signature over the raw bytes, recorded, answered at once.

@@ -1,4 +1,4 @@
-//! Substrate keys from a mnemonic, shared by chain, message bus and nodes. Source: `grid/tfchain.md`, Keys.
+//! Substrate keys from a mnemonic, shared by chain, message bus and nodes. Source: `threefoldtech/tfchain`.
 
 use bip39::Mnemonic;
 use blake2::{Blake2b512, Digest};
@@ -20,7 +20,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// How a deployment's signature names it (`zos.md`).
+    /// How a deployment's signature names it (`threefoldtech/zosbase: pkg/gridtypes`).
     pub const fn name(self) -> &'static str {
         match self {
             Scheme::Sr25519 => "sr25519",
@@ -28,7 +28,7 @@ impl Scheme {
         }
     }
 
-    /// The byte before a bus signature (`rmb.md`, JWT).
+    /// The byte before a bus signature (`threefoldtech/rmb-rs: docs`).
     pub const fn prefix(self) -> u8 {
         match self {
             Scheme::Sr25519 => b's',
@@ -97,7 +97,7 @@ impl KeyPair {
         }
     }
 
-    /// The 32 bytes that are also the secp256k1 secret of bus encryption (`rmb.md`).
+    /// The 32 bytes that are also the secp256k1 secret of bus encryption (`threefoldtech/rmb-rs: docs`).
     pub fn encryption_secret(&self) -> &[u8; 32] {
         &self.mini_secret
     }

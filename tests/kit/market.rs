@@ -45,6 +45,13 @@ impl Market {
         &self.demo.instance.url
     }
 
+    /// A market that believes to be reached at another address than the one it listens on, as behind a proxy.
+    pub async fn open_at(public: &str) -> Market {
+        let mut market = Market::open_with(|settings| settings.server.public_url = public.into()).await;
+        market.demo.instance.url = format!("http://{}", market.demo.instance.app.settings.server.listen);
+        market
+    }
+
     /// A browser without cookies.
     pub fn guest(&self) -> Visitor {
         Visitor::new(self.url()).expect("a browser")
@@ -121,6 +128,12 @@ impl Market {
     pub async fn ended(&self, id: OrderId) -> Order {
         self.until("the order has ended", || matches!(self.read(id).state, State::Ended | State::Refunded)).await;
         self.read(id)
+    }
+
+    /// Waits until the order is at rest, or on no way but its own.
+    pub async fn ended_or_active(&self, id: OrderId) {
+        let order = self.rest(id).await;
+        assert!(matches!(order.state, State::Active | State::Refunded | State::Ended), "{:?}", order.timeline);
     }
 
     /// Looks again and again, for what happens by itself. Not a sleep: it goes on as soon as it is true.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::numbers::{Temper, declined};
+use super::page::pay_url;
 use crate::base::time::DAY;
 use crate::base::{Random, Secret, Time};
 use crate::wire::stripe::objects::{
@@ -172,23 +173,23 @@ impl Bank {
         let at = self.payments.len() - 1;
         self.happened("payment_intent.created", self.payments[at].json(), now);
         if new.confirm {
-            self.confirm(at, new.off_session, now)?;
+            self.confirm(at, new.return_url.as_deref(), now)?;
         }
         Ok(self.payments[at].json())
     }
 
-    fn confirm(&mut self, at: usize, off_session: bool, now: Time) -> Answer<()> {
+    fn confirm(&mut self, at: usize, return_url: Option<&str>, now: Time) -> Answer<()> {
         let method = self.payments[at].payment_method.clone().unwrap_or_default();
         match self.methods.get(&method).map(|(_, temper)| *temper) {
             Some(Temper::Pays | Temper::AsksAtSetup) => {
                 self.charge(at, now);
                 Ok(())
             }
-            Some(Temper::AsksAlways) if !off_session => {
+            Some(Temper::AsksAlways) if return_url.is_some() => {
                 let payment = &mut self.payments[at];
                 payment.status = PaymentStatus::RequiresAction;
-                payment.confirm_url =
-                    Some(format!("{}/pay/{}?client_secret={}", self.base_url, payment.id, payment.client_secret.reveal()));
+                let back = return_url.unwrap_or_default();
+                payment.confirm_url = Some(pay_url(&self.base_url, &payment.id, &payment.client_secret, back));
                 let json = payment.json();
                 self.happened("payment_intent.requires_action", json, now);
                 Ok(())

@@ -53,7 +53,7 @@ impl Bench {
             payment_method,
             metadata: Metadata::from([("order".into(), "order-1".into()), ("charge".into(), "charge-1".into())]),
             description: "One small machine".into(),
-            off_session: true,
+            return_url: None,
         }
     }
 }
@@ -138,7 +138,7 @@ async fn a_bank_that_always_asks_wants_the_customer_at_the_keyboard() {
     let StripeError::Authentication { payment_intent: Some(left) } = refused else { panic!("{refused:?}") };
     assert_eq!(left.status, PaymentStatus::RequiresPaymentMethod);
 
-    request.off_session = false;
+    request.return_url = Some(BACK.to_owned());
     let asked = bench.stripe.authorize("k2", &request).await.unwrap();
     assert_eq!(asked.status, PaymentStatus::RequiresAction);
     assert_eq!(bench.world.truth("order-1"), Truth::default());
@@ -500,7 +500,7 @@ async fn the_bank_asks_and_the_customer_decides() {
 #[tokio::test]
 async fn a_payment_is_confirmed_on_the_processors_page() {
     let bench = bench().await;
-    let request = PaymentRequest { off_session: false, ..bench.request("4000002760003184", 2_050).await };
+    let request = PaymentRequest { return_url: Some(BACK.to_owned()), ..bench.request("4000002760003184", 2_050).await };
     let asked = bench.stripe.authorize("k", &request).await.unwrap();
     let (browser, secret) = (browser(), asked.client_secret.unwrap());
     let url = format!("{}/pay/{}", bench.world.base_url, asked.id);

@@ -1,4 +1,4 @@
-//! Hourly billing as the chain of today does it: reserve every cycle, pay out every 24. Source: `grid/tfchain.md`, Billing.
+//! Hourly billing as the chain of today does it: reserve every cycle, pay out every 24. Source: `threefoldtech/tfchain: pallet-smart-contract/src/billing.rs`.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! What each call does, with the real pallets' rules and named errors. Source: `grid/tfchain.md`.
+//! What each call does, with the real pallets' rules and named errors. Source: `threefoldtech/tfchain`.
 
 use super::billing::{FREQUENCY, bill, rent_of, set_state};
 use super::db::entry2;

@@ -19,7 +19,8 @@ pub struct Next {
 /// A path of ours, or the usual one: nobody is sent elsewhere by a link.
 pub fn local(next: &str, usual: &str) -> String {
     let ours = next.starts_with('/')
-        && !next.starts_with("//")
+        && !next.contains("//")
+        && !next.contains("..")
         && next.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_-?=&%.".contains(letter));
     if ours { next.to_owned() } else { usual.to_owned() }
 }
@@ -72,9 +73,16 @@ mod tests {
     #[test]
     fn a_link_never_leads_away_from_us() {
         assert_eq!(local("/quotes/quo_1?x=1", "/"), "/quotes/quo_1?x=1");
-        for wrong in
-            ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nx: y", "javascript:alert(1)", "/@evil", ""]
-        {
+        for wrong in [
+            "//evil.example",
+            "/..//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/a\r\nx: y",
+            "javascript:alert(1)",
+            "/@evil",
+            "",
+        ] {
             assert_eq!(local(wrong, "/usual"), "/usual", "{wrong}");
         }
     }

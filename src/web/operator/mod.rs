@@ -1,6 +1,8 @@
 //! What operators see and may do: everything.
 
 pub mod account;
+#[cfg(test)]
+mod front_door;
 pub mod job;
 pub mod order;
 pub mod overview;

@@ -165,3 +165,69 @@ fn state_of_grid(app: &App) -> Grid {
 fn units(amount: i128) -> i64 {
     i64::try_from(amount).unwrap_or(if amount < 0 { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::TransferId;
+    use crate::base::money::Asset;
+    use crate::domain::ledger::{self, Cause, Terms};
+
+    const NOW: Time = Time::from_secs(1_795_270_000);
+
+    fn moved(debit: Account, credit: Account, amount: i64, hours_ago: u32) -> Transfer {
+        Transfer {
+            id: TransferId::from_bits(1),
+            terms: Terms { debit, credit, amount, cause: Cause::new("test", 1), memo: String::new() },
+            at: NOW - HOUR * hours_ago,
+            state: ledger::State::Posted,
+            posted: amount,
+            held_first: false,
+            entry: 1,
+        }
+    }
+
+    fn bill(amount: i64, hours_ago: u32) -> Transfer {
+        moved(Account::GRID, Account::GRID_DUE, amount, hours_ago)
+    }
+
+    #[test]
+    fn the_wallet_lasts_as_long_as_at_the_cost_of_the_last_day() {
+        let payout = moved(Account::provider(7), Account::GRID, 500, 2);
+        let billed = [bill(10, 1), payout, bill(10, 2), bill(99, 25)];
+        let days = |wallet, billed: &[Transfer], limit| runway_days(Tft::from_units(wallet), billed, NOW, limit);
+        assert_eq!(days(200, &billed, 100), Some(10), "older bills and payouts do not count");
+        assert_eq!(days(200, &[], 100), None);
+        assert_eq!(days(-5, &billed, 100), Some(0));
+        assert_eq!(days(2400, &[bill(10, 0), bill(10, 1)], 2), Some(5), "twenty an hour, as far as could be read");
+    }
+
+    #[test]
+    fn the_trend_ends_at_the_balance_and_undoes_what_moved() {
+        let opening = Account::opening(Asset::Tft);
+        let moves = [
+            moved(Account::GRID_DUE, Account::WALLET, 30, 1),
+            moved(Account::GRID_DUE, Account::WALLET, 20, 26),
+            moved(Account::WALLET, opening, 1000, 27),
+        ];
+        let trend: Vec<i64> = trend(Tft::from_units(950), &moves).iter().map(|balance| balance.units()).collect();
+        assert_eq!(trend, [980, 950]);
+    }
+
+    #[test]
+    fn a_day_that_was_not_read_to_its_end_is_left_out() {
+        let customer = Account::customer(crate::base::ids::UserId::from_bits(1));
+        let earned = |amount, hours| moved(customer, Account::HOSTING, amount, hours);
+        let transfers = [earned(1, 0), earned(2, 1), earned(4, 30), earned(8, 60)];
+        let sums = |limit| days(&transfers, limit).iter().map(|day| day.revenue.units()).collect::<Vec<_>>();
+        assert_eq!((sums(100), sums(4)), (vec![8, 4, 3], vec![4, 3]));
+    }
+
+    #[test]
+    fn the_margin_is_unknown_without_a_price() {
+        let (revenue, fees) = (Usd::from_cents(1000), Usd::from_cents(59));
+        let spent = Tft::from_units(10_000_000);
+        assert_eq!(margin(revenue, fees, spent, None), None);
+        assert_eq!(margin(revenue, fees, spent, Rate::from_musd(10)), Some(Usd::from_cents(940)));
+    }
+}

@@ -22,6 +22,36 @@ pub fn tokens(amount: Tft) -> String {
     format!("{} TFT", amount_text(amount.units()).replace('-', "−"))
 }
 
+/// `$1.64` for a figure that is read at a glance; the exact amount is on hover. Less than a cent is not called nothing.
+pub fn about(amount: Usd) -> Markup {
+    rounded(amount.units(), money(amount), |units| money(Usd::from_units(units)), "$0.01")
+}
+
+/// `5.06 TFT`, in the same way.
+pub fn about_tokens(amount: Tft) -> Markup {
+    rounded(amount.units(), tokens(amount), |units| tokens(Tft::from_units(units)), "0.01 TFT")
+}
+
+/// As `about`, where there is no room for what hovers.
+pub fn about_text(units: i64, write: impl Fn(i64) -> String) -> String {
+    write(to_hundredths(units))
+}
+
+fn rounded(units: i64, exact: String, write: impl Fn(i64) -> String, least: &str) -> Markup {
+    match to_hundredths(units) {
+        same if same == units => html! { (exact) },
+        0 => html! { span title=(exact) { (if units < 0 { "−" } else { "" }) "< " (least) } },
+        near => html! { span title=(exact) { (write(near)) } },
+    }
+}
+
+/// To the nearest hundredth, halves away from zero.
+fn to_hundredths(units: i64) -> i64 {
+    const HUNDREDTH: i64 = crate::base::money::SCALE / 100;
+    let half = if units < 0 { -HUNDREDTH / 2 } else { HUNDREDTH / 2 };
+    units.saturating_add(half) / HUNDREDTH * HUNDREDTH
+}
+
 /// Two, four or seven decimals, thousands set apart.
 fn amount_text(units: i64) -> String {
     let mut plain = String::new();
@@ -129,6 +159,16 @@ mod tests {
         assert_eq!(money(Usd::from_units(12_345)), "$0.0012345");
         assert_eq!(money(Usd::from_units(182_340_000)), "$18.2340");
         assert_eq!(tokens(Tft::from_units(-12_505_000_000)), "−1,250.50 TFT");
+    }
+
+    #[test]
+    fn a_figure_is_rounded_and_keeps_its_exact_amount() {
+        let text = |units| about(Usd::from_units(units)).into_string();
+        assert_eq!(text(100_000_000), "$10.00");
+        assert_eq!(text(-16_439_187), r#"<span title="−$1.6439187">−$1.64</span>"#);
+        assert_eq!(text(16_450_000), r#"<span title="$1.6450">$1.65</span>"#);
+        assert_eq!(text(1), r#"<span title="$0.0000001">&lt; $0.01</span>"#);
+        assert_eq!(about_tokens(Tft::from_units(50_644_495)).into_string(), r#"<span title="5.0644495 TFT">5.06 TFT</span>"#);
     }
 
     #[test]

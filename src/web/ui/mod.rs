@@ -51,13 +51,15 @@ pub struct Chrome {
 }
 
 impl Chrome {
-    /// The area this page belongs to, by its path.
+    /// The area this page belongs to, by its path. Nobody is shown the way around in an area that is not theirs.
     fn area(&self) -> Role {
-        match self.path.split('/').nth(1) {
+        let area = match self.path.split('/').nth(1) {
             Some("provider") => Role::Provider,
             Some("operator") => Role::Operator,
             _ => Role::User,
-        }
+        };
+        let theirs = self.who.as_ref().is_none_or(|who| who.roles.contains(&area));
+        if theirs { area } else { Role::User }
     }
 }
 

@@ -51,6 +51,7 @@ pub struct Sla {
     /// Hundredths of a per cent in a calendar month: 9950 is 99.5 %.
     pub availability: u32,
     pub performance: String,
+    pub support: String,
     pub backup: String,
     /// What happens when the promise is broken.
     pub remedy: String,
@@ -94,6 +95,7 @@ pub fn sla(sla: &Sla) -> Markup {
         dl.promise {
             div { dt { "Availability" } dd { strong { (percent(sla.availability)) } " of every calendar month" } }
             div { dt { "Performance" } dd { (sla.performance) } }
+            div { dt { "Support" } dd { (sla.support) } }
             div { dt { "Backup" } dd { (sla.backup) } }
             div { dt { "If we miss it" } dd { (sla.remedy) } }
         }

@@ -8,10 +8,9 @@ use super::{PAGE, card_line, id, mark};
 use crate::base::Kind;
 use crate::base::ids::{CardId, ChargeId};
 use crate::domain::charge::{Charge, ChargeState};
-use crate::store::Read;
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
-use crate::store::schema::CARDS;
+
 use crate::web::error::PageResult;
 use crate::web::extract::{Browser, Form, Me};
 use crate::web::guest::login::local;
@@ -31,7 +30,7 @@ pub async fn list(me: Me, query: Query<Before>) -> PageResult {
     let older = charges.last().filter(|_| more).map(|last| format!("/cards?before={}.{}", last.created.ms(), last.id));
     let mut rows = Vec::with_capacity(charges.len());
     for charge in &charges {
-        let card = snapshot.get(&CARDS, charge.card)?.map(|card| card.label()).unwrap_or_default();
+        let card = snapshot.card(charge.card)?.map(|card| card.label()).unwrap_or_default();
         let name = snapshot.order(charge.order)?.map(|order| order.wish.name.to_string()).unwrap_or_default();
         rows.push(row(charge, name, card));
     }

@@ -8,8 +8,8 @@ use super::{PAGE, id, mark};
 use crate::app::App;
 use crate::base::Result;
 use crate::base::ids::OrderId;
-use crate::domain::charge::ChargeState;
-use crate::domain::order::{Entry, Order, State, Step};
+use crate::domain::charge::{Charge, ChargeState};
+use crate::domain::order::{Order, State, Step};
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
@@ -82,7 +82,7 @@ fn row(order: &Order) -> Row {
         image: order.wish.image.name.clone(),
         place: place(order),
         price: order.price,
-        paid_until: order.paid_until(),
+        paid_until: order.paid_until().filter(|_| order.state == State::Active),
     }
 }
 
@@ -106,6 +106,7 @@ fn view(app: &App, order: &Order) -> Result<deployment::View> {
         ordered: order.created,
         paid_until: order.paid_until(),
         price: order.price,
+        over: over(order, paid.as_ref()),
         receipt: paid.map(|charge| charge.id),
         sla: offer::sla(&order.sla),
         place: place(order),
@@ -114,25 +115,38 @@ fn view(app: &App, order: &Order) -> Result<deployment::View> {
     })
 }
 
+fn over(order: &Order, paid: Option<&Charge>) -> Option<deployment::Over> {
+    let (charge, at) = (paid?, order.ended.filter(|_| order.state == State::Ended)?);
+    let kept = charge.amount.checked_sub(charge.refunded)?;
+    Some(deployment::Over { at, back: charge.refunded, kept })
+}
+
 /// The five steps everybody sees, each with the last thing that was said about it.
 pub fn steps(order: &Order) -> Vec<part::Step> {
     let (current, _) = order.progress();
     let over = order.active_since.is_some();
     let lost = matches!(order.state, State::Undoing | State::Refunded) || (order.state == State::Ended && !over);
+    let broke = order.timeline.iter().rfind(|entry| entry.trouble).filter(|_| lost);
     let step = |step: Step| {
-        let said: Vec<&Entry> = order.timeline.iter().filter(|entry| entry.step == step).collect();
-        let last = said.last();
-        let troubled = last.is_some_and(|entry| entry.trouble);
+        let last = order.timeline.iter().rfind(|entry| entry.step == step);
+        let said = broke.filter(|entry| entry.step == step).or(last);
         let state = match () {
             () if over => StepState::Done,
-            () if lost && troubled => StepState::Failed,
-            () if step < current && !troubled => StepState::Done,
-            () if step == current && !lost => StepState::Now,
-            () if lost && last.is_some() => StepState::Done,
+            () if broke.is_some_and(|entry| entry.step == step) => StepState::Failed,
+            () if lost && said.is_some() && broke.is_none_or(|entry| step < entry.step) => StepState::Done,
+            () if lost => StepState::Todo,
+            () if step < current && !last.is_some_and(|entry| entry.trouble) => StepState::Done,
+            () if step == current => StepState::Now,
             () => StepState::Todo,
         };
-        let text = last.map_or_else(|| ahead(step).to_owned(), |entry| entry.text.clone());
-        part::Step { name: step.title().into(), text, state, at: last.map(|entry| entry.at) }
+        // What was said about a step that never began is not to be promised any more.
+        let said = said.filter(|_| !lost || state != StepState::Todo);
+        let text = match said {
+            Some(entry) => entry.text.clone(),
+            None if lost => "It did not come to this.".to_owned(),
+            None => ahead(step).to_owned(),
+        };
+        part::Step { name: step.title().into(), text, state, at: said.map(|entry| entry.at) }
     };
     Step::ALL.into_iter().map(step).collect()
 }

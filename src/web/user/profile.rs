@@ -40,7 +40,7 @@ fn view(me: &Me, filled: Filled) -> crate::base::Result<View> {
     let sessions = sessions.into_iter().map(|session| profile::Session {
         this: Some(session.id) == this,
         id: session.id,
-        browser: if session.agent.is_empty() { "A browser that gives no name".into() } else { session.agent },
+        browser: browser_name(&session.agent),
         address: String::new(),
         last_seen: session.last_seen,
     });
@@ -52,4 +52,67 @@ fn view(me: &Me, filled: Filled) -> crate::base::Result<View> {
         filled,
         now: me.app.now(),
     })
+}
+
+/// What people call the browser behind a user agent: `Firefox on Linux`. Most pretend to be others, so the order matters.
+fn browser_name(agent: &str) -> String {
+    const BROWSERS: [(&str, &str); 9] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("HeadlessChrome/", "Chromium"),
+        ("Chromium/", "Chromium"),
+        ("CriOS/", "Chrome"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const SYSTEMS: [(&str, &str); 7] = [
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("CrOS", "ChromeOS"),
+        ("Mac OS X", "Mac"),
+        ("Linux", "Linux"),
+    ];
+    let known = |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    match (known(&BROWSERS), known(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(browser), None) => browser.into(),
+        (None, Some(system)) => format!("A program on {system}"),
+        // Programs call themselves `curl/8.5.0`.
+        (None, None) => match agent.split(['/', ' ']).next().filter(|name| !name.is_empty()) {
+            Some(name) => name.chars().take(40).collect(),
+            None => "A browser that gives no name".into(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_called_by_what_people_call_their_browser() {
+        for (agent, name) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36",
+                "Chromium on Linux",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+                "Safari on iPhone",
+            ),
+            ("curl/8.5.0", "curl"),
+            ("", "A browser that gives no name"),
+        ] {
+            assert_eq!(browser_name(agent), name);
+        }
+    }
 }

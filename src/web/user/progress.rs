@@ -11,7 +11,9 @@ use super::deployment::steps;
 use super::id;
 use crate::base::Result;
 use crate::base::ids::OrderId;
+use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::order::{Order, State};
+use crate::store::charge::Charges;
 use crate::web::error::PageResult;
 use crate::web::extract::Me;
 use crate::web::page::user::progress::{self, Outcome, View, page};
@@ -23,7 +25,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
-    Ok(me.show(200, page(&me.chrome(), &view(&order, me.app.now()))))
+    Ok(me.show(200, page(&me.chrome(), &view(&order, me.app.read()?.charge(order.charge)?, me.app.now()))))
 }
 
 /// Server-sent events: the fragment of the page, whenever it says something new.
@@ -74,18 +76,23 @@ impl Watch {
 
     fn fragment(&self) -> Result<(String, bool)> {
         let order = self.me.app.order_of(self.me.user.id, self.order)?;
-        let view = view(&order, self.me.app.now());
+        let view = view(&order, self.me.app.read()?.charge(order.charge)?, self.me.app.now());
         Ok((progress::steps(&view).into_string(), view.outcome != Outcome::Running))
     }
 }
 
-fn view(order: &Order, now: crate::base::Time) -> View {
+fn view(order: &Order, charge: Option<Charge>, now: crate::base::Time) -> View {
     let outcome = match order.state {
         State::Active | State::Ending => Outcome::Ready,
         State::Ended if order.active_since.is_some() => Outcome::Ready,
-        State::Ended | State::Refunded => Outcome::Refunded,
+        State::Ended => Outcome::Declined,
+        State::Refunded => Outcome::Refunded,
         _ => Outcome::Running,
     };
     let now = if outcome == Outcome::Running { now } else { order.timeline.last().map_or(now, |last| last.at) };
-    View { id: order.id, name: order.wish.name.to_string(), steps: steps(order), outcome, started: order.created, now }
+    let ask = charge.filter(|_| order.state == State::Paying).and_then(|charge| match charge.state {
+        ChargeState::NeedsAction { url } => Some(url),
+        _ => None,
+    });
+    View { id: order.id, name: order.wish.name.to_string(), steps: steps(order), outcome, ask, started: order.created, now }
 }

@@ -4,9 +4,9 @@ use actix_web::web::Path;
 
 use super::order::key_name;
 use super::{card_line, id};
+use crate::base::Kind;
 use crate::base::ids::QuoteId;
 use crate::base::time::MONTH;
-use crate::base::{Error, Kind};
 use crate::domain::order::Quote;
 use crate::domain::placement::{Choice, Scored};
 use crate::web::error::PageResult;
@@ -26,7 +26,11 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
 
 pub async fn confirm(me: Me, path: Path<String>, _form: Form) -> PageResult {
     let quote: QuoteId = id(&path, "offer")?;
-    let card = me.app.card_of(&me.user)?.ok_or_else(|| Error::conflict("Please add a card first."))?;
+    // Whose it is comes first: somebody else's offer does not exist, card or no card.
+    me.app.quote_of(me.user.id, quote)?;
+    let Some(card) = me.app.card_of(&me.user)? else {
+        return Ok(me.go_saying(&format!("/quotes/{quote}"), false, "Please add a card first."));
+    };
     match me.app.place_order(&me.user, quote, card.id).await {
         Ok(order) => Ok(me.go(&format!("/deployments/{order}/progress"))),
         Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unfunded) => {

@@ -6,10 +6,9 @@ use super::card::{number, status};
 use super::id;
 use crate::base::Error;
 use crate::base::ids::ChargeId;
-use crate::store::Read;
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
-use crate::store::schema::CARDS;
+
 use crate::web::error::PageResult;
 use crate::web::extract::Me;
 use crate::web::page::user::receipt::{Line, View, page};
@@ -21,7 +20,7 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
         snapshot.charge(id::<ChargeId>(&path, "receipt")?)?.filter(|charge| charge.user == me.user.id).ok_or_else(none)?;
     let (Some(receipt), Some(at)) = (charge.receipt, charge.captured) else { return Err(none().into()) };
     let order = snapshot.order(charge.order)?.ok_or_else(none)?;
-    let card = snapshot.get(&CARDS, charge.card)?.map(|card| card.label()).unwrap_or_default();
+    let card = snapshot.card(charge.card)?.map(|card| card.label()).unwrap_or_default();
     let text = format!("{} ({}, {}), 30 days", order.wish.name, order.wish.size.name, order.wish.image.name);
     let view = View {
         charge: charge.id,

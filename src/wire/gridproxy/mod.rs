@@ -1,4 +1,4 @@
-//! Gridproxy, the REST index of the grid: good for choosing, not for confirming. Source: `grid/gridproxy.md`.
+//! Gridproxy, the REST index of the grid: good for choosing, not for confirming. Source: `threefoldtech/tfgrid-sdk-go: grid-proxy`.
 
 pub mod client;
 pub mod filter;

@@ -146,7 +146,7 @@ pub struct Node {
     pub speed: Speed,
     #[serde(deserialize_with = "nullable")]
     pub gpus: Vec<Gpu>,
-    /// US dollars a month for the whole node, and not to be trusted (`gridproxy.md`, Price fields): kept as text and never
+    /// US dollars a month for the whole node, and not to be trusted (`threefoldtech/tfgrid-sdk-go: grid-proxy`): kept as text and never
     /// calculated with.
     #[serde(rename = "price_usd")]
     pub price_usd: Option<serde_json::Number>,
@@ -306,7 +306,7 @@ mod tests {
 
     use super::*;
 
-    /// The list form of the dossier (`gridproxy.md`, Shapes).
+    /// The list form of the index (`threefoldtech/tfgrid-sdk-go: grid-proxy`).
     const NODE: &str = r#"{"id":"0000123456-000001-abcde","nodeId":101,"farmId":12,"farmName":"exampleFarm","twinId":2024,"country":"Belgium","region":"Europe","gridVersion":3,"city":"Ghent","uptime":864000,"created":1650000000,
  "farmingPolicyId":1,"updatedAt":1760000000,
  "total_resources":{"cru":16,"sru":1000204886016,"hru":4000787030016,"mru":67430752256},

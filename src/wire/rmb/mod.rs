@@ -1,4 +1,4 @@
-//! The Reliable Message Bus: signed, encrypted envelopes over a WebSocket to a relay. Source: `grid/rmb.md`.
+//! The Reliable Message Bus: signed, encrypted envelopes over a WebSocket to a relay. Source: `threefoldtech/rmb-rs: docs`.
 
 pub mod client;
 pub mod codec;

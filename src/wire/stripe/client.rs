@@ -124,9 +124,10 @@ impl Stripe {
             .confirm(true)
             .metadata(metadata_out(&request.metadata))
             .description(request.description.as_str());
-        if request.off_session {
-            call = call.off_session(CreatePaymentIntentOffSession::Bool(true));
-        }
+        call = match &request.return_url {
+            Some(url) => call.return_url(url.as_str()),
+            None => call.off_session(CreatePaymentIntentOffSession::Bool(true)),
+        };
         self.change(key, &call).await.map(payment_intent)
     }
 
@@ -354,6 +355,7 @@ fn payment_intent(from: stripe_shared::PaymentIntent) -> PaymentIntent {
         amount_received_cents: from.amount_received,
         amount_capturable_cents: from.amount_capturable,
         last_error: from.last_payment_error.as_deref().map(payment_error),
+        action_url: from.next_action.and_then(|action| action.redirect_to_url).and_then(|page| page.url),
         client_secret: from.client_secret.map(Secret::new),
         created: Time::from_secs(from.created),
         livemode: from.livemode,

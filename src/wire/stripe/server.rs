@@ -51,7 +51,8 @@ pub struct NewPayment {
     pub description: Option<String>,
     pub manual_capture: bool,
     pub confirm: bool,
-    pub off_session: bool,
+    /// Where a bank that asks sends the customer back to. None is off-session: nobody is there to be asked.
+    pub return_url: Option<String>,
 }
 
 /// Which part of a list.
@@ -367,7 +368,7 @@ fn read_command(method: &Method, path: &str, form: &Form) -> Result<Command, Api
             description: form.owned("description"),
             manual_capture: form.text("capture_method") == Some("manual"),
             confirm: form.flag("confirm"),
-            off_session: form.flag("off_session"),
+            return_url: form.owned("return_url").filter(|_| !form.flag("off_session")),
         }),
         ("GET", ["payment_intents"]) => Command::PaymentIntents { customer: form.owned("customer"), page: read_page(form)? },
         ("GET", ["payment_intents", one]) => Command::PaymentIntent(id(one)),

@@ -88,6 +88,8 @@ pub struct PaymentIntent {
     pub amount_received_cents: i64,
     pub amount_capturable_cents: i64,
     pub last_error: Option<PaymentError>,
+    /// The bank's page that asks the customer, while the status is `RequiresAction`.
+    pub action_url: Option<String>,
     /// Lets a browser finish the payment: to be shown to the customer only.
     pub client_secret: Option<Secret<String>>,
     pub created: Time,
@@ -138,6 +140,7 @@ pub struct PaymentRequest {
     /// At least `order` and `charge`: reconciling finds the payment again by them.
     pub metadata: Metadata,
     pub description: String,
-    /// The customer is not at the keyboard.
-    pub off_session: bool,
+    /// Where the bank's page sends the customer back to, should it have a question. None when nobody is at the keyboard: then
+    /// a bank that must ask declines instead.
+    pub return_url: Option<String>,
 }

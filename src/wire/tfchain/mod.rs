@@ -1,4 +1,4 @@
-//! The chain: extrinsics, storage and events of TFChain. Source: `grid/tfchain.md`.
+//! The chain: extrinsics, storage and events of TFChain. Source: `threefoldtech/tfchain`.
 
 pub mod client;
 pub mod codec;

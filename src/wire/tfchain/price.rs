@@ -1,4 +1,4 @@
-//! What a contract costs, to the unit: the chain's own fixed-point arithmetic. Source: `grid/tfchain.md`, Billing.
+//! What a contract costs, to the unit: the chain's own fixed-point arithmetic. Source: `threefoldtech/tfchain: pallet-smart-contract/src/billing.rs`.
 
 use fixed::types::U64F64;
 

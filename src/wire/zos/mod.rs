@@ -1,4 +1,4 @@
-//! Zero-OS nodes: what is deployed on them, how it is hashed and signed, and the commands they take. Source: `grid/zos.md`.
+//! Zero-OS nodes: what is deployed on them, how it is hashed and signed, and the commands they take. Source: `threefoldtech/zosbase: pkg/gridtypes`.
 
 pub mod answer;
 pub mod challenge;

@@ -29,10 +29,12 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 ))
                 section aria-label="Sizes" { (size_cards(&view.sizes, "/order")) }
                 div.duo {
-                    (part::card("Operating systems", images(&view.images)))
+                    div.stack {
+                        (part::card("Operating systems", images(&view.images)))
+                        (part::card("The promise that comes with every size", offer::sla(&view.sla)))
+                    }
                     (part::card("Where your server can run", regions(&view.regions)))
                 }
-                (part::card("The promise that comes with every size", offer::sla(&view.sla)))
             }
         },
     )

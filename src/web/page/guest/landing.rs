@@ -172,7 +172,7 @@ fn call(chrome: &Chrome, view: &View) -> Markup {
                 h2 { "Your money stays with the people who do the work" }
                 p.lead {
                     "A fixed share of what your server costs to host goes to the member whose machine carries it. \
-                    What happens with the rest is decided by the members."
+                    The rest stays with the co-operative."
                 }
                 p.actions {
                     a.btn.large href=(start(chrome)) { @if chrome.who.is_some() { "Order a server" } @else { "Create your account" } }

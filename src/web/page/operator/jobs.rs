@@ -107,7 +107,12 @@ const COLUMNS: [part::Column; 4] = [text("Job"), text("State"), number("Tries"),
 
 fn row(chrome: &Chrome, job: &Job, now: Time) -> Vec<Markup> {
     vec![
-        html! { strong { (job.what) } span.sub { "Since " (ago(job.since, now)) } },
+        html! {
+            @let (what, whom) = parts(&job.what);
+            strong { (what) }
+            @if let Some(whom) = whom { span.sub { code { (whom) } } }
+            span.sub { "Since " (ago(job.since, now)) }
+        },
         html! {
             (job.state.badge())
             @if let Some(due) = job.due.filter(|_| job.state == JobState::Waiting) { span.sub { "Next: " (when(due)) } }
@@ -124,4 +129,12 @@ fn row(chrome: &Chrome, job: &Job, now: Time) -> Vec<Markup> {
             }
         },
     ]
+}
+
+/// What is to be done, and the id of what it is done to, if the title ends with one.
+fn parts(what: &str) -> (&str, Option<&str>) {
+    match what.rsplit_once(' ') {
+        Some((what, id)) if id.contains('_') => (what, Some(id)),
+        _ => (what, None),
+    }
 }

@@ -201,7 +201,7 @@ fn line(hop: &Hop) -> Markup {
                 div {
                     p.trace-title { (hop.title) " " (hop.state.badge()) }
                     @if !hop.debit.is_empty() {
-                        p.trace-way { span { "Debit " (hop.debit) } " · " span { "Credit " (hop.credit) } }
+                        p.trace-way { span { "Debit " (hop.debit) } " " span { "Credit " (hop.credit) } }
                     }
                 }
                 div.trace-amount {
@@ -209,10 +209,14 @@ fn line(hop: &Hop) -> Markup {
                     @if let Some(worth) = hop.worth { p.hint { (money(worth)) } }
                 }
             }
+            @if let Some(first) = hop.first {
+                p.trace-when {
+                    @if hop.number > 1 { (count(hop.number.try_into().unwrap_or(u64::MAX))) " transfers, " }
+                    (when(first))
+                    @if let Some(last) = hop.last.filter(|last| last.minute() != first.minute()) { " to " (when(last)) }
+                }
+            }
             p.trace-ids {
-                @if hop.number > 1 { (count(hop.number.try_into().unwrap_or(u64::MAX))) " transfers " }
-                @if let Some(first) = hop.first { (when(first)) " " }
-                @if let Some(last) = hop.last.filter(|last| Some(*last) != hop.first) { "to " (when(last)) " " }
                 @for id in &hop.transfers { code { (id) } " " }
                 @if let Some(outside) = &hop.outside { code { (outside) } }
             }

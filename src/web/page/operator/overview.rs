@@ -9,7 +9,7 @@ use crate::base::money::{Tft, Usd};
 use crate::domain::order::State;
 use crate::web::ui::chart::{self, Bar};
 use crate::web::ui::form;
-use crate::web::ui::format::{ago, count, money, tokens, when};
+use crate::web::ui::format::{about, about_text, about_tokens, ago, count, money, when};
 use crate::web::ui::part::{self, Tone};
 use crate::web::ui::{Chrome, layout};
 
@@ -102,13 +102,13 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 (part::head("Overview", html! { (when(view.now)) }, html! {}))
                 div.alarms { (alarms(view)) }
                 div.figures {
-                    (part::figure("Revenue", html! { (money(view.revenue)) }, html! { "Hours that customers used, all time" }))
-                    (part::figure("Grid cost", worth(view.grid_cost), html! { (tokens(view.grid_cost.tft)) " billed by the chain" }))
+                    (part::figure("Revenue", html! { (about(view.revenue)) }, html! { "Hours that customers used, all time" }))
+                    (part::figure("Grid cost", worth(view.grid_cost), html! { (about_tokens(view.grid_cost.tft)) " billed by the chain" }))
                     (part::figure("Provider share", worth(view.provider_share), html! {
-                        (tokens(view.provider_share.tft)) ", of it paid by the chain: " (tokens(view.chain_payouts.tft))
+                        (about_tokens(view.provider_share.tft)) ", of it paid by the chain: " (about_tokens(view.chain_payouts.tft))
                     }))
                     (part::figure("Margin", html! { (known(view.margin)) }, html! {
-                        "After " (money(view.card_fees)) " of card fees; tokens at today's price"
+                        "After " (about(view.card_fees)) " of card fees; tokens at today's price"
                     }))
                 }
                 div.duo.wide-left {
@@ -148,12 +148,12 @@ fn alarms(view: &View) -> Markup {
 }
 
 /// An amount that depends on a price we may not have heard yet.
-fn known(amount: Option<Usd>) -> String {
-    amount.map_or_else(|| "Price unknown".to_owned(), money)
+fn known(amount: Option<Usd>) -> Markup {
+    html! { @match amount { Some(amount) => (about(amount)), None => "Price unknown" } }
 }
 
 fn worth(amount: Tokens) -> Markup {
-    html! { @match amount.worth { Some(worth) => (money(worth)), None => (tokens(amount.tft)) } }
+    html! { @match amount.worth { Some(worth) => (about(worth)), None => (about_tokens(amount.tft)) } }
 }
 
 fn days(view: &View) -> Markup {
@@ -163,7 +163,7 @@ fn days(view: &View) -> Markup {
         .map(|day| Bar {
             label: day.at.date().split_once('-').map_or_else(String::new, |(_, day)| day.to_owned()),
             value: day.revenue.units(),
-            text: money(day.revenue),
+            text: about_text(day.revenue.units(), |units| money(Usd::from_units(units))),
         })
         .collect();
     html! {
@@ -178,7 +178,7 @@ fn orders(view: &View) -> Markup {
     html! {
         @if all == 0 { p.soft { "None yet. " a href="/order" { "Place the first one yourself" } " to see the whole path." } } @else {
             ul.tally {
-                @for line in &view.orders {
+                @for line in view.orders.iter().filter(|line| line.number > 0) {
                     li {
                         a href={ "/operator/orders?state=" (slug(line.state)) } { (line.state.word()) }
                         span { (count(line.number)) @if line.more { "+" } }
@@ -193,14 +193,15 @@ fn orders(view: &View) -> Markup {
 fn wallet(wallet: &Wallet) -> Markup {
     html! {
         div.cluster.apart {
-            p.figure-value { (tokens(wallet.balance)) }
-            (chart::sparkline("Balance over the last days", &wallet.trend.iter().map(|balance| balance.units()).collect::<Vec<_>>()))
+            p.figure-value { (about_tokens(wallet.balance)) }
+            @if wallet.trend.len() > 1 { (chart::sparkline("Balance over the last days", &wallet.trend.iter().map(|balance| balance.units()).collect::<Vec<_>>())) }
         }
         (part::facts(vec![
             ("Worth", html! { (known(wallet.worth)) }),
             ("Lasts", html! {
                 @match wallet.runway_days {
                     None => "Nothing is running",
+                    Some(3650..) => "More than ten years at the cost of the last day",
                     Some(days) => { (count(days)) @if days == 1 { " day" } @else { " days" } " at the cost of the last day" }
                 }
             }),

@@ -7,7 +7,7 @@ use crate::base::Time;
 use crate::base::ids::OrderId;
 use crate::base::money::{Tft, Usd};
 use crate::web::ui::chart::{self, Bar};
-use crate::web::ui::format::{count, money, percent, tokens, when};
+use crate::web::ui::format::{about, about_text, about_tokens, count, money, percent, tokens, when};
 use crate::web::ui::part::{self, number, text};
 use crate::web::ui::{Chrome, layout};
 
@@ -90,8 +90,8 @@ fn figures(view: &View) -> Markup {
     let figure = |name, amount: Amount, note: &str| {
         part::figure(
             name,
-            html! { (tokens(amount.tft)) },
-            html! { @if let Some(worth) = amount.worth { (money(worth)) " at today's price" br; } (note) },
+            html! { (about_tokens(amount.tft)) },
+            html! { @if let Some(worth) = amount.worth { (about(worth)) " at today's price" br; } (note) },
         )
     };
     html! {
@@ -107,7 +107,11 @@ fn days(view: &View) -> Markup {
     let bars: Vec<Bar> = view
         .days
         .iter()
-        .map(|day| Bar { label: short_day(day.at), value: day.share.tft.units(), text: tokens(day.share.tft) })
+        .map(|day| Bar {
+            label: short_day(day.at),
+            value: day.share.tft.units(),
+            text: about_text(day.share.tft.units(), |units| tokens(Tft::from_units(units))),
+        })
         .collect();
     chart::bars("Your share by day, in TFT", &bars)
 }

@@ -23,6 +23,15 @@ pub struct Access {
     pub key_name: String,
 }
 
+/// What became of something that ran.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Over {
+    pub at: Time,
+    /// What went back to the card, and what was kept for the hours used.
+    pub back: Usd,
+    pub kept: Usd,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
@@ -38,6 +47,8 @@ pub struct View {
     pub ordered: Time,
     pub paid_until: Option<Time>,
     pub price: Usd,
+    /// How it ended, if it ran and runs no more.
+    pub over: Option<Over>,
     pub receipt: Option<ChargeId>,
     pub sla: Sla,
     pub place: Option<String>,
@@ -61,8 +72,10 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         @if view.can_delete { a.btn.quiet.danger href={ "/deployments/" (view.id) "/delete" } { "Delete" } }
                     }
                 }
-                @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
-                (access(view))
+                @if matches!(view.status, Status::Ended | Status::Refunded) { (gone(view)) } @else {
+                    @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
+                    (access(view))
+                }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
                 div.duo {
                     (part::card("Price and place", price(view)))
@@ -93,11 +106,32 @@ fn access(view: &View) -> Markup {
     }
 }
 
+/// What one comes here for when there is nothing to sign in to any more.
+fn gone(view: &View) -> Markup {
+    part::card(
+        "It runs no more",
+        html! {
+            @if let Some(note) = &view.note { p { (note) } }
+            p.actions {
+                (part::button("/order", "Order a server"))
+                @if let Some(id) = view.receipt { a.btn.quiet href={ "/receipts/" (id) } { "See the receipt" } }
+            }
+        },
+    )
+}
+
 fn price(view: &View) -> Markup {
+    let mut facts = vec![("Price", html! { strong { (money(view.price)) } " for 30 days" })];
+    match view.over {
+        Some(over) => facts.extend([
+            ("Ran until", when(over.at)),
+            ("Paid back", html! { (money(over.back)) }),
+            ("In the end", html! { strong { (money(over.kept)) } " for the hours used" }),
+        ]),
+        None => facts.push(("Paid until", html! { @match view.paid_until { Some(at) => (when(at)), None => "Not charged" } })),
+    }
     html! {
-        (part::facts(vec![
-            ("Price", html! { strong { (money(view.price)) } " for 30 days" }),
-            ("Paid until", html! { @match view.paid_until { Some(at) => (when(at)), None => "Not charged" } }),
+        (part::facts(facts.into_iter().chain([
             ("Receipt", html! {
                 @match view.receipt { Some(id) => a href={ "/receipts/" (id) } { "Open the receipt" }, None => "None yet" }
             }),
@@ -105,7 +139,7 @@ fn price(view: &View) -> Markup {
             ("Runs in", html! { (view.place.as_deref().unwrap_or("Not chosen yet")) }),
             ("Node", html! { @match view.node { Some(node) => (node), None => "–" } }),
             ("Order number", html! { code { (view.id) } }),
-        ]))
+        ]).collect()))
     }
 }
 

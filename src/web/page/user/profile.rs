@@ -39,7 +39,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
         "Profile",
         html! {
             div.mid.stack {
-                (part::head("Profile", html! { "How we call you, and where you are signed in." }, html! {}))
+                (part::head("Profile", html! { "What we call you, and where you are signed in." }, html! {}))
                 (part::card("You", you(chrome, view)))
                 (part::card("Where you are signed in", sessions(chrome, view)))
                 (provider(view))
@@ -75,7 +75,10 @@ fn sessions(chrome: &Chrome, view: &View) -> Markup {
         ul.lines {
             @for session in &view.sessions {
                 li {
-                    span { strong { (session.browser) } span.sub { (session.address) ", " (ago(session.last_seen, view.now)) } }
+                    span { strong { (session.browser) } span.sub {
+                        @if !session.address.is_empty() { (session.address) ", " }
+                        "Last seen " (ago(session.last_seen, view.now))
+                    } }
                     @if session.this { (part::badge(Tone::Good, "This browser")) } @else {
                         (form::post(chrome, &format!("/sessions/{}/end", session.id), html! {
                             button.btn.quiet.small type="submit" { "End" span.hidden { " " (session.browser) } }

@@ -14,8 +14,10 @@ use crate::web::ui::{Chrome, chart, layout, layout_live};
 pub enum Outcome {
     Running,
     Ready,
-    /// It could not be delivered, and the money goes back.
+    /// It could not be delivered, and nothing is kept.
     Refunded,
+    /// The bank said no before anything was begun.
+    Declined,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -24,36 +26,44 @@ pub struct View {
     pub name: String,
     pub steps: Vec<Step>,
     pub outcome: Outcome,
+    /// The bank's page, while the bank waits for its customer.
+    pub ask: Option<String>,
     pub started: Time,
     pub now: Time,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    let (title, lead) = match view.outcome {
-        Outcome::Running => {
-            (format!("Starting {}", view.name), "You may close this page: the work goes on, and you find it under Deployments.")
-        }
-        Outcome::Ready => (format!("{} is ready", view.name), "All steps are done. This is how it went."),
-        Outcome::Refunded => (format!("{} was not delivered", view.name), "You pay nothing. This is how far it came."),
-    };
+    let (title, _) = heading(view);
     let frame = if view.outcome == Outcome::Running { layout_live } else { layout };
     frame(
         chrome,
         &title,
         html! {
             div.mid.stack.waiting {
-                (part::head(&title, html! { (lead) }, html! {}))
-                div.live data-live={ "/deployments/" (view.id) "/events" } { (steps(view)) }
+                div.live.stack data-live={ "/deployments/" (view.id) "/events" } { (steps(view)) }
                 p.hidden role="status" data-said {}
             }
         },
     )
 }
 
+fn heading(view: &View) -> (String, &'static str) {
+    match view.outcome {
+        Outcome::Running => {
+            (format!("Starting {}", view.name), "You may close this page: the work goes on, and you find it under Deployments.")
+        }
+        Outcome::Ready => (format!("{} is ready", view.name), "All steps are done. This is how it went."),
+        Outcome::Refunded => (format!("{} was not delivered", view.name), "You pay nothing. This is how far it came."),
+        Outcome::Declined => (format!("{} was not started", view.name), "You pay nothing, and no server was made."),
+    }
+}
+
 /// The part that moves. The page shows it once; after that the server sends it again with each change.
 pub fn steps(view: &View) -> Markup {
     let done = view.steps.iter().filter(|step| step.state == StepState::Done).count();
+    let (title, lead) = heading(view);
     html! {
+        (part::head(&title, html! { (lead) }, html! {}))
         div.card.progress-card data-end[view.outcome != Outcome::Running] {
             p.progress-now data-say { (headline(view)) }
             progress.bar.tall value=(done) max=(view.steps.len().max(1)) aria-label="Steps done" {
@@ -66,11 +76,17 @@ pub fn steps(view: &View) -> Markup {
             (chart::staves(done, view.steps.len()))
             (part::steps(&below_headline(&view.steps)))
             @match view.outcome {
-                Outcome::Running => {}
+                Outcome::Running => @if let Some(bank) = &view.ask {
+                    p.actions { a.btn.large href=(bank) { "Confirm with your bank" } }
+                },
                 Outcome::Ready => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
                 Outcome::Refunded => p.actions {
                     (part::button("/order", "Order again"))
-                    a.btn.quiet href="/cards" { "See the refund" }
+                    a.btn.quiet href={ "/deployments/" (view.id) } { "See what happened" }
+                },
+                Outcome::Declined => p.actions {
+                    (part::button("/cards", "Use another card"))
+                    a.btn.quiet href="/order" { "Order again" }
                 },
             }
         }
@@ -89,7 +105,8 @@ fn below_headline(steps: &[Step]) -> Vec<Step> {
 fn headline(view: &View) -> String {
     match view.outcome {
         Outcome::Ready => format!("{} is running.", view.name),
-        Outcome::Refunded => "It could not be delivered. Your money is on its way back.".into(),
+        Outcome::Refunded => "It could not be delivered. Nothing is kept of your money.".into(),
+        Outcome::Declined => "Your card was declined.".into(),
         Outcome::Running => {
             let now = view.steps.iter().find(|step| step.state == StepState::Now);
             now.map_or_else(|| "Your order is in the queue.".into(), |step| step.text.clone())

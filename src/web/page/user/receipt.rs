@@ -59,6 +59,9 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                             tr { th scope="row" { "Total" } td.number { (money(view.total)) } }
                             @if let Some(refunded) = view.refunded {
                                 tr { th scope="row" { "Paid back" } td.number { (money(refunded)) } }
+                                @if let Some(kept) = view.total.checked_sub(refunded) {
+                                    tr { th scope="row" { "Paid in the end" } td.number { (money(kept)) } }
+                                }
                             }
                         }
                     }

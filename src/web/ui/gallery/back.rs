@@ -4,10 +4,11 @@ use super::{For, NOW, Shown, ago, order, staff, step};
 use crate::base::ids::{JobId, OrderId, TransferId, UserId};
 use crate::base::money::{Tft, Usd};
 use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
-use crate::web::ui::Role;
+use crate::domain::account::Role;
+use crate::domain::order::State;
+use crate::web::page::{operator, provider};
 use crate::web::ui::form::Filled;
 use crate::web::ui::part::{Pager, StepState};
-use crate::web::{operator, provider};
 
 fn tft(hundredths: i64) -> Tft {
     Tft::from_units(hundredths * 100_000)
@@ -32,33 +33,35 @@ pub fn provider_pages() -> Vec<Shown> {
     let farm = nodes::View {
         nodes: vec![
             node(11, "Ghent, Belgium", nodes::NodeState::Up, 22_528, 40 * SECOND),
-            node(12, "Ghent, Belgium", nodes::NodeState::Standby, 0, 2 * HOUR),
+            node(12, "Ghent, Belgium", nodes::NodeState::Up, 0, 2 * HOUR),
             node(14, "Antwerp, Belgium", nodes::NodeState::Down, 4096, 3 * DAY),
         ],
         now: NOW,
     };
-    let amount = |hundredths| earnings::Amount { tft: tft(hundredths), usd: Usd::from_units(hundredths * 1000) };
+    let amount = |hundredths| earnings::Amount { tft: tft(hundredths), worth: Some(Usd::from_units(hundredths * 1000)) };
     let row = |node, bits, billed| earnings::Row {
         node,
         order: OrderId::from_bits(bits),
         billed: amount(billed),
         share: amount(billed / 2),
-        paid_by_chain: amount(billed / 10 * 3),
-        owed: amount(billed / 10 * 2),
+        bills: 214,
+        last: ago(20 * MINUTE),
     };
     let none = earnings::View {
         share: 5000,
         rule_since: None,
-        billed: amount(0),
+        of_list: false,
         earned: amount(0),
         paid_by_chain: amount(0),
         owed: amount(0),
         rows: vec![],
+        more: false,
         days: vec![],
     };
     let full = earnings::View {
         rule_since: Some(ago(60 * DAY)),
-        billed: amount(182_340),
+        of_list: true,
+        more: true,
         earned: amount(91_170),
         paid_by_chain: amount(54_702),
         owed: amount(36_468),
@@ -68,7 +71,7 @@ pub fn provider_pages() -> Vec<Shown> {
             .collect(),
         ..none.clone()
     };
-    let sentence = "I own farm 3 and link it to the account alice@example.org on cooperage.example, 21 November 2026.";
+    let sentence = "https://cooperage.example may show the farms of this key to usr_00000000000000000000000009";
     let filled = Filled::default()
         .with("farm", "3")
         .with("signature", "0xabc")
@@ -88,63 +91,68 @@ pub fn provider_pages() -> Vec<Shown> {
 }
 
 pub fn overview_pages() -> Vec<Shown> {
-    use operator::orders::OrderState;
-    use operator::overview::{Day, Grid, Jobs, JournalCheck, LocalClock, OrderCount, View, Wallet, page};
+    use operator::overview::{Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
     let show = |name, markup| Shown { name, of: For::Staff, markup };
-    let numbers = [2, 1, 0, 1, 112, 9, 3];
+    let numbers = [2, 1, 0, 1, 112, 0, 1, 9, 3];
+    let coins = |hundredths| Tokens { tft: tft(hundredths), worth: Some(Usd::from_units(hundredths * 1000)) };
     let calm = View {
-        orders: OrderState::ALL.into_iter().zip(numbers).map(|(state, number)| OrderCount { state, number }).collect(),
+        orders: State::ALL
+            .into_iter()
+            .zip(numbers)
+            .map(|(state, number)| OrderCount { state, number, more: number > 100 })
+            .collect(),
         revenue: Usd::from_cents(142_600),
         card_fees: Usd::from_cents(7_935),
-        grid_cost: Usd::from_cents(61_240),
-        provider_share: Usd::from_cents(30_620),
-        margin: Usd::from_cents(73_425),
+        grid_cost: coins(6_124_000),
+        provider_share: coins(3_062_000),
+        chain_payouts: coins(1_020_000),
+        margin: Some(Usd::from_cents(53_005)),
         days: (0..21)
             .map(|day: u32| Day { at: ago(DAY * (21 - day)), revenue: Usd::from_cents(i64::from(2000 + day * 37 % 11 * 900)) })
             .collect(),
         wallet: Wallet {
             balance: tft(8_421_050),
-            worth: Usd::from_cents(84_210),
+            worth: Some(Usd::from_cents(84_210)),
             runway_days: Some(214),
             trend: (0..14).map(|day| tft(8_421_050 + (13 - day) * 41_000 * (1 + day % 3))).collect(),
         },
-        jobs: Jobs { waiting: 4, running: 1, parked: 0 },
+        jobs: Jobs { waiting: 4, parked: 0 },
         journal: Some(JournalCheck { at: ago(3 * HOUR), transfers: 4812, problem: None }),
         grid: Grid {
             network: "local".into(),
             reachable: true,
-            block: 1_204_118,
-            block_at: ago(4 * SECOND),
+            block: Some((1_204_118, ago(4 * SECOND))),
             nodes_up: 18,
             nodes: 20,
         },
-        clock: Some(LocalClock { ahead_s: 7260 }),
+        clock: true,
         now: NOW,
     };
     let storm = View {
-        jobs: Jobs { waiting: 12, running: 0, parked: 2 },
+        jobs: Jobs { waiting: 12, parked: 2 },
         journal: Some(JournalCheck {
             at: ago(MINUTE),
             transfers: 4812,
             problem: Some("Transfer 4,811 does not follow from the one before it.".into()),
         }),
-        wallet: Wallet { balance: tft(40_050), worth: Usd::from_cents(400), runway_days: Some(9), trend: vec![] },
+        wallet: Wallet { balance: tft(40_050), worth: Some(Usd::from_cents(400)), runway_days: Some(9), trend: vec![] },
         grid: Grid { reachable: false, network: "main".into(), ..calm.grid.clone() },
-        clock: None,
+        clock: false,
         ..calm.clone()
     };
     let fresh = View {
         orders: vec![],
         revenue: Usd::ZERO,
         card_fees: Usd::ZERO,
-        grid_cost: Usd::ZERO,
-        provider_share: Usd::ZERO,
-        margin: Usd::ZERO,
+        grid_cost: Tokens::default(),
+        provider_share: Tokens::default(),
+        chain_payouts: Tokens::default(),
+        margin: None,
         days: vec![],
         jobs: Jobs::default(),
         journal: None,
-        wallet: Wallet { runway_days: None, ..calm.wallet.clone() },
-        clock: Some(LocalClock { ahead_s: 0 }),
+        wallet: Wallet { worth: None, runway_days: None, ..calm.wallet.clone() },
+        grid: Grid { block: None, ..calm.grid.clone() },
         ..calm.clone()
     };
     vec![
@@ -155,100 +163,56 @@ pub fn overview_pages() -> Vec<Shown> {
 }
 
 pub fn trace_pages() -> Vec<Shown> {
-    use operator::order::{Amount, Attempt, Hop, HopState, View, page};
-    use operator::orders::OrderState;
+    use operator::order::{Amount, Attempt, Hop, HopState, Sums, View, page};
     let show = |name, markup| Shown { name, of: For::Staff, markup };
-    let hop = |title: &str, from: &str, to: &str, amount, worth, state, minutes: Option<u32>, outside: Option<&str>| Hop {
+    let hop = |title: &str, debit: &str, credit: &str, amount, state, number, outside: Option<&str>| Hop {
         title: title.into(),
-        from: from.into(),
-        to: to.into(),
+        debit: debit.into(),
+        credit: credit.into(),
         amount,
-        worth,
+        worth: matches!(amount, Amount::Tft(_)).then(|| Usd::from_units(31_000)),
         state,
-        at: minutes.map(|minutes| ago(MINUTE * minutes)),
-        transfer: (state != HopState::Owed).then(|| TransferId::from_bits(0xfeed_beef_0123 << 70)),
+        number,
+        first: (number > 0).then(|| ago(90 * MINUTE)),
+        last: (number > 0).then(|| ago(90 * MINUTE - HOUR * u32::try_from(number.min(2) - 1).unwrap())),
+        transfers: (0..number.min(2)).map(|place| TransferId::from_bits((0xfeed_beef_0123 << 70) + place as u128)).collect(),
         outside: outside.map(Into::into),
     };
     let usd = |cents| Amount::Usd(Usd::from_cents(cents));
     let coins = |hundredths| Amount::Tft(tft(hundredths));
     let posted = HopState::Posted;
+    let user = "liability:customer:usr_00000000000000000000000009:usd";
+    let cards = "asset:card-processor:usd";
+    let contract = Some("contract 4412, blocks 1203518 to 1204118");
     let hops = vec![
-        hop(
-            "Card charge held",
-            "user:alice",
-            "assets:card-processor:held",
-            usd(1000),
-            None,
-            posted,
-            Some(90),
-            Some("pi_3PqT9x2eZvKYlo2C"),
-        ),
-        hop(
-            "Charge taken",
-            "assets:card-processor:held",
-            "assets:card-processor",
-            usd(1000),
-            None,
-            posted,
-            Some(88),
-            Some("ch_3PqT9x2eZvKYlo2C"),
-        ),
-        hop("Card fee", "assets:card-processor", "expenses:card-fee", usd(59), None, posted, Some(88), Some("txn_1PqTA0")),
-        hop("Order fulfilled", "liabilities:orders", "income:sales", usd(1000), None, posted, Some(86), None),
-        hop(
-            "Grid bill, hour 1",
-            "assets:wallet",
-            "expenses:grid",
-            coins(31),
-            Some(Amount::Usd(Usd::from_units(31_000))),
-            posted,
-            Some(28),
-            Some("block 1,204,118"),
-        ),
-        hop(
-            "Provider's share",
-            "expenses:grid",
-            "liabilities:provider:tom",
-            coins(15),
-            Some(Amount::Usd(Usd::from_units(15_500))),
-            posted,
-            Some(28),
-            None,
-        ),
-        hop(
-            "Paid by the chain",
-            "liabilities:provider:tom",
-            "outside:chain",
-            coins(9),
-            None,
-            posted,
-            Some(28),
-            Some("extrinsic 1,204,118-2"),
-        ),
-        hop(
-            "Still owed to the provider",
-            "liabilities:provider:tom",
-            "outside:provider",
-            coins(6),
-            None,
-            HopState::Owed,
-            None,
-            None,
-        ),
+        hop("Taken from the card", cards, user, usd(1000), posted, 1, Some("pi_3PqT9x2eZvKYlo2C")),
+        hop("Card fee", "expense:card-fees:usd", cards, usd(59), posted, 1, Some("ch_3PqT9x2eZvKYlo2C")),
+        hop("Hours used", user, "income:hosting:usd", usd(3), posted, 2, None),
+        hop("Billed by the grid", "expense:grid:tft", "liability:grid-due:tft", coins(31), posted, 2, contract),
+        hop("The provider's share", "expense:provider-share:tft", "liability:provider:7:tft", coins(15), posted, 2, contract),
+        hop("Paid to the provider by the chain", "liability:provider:7:tft", "expense:grid:tft", coins(9), posted, 1, contract),
+        hop("Still owed to the provider", "", "", coins(6), HopState::Owed, 0, None),
+        hop("Given back to the card", user, cards, usd(997), HopState::Held, 1, Some("re_3PqT9x2eZvKYlo2C")),
     ];
     let at = |minutes| Some(ago(MINUTE * minutes));
     let view = View {
         id: order(),
         name: "web-1".into(),
-        state: OrderState::Active,
-        user: UserId::from_bits(9),
+        state: State::Active,
         who: "Alice Verbeke".into(),
         ordered: ago(91 * MINUTE),
-        paid: Usd::from_cents(1000),
-        card_fee: Usd::from_cents(59),
-        grid_cost: Usd::from_units(31_000),
-        provider_share: Usd::from_units(15_500),
-        margin: Usd::from_units(94_069_000),
+        sums: Sums {
+            paid: Usd::from_cents(1000),
+            earned: Usd::from_cents(3),
+            card_fee: Usd::from_cents(59),
+            grid: tft(31),
+            share: tft(15),
+            payouts: tft(9),
+            ..Sums::default()
+        },
+        grid_worth: Some(Usd::from_units(31_000)),
+        owed_worth: Some(Usd::from_units(6_000)),
+        margin: Some(Usd::from_units(-5_637_000)),
         hops,
         steps: vec![
             step("Quoted", "$10.00, node 11 chosen out of 20.", StepState::Done, at(91)),
@@ -264,7 +228,7 @@ pub fn trace_pages() -> Vec<Shown> {
                 farm: "Falkenstein One".into(),
                 contract: Some(4411),
                 result: "The node did not answer within 60 s.".into(),
-                ok: false,
+                ok: Some(false),
                 at: ago(89 * MINUTE),
             },
             Attempt {
@@ -273,12 +237,20 @@ pub fn trace_pages() -> Vec<Shown> {
                 farm: "Freefarm Ghent".into(),
                 contract: Some(4412),
                 result: "Deployed in 38 s.".into(),
-                ok: true,
+                ok: Some(true),
                 at: ago(88 * MINUTE),
             },
         ],
     };
-    let fresh = View { state: OrderState::Quoted, hops: vec![], steps: vec![], attempts: vec![], ..view.clone() };
+    let fresh = View {
+        state: State::Paying,
+        sums: Sums::default(),
+        margin: None,
+        hops: vec![],
+        steps: vec![],
+        attempts: vec![],
+        ..view.clone()
+    };
     vec![
         show("trace", page(&staff("/operator/orders/x"), &view)),
         show("trace-empty", page(&staff("/operator/orders/x"), &fresh)),
@@ -286,16 +258,15 @@ pub fn trace_pages() -> Vec<Shown> {
 }
 
 pub fn list_pages() -> Vec<Shown> {
-    use operator::orders::OrderState;
     use operator::{jobs, orders, people};
     let show = |name, markup| Shown { name, of: For::Staff, markup };
-    let rows = OrderState::ALL.into_iter().zip(["web-3", "web-2", "db-1", "shop", "web-1", "first-try", "far-away"]);
+    let rows = State::ALL.into_iter().zip(["web-3", "web-2", "db-1", "shop", "web-1", "undone", "gone", "first-try", "far-away"]);
     let rows = rows.map(|(state, name)| orders::Row {
         id: order(),
         name: name.into(),
         who: "Alice Verbeke".into(),
         state,
-        node: (state != OrderState::Quoted).then_some(11),
+        node: (state != State::Paying).then_some(11),
         price: Usd::from_cents(1000),
         at: ago(90 * MINUTE),
     });
@@ -310,7 +281,7 @@ pub fn list_pages() -> Vec<Shown> {
         error: error.map(Into::into),
     };
     let work = vec![
-        job("Deploy order web-2", jobs::JobState::Running, 1, None),
+        job("Take order web-2 onwards", jobs::JobState::Waiting, 0, None),
         job("Send mail to alice@example.org", jobs::JobState::Waiting, 3, Some("The mail server does not answer.")),
         job("Cancel contract 4,411", jobs::JobState::Parked, 12, Some("The chain refused: ContractNotExists.")),
     ];
@@ -329,7 +300,7 @@ pub fn list_pages() -> Vec<Shown> {
         person("Hilbert Janssen", &[Role::User, Role::Provider], false),
     ];
     let orders_at = "/operator/orders";
-    let filtered = orders::View { filter: Some(OrderState::Refunded), ..Default::default() };
+    let filtered = orders::View { filter: Some(State::Refunded), ..Default::default() };
     vec![
         show(
             "orders",
@@ -339,10 +310,13 @@ pub fn list_pages() -> Vec<Shown> {
         show("orders-filtered", orders::page(&staff(orders_at), &filtered)),
         show(
             "jobs",
-            jobs::page(&staff("/operator/jobs"), &jobs::View { jobs: work, filter: None, pager: pager.clone(), now: NOW }),
+            jobs::page(
+                &staff("/operator/jobs"),
+                &jobs::View { jobs: work, state: jobs::JobState::Waiting, pager: pager.clone(), now: NOW },
+            ),
         ),
         show("jobs-empty", {
-            let view = jobs::View { jobs: vec![], filter: Some(jobs::JobState::Parked), pager: Pager::default(), now: NOW };
+            let view = jobs::View { jobs: vec![], state: jobs::JobState::Parked, pager: Pager::default(), now: NOW };
             jobs::page(&staff("/operator/jobs"), &view)
         }),
         show("people", people::page(&staff("/operator/people"), &people::View { people: everybody, pager })),
@@ -354,9 +328,9 @@ pub fn ledger_pages() -> Vec<Shown> {
     use operator::accounts::{Account, Balance, View, page};
     use operator::{overview::JournalCheck, settings};
     let show = |name, markup| Shown { name, of: For::Staff, markup };
-    let dollars = |name: &str, about: &str, cents, held| Account {
+    let dollars = |name: &str, about: &'static str, cents, held| Account {
         name: name.into(),
-        about: about.into(),
+        about,
         balance: Balance::Usd { posted: Usd::from_cents(cents), held: Usd::from_cents(held) },
     };
     let accounts = vec![
@@ -366,44 +340,50 @@ pub fn ledger_pages() -> Vec<Shown> {
         dollars("expenses:card-fee", "What the card processor keeps.", 7935, 0),
         Account {
             name: "assets:wallet".into(),
-            about: "Tokens on the chain.".into(),
+            about: "Tokens on the chain.",
             balance: Balance::Tft { posted: tft(8_421_050), held: Tft::ZERO },
         },
         Account {
             name: "liabilities:provider:tom".into(),
-            about: "Tom's share, not yet paid.".into(),
+            about: "Tom's share, not yet paid.",
             balance: Balance::Tft { posted: tft(-36_468), held: Tft::ZERO },
         },
     ];
     let check =
         |problem: Option<&str>| Some(JournalCheck { at: ago(3 * HOUR), transfers: 4812, problem: problem.map(Into::into) });
-    let setting = |name: &str, value: &str, source: &str| settings::Setting {
-        name: name.into(),
-        value: value.into(),
-        source: source.into(),
-    };
+    let setting = |name: &str, value: &str| settings::Setting { name: name.into(), value: value.into() };
     let printed = settings::View {
         settings: vec![
-            setting("web.listen", "127.0.0.1:8080", "default"),
-            setting("grid.network", "local", "default"),
-            setting("grid.mnemonic", "•••", "environment"),
-            setting("mail.smtp", "", "default"),
+            setting("web.listen", "127.0.0.1:8080"),
+            setting("grid.network", "local"),
+            setting("grid.mnemonic", "•••"),
+            setting("mail.smtp", ""),
         ],
-        version: "0.1.0".into(),
-        file: Some("/etc/cooperage/config.toml".into()),
+        version: "0.1.0",
     };
     let at = "/operator/accounts";
     vec![
-        show("accounts", page(&staff(at), &View { accounts: accounts.clone(), check: check(None), now: NOW })),
+        show(
+            "accounts",
+            page(&staff(at), &View { accounts: accounts.clone(), check: check(None), pager: Pager::default(), now: NOW }),
+        ),
         show(
             "accounts-wrong",
-            page(&staff(at), &View { accounts, check: check(Some("Transfer 4,811 breaks the chain of hashes.")), now: NOW }),
+            page(
+                &staff(at),
+                &View {
+                    accounts,
+                    check: check(Some("Transfer 4,811 breaks the chain of hashes.")),
+                    pager: Pager::default(),
+                    now: NOW,
+                },
+            ),
         ),
-        show("accounts-empty", page(&staff(at), &View { accounts: vec![], check: None, now: NOW })),
+        show("accounts-empty", page(&staff(at), &View { accounts: vec![], check: None, pager: Pager::default(), now: NOW })),
         show("settings", settings::page(&staff("/operator/settings"), &printed)),
         show(
             "settings-empty",
-            settings::page(&staff("/operator/settings"), &settings::View { file: None, settings: vec![], ..printed.clone() }),
+            settings::page(&staff("/operator/settings"), &settings::View { settings: vec![], ..printed.clone() }),
         ),
     ]
 }

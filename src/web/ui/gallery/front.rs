@@ -46,6 +46,7 @@ fn sla() -> Sla {
     Sla {
         availability: 9950,
         performance: "The processor, memory and disk you ordered are yours; none of them is sold twice.".into(),
+        support: "By e-mail, answered within one working day.".into(),
         backup: "None is included. Keep a copy of what you cannot lose.".into(),
         remedy: "You get back a tenth of the month's price for each half per cent below the promise, up to all of it.".into(),
     }
@@ -162,7 +163,15 @@ pub fn progress_views() -> [(&'static str, user::progress::View); 3] {
     let at = |seconds| Some(NOW - SECOND * seconds);
     let paid = step("Payment", "$10.00 is set aside on your card.", StepState::Done, at(68));
     let reserved = step("Reservation", "Node 11 in Ghent keeps your place.", StepState::Done, at(51));
-    let view = |outcome, steps| View { id: order(), name: "web-1".into(), steps, outcome, started: ago(SECOND * 75), now: NOW };
+    let view = |outcome, steps| View {
+        id: order(),
+        name: "web-1".into(),
+        steps,
+        outcome,
+        ask: None,
+        started: ago(SECOND * 75),
+        now: NOW,
+    };
     [
         ("progress", {
             let steps = vec![
@@ -221,6 +230,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         name: "web-1".into(),
         status: Status::Running,
         note: None,
+        over: None,
         access: Some(deployment::Access {
             address: "302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),
             ssh: "ssh root@302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),

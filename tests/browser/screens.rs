@@ -1,0 +1,320 @@
+//! A picture of every page, with what a played journey leaves behind: in two widths, light and dark.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cooperage::base::ids::OrderId;
+use cooperage::base::time::{DAY, HOUR};
+use cooperage::cli::demo::{ALICE, HILBERT, TOM};
+use cooperage::localgrid::node::Fault;
+use cooperage::wire::smtp::Verdict;
+
+use super::{bills, go, log_in, pace, types_card};
+use crate::kit::browser::{Browser, Taste};
+use crate::kit::market::{GOOD_CARD, KEY, Market, PASSWORD};
+
+const WIDTHS: [u32; 2] = [390, 1440];
+
+/// Where the pictures go, and what was wrong with the pages on them.
+struct Album {
+    folder: PathBuf,
+    wrong: Vec<String>,
+}
+
+impl Album {
+    fn new() -> Album {
+        let folder = std::env::var_os("COOPERAGE_SHOTS").expect("COOPERAGE_SHOTS=<folder> says where the pictures go");
+        let folder = PathBuf::from(folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        Album { folder, wrong: Vec::new() }
+    }
+
+    /// Pictures of what the browser shows now.
+    async fn keep(&mut self, browser: &Browser, name: &str) {
+        for width in WIDTHS {
+            for dark in [false, true] {
+                browser.looks(width, 900, dark).await;
+                let over = browser.overflow().await;
+                if over > 0 {
+                    self.wrong.push(format!("{name} at {width} is {over} too wide"));
+                }
+                let file = format!("{name}.{width}.{}.png", if dark { "dark" } else { "light" });
+                std::fs::write(self.folder.join(file), browser.picture().await).expect("a picture is kept");
+            }
+        }
+        browser.looks(1440, 900, false).await;
+    }
+
+    async fn visit(&mut self, market: &Market, browser: &Browser, pages: &[(&str, &str)]) {
+        for (name, path) in pages {
+            go(market, browser, path).await;
+            self.keep(browser, name).await;
+        }
+    }
+}
+
+fn all(market: &Market, fault: Fault) {
+    for node in market.demo.instance.app.nodes().iter() {
+        market.demo.world.nodes.set_fault(node.id, fault);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 COOPERAGE_SHOTS=<folder> cargo test --test stories screens -- --ignored"]
+async fn every_page_fits_into_its_window() {
+    let mut album = Album::new();
+    let market = Market::open().await;
+    guests(&market, &mut album).await;
+    let nora = Browser::open(Taste::default()).await;
+    users(&market, &mut album, &nora).await;
+    let tom = Browser::open(Taste::default()).await;
+    log_in(&market, &tom, &TOM).await;
+    operators(&market, &mut album, &tom).await;
+    providers(&market, &mut album).await;
+    mails(&market, &mut album).await;
+    nora.close().await;
+    tom.close().await;
+    market.demo.stop().await.expect("a market closes");
+    assert!(album.wrong.is_empty(), "{:#?}", album.wrong);
+}
+
+async fn guests(market: &Market, album: &mut Album) {
+    let guest = Browser::open(Taste::default()).await;
+    let pages = [
+        ("guest-landing", "/"),
+        ("guest-catalogue", "/catalogue"),
+        ("guest-signup", "/signup"),
+        ("guest-verify-confirm", "/verify?token=0"),
+        ("guest-login", "/login"),
+        ("guest-forgot", "/forgot"),
+        ("guest-reset", "/reset?token=0"),
+    ];
+    album.visit(market, &guest, &pages).await;
+    go(market, &guest, "/verify?token=0").await;
+    guest.presses("Yes, this is my address").await;
+    album.keep(&guest, "guest-verify-stale").await;
+    go(market, &guest, "/login").await;
+    guest.types("email", "nobody@example.org").await;
+    guest.types("password", "a wrong password").await;
+    guest.presses("Sign in").await;
+    album.keep(&guest, "guest-login-wrong").await;
+    go(market, &guest, "/signup").await;
+    guest.types("name", "Nora").await;
+    guest.types("email", "nora").await;
+    guest.types("password", "short").await;
+    guest.presses("Create account").await;
+    album.keep(&guest, "guest-signup-wrong").await;
+    go(market, &guest, "/forgot").await;
+    guest.types("email", "nobody@example.org").await;
+    guest.presses("Send me the link").await;
+    album.keep(&guest, "guest-forgot-sent").await;
+}
+
+async fn users(market: &Market, album: &mut Album, nora: &Browser) {
+    go(market, nora, "/signup").await;
+    nora.types("name", "Nora Vandenberghe").await;
+    nora.types("email", "nora@example.org").await;
+    nora.types("password", PASSWORD).await;
+    nora.presses("Create account").await;
+    album.keep(nora, "guest-verify-sent").await;
+    let link = market.link("nora@example.org", "Confirm").await;
+    go(market, nora, &link).await;
+    nora.presses("Yes, this is my address").await;
+    nora.arrives("/order").await;
+    let fresh = [
+        ("user-order-first", "/order"),
+        ("user-deployments-empty", "/deployments"),
+        ("user-cards-empty", "/cards"),
+        ("user-profile", "/profile"),
+        ("provider-claim", "/provider/claim"),
+    ];
+    album.visit(market, nora, &fresh).await;
+    go(market, nora, "/order").await;
+    nora.types("name", "Not A Name").await;
+    nora.types("ssh_key", "my key").await;
+    nora.presses("Continue to the price").await;
+    album.keep(nora, "user-order-wrong").await;
+    nora.types("name", "greenhouse-sensors").await;
+    nora.types("ssh_key", KEY).await;
+    nora.selects("region", "Belgium").await;
+    nora.presses("Continue to the price").await;
+    nora.sees("To pay now").await;
+    album.keep(nora, "user-quote-no-card").await;
+    cards(album, nora).await;
+    album.keep(nora, "user-quote").await;
+
+    pace(market, Duration::from_secs(4));
+    nora.presses("Pay").await;
+    nora.arrives("/deployments/").await;
+    nora.sees("Starting").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    album.keep(nora, "user-progress").await;
+    pace(market, Duration::from_millis(20));
+    nora.find(fantoccini::Locator::Css("[data-end]")).await;
+    album.keep(nora, "user-progress-ready").await;
+    let active = id_shown(nora).await;
+
+    all(market, Fault::FailsAfterTwo);
+    let refunded = orders(market, nora, "shop-without-luck").await;
+    nora.find(fantoccini::Locator::Css("[data-end]")).await;
+    album.keep(nora, "user-progress-refunded").await;
+    all(market, Fault::None);
+    let deleted = orders(market, nora, "try-out").await;
+    nora.sees("is ready").await;
+    market.leap(5 * HOUR);
+    album.visit(market, nora, &[("user-delete", &format!("/deployments/{deleted}/delete"))]).await;
+    nora.presses("Delete").await;
+    nora.arrives("/deployments").await;
+    album.keep(nora, "user-deleting").await;
+    market.ended(deleted).await;
+    market.rest(refunded).await;
+    declined(market, album, nora).await;
+    days_go_by(market, active).await;
+    let played = [
+        ("user-deployments", "/deployments".to_owned()),
+        ("user-deployment-active", format!("/deployments/{active}")),
+        ("user-deployment-refunded", format!("/deployments/{refunded}")),
+        ("user-deployment-deleted", format!("/deployments/{deleted}")),
+        ("user-cards", "/cards".to_owned()),
+        ("user-order", "/order".to_owned()),
+    ];
+    let played: Vec<_> = played.iter().map(|(name, path)| (*name, path.as_str())).collect();
+    album.visit(market, nora, &played).await;
+    go(market, nora, &format!("/deployments/{active}")).await;
+    nora.follows("Open the receipt").await;
+    album.keep(nora, "user-receipt").await;
+    go(market, nora, &format!("/deployments/{deleted}")).await;
+    nora.follows("Open the receipt").await;
+    album.keep(nora, "user-receipt-paid-back").await;
+}
+
+/// Three days in steps of four hours, each of them billed before the next one comes.
+async fn days_go_by(market: &Market, order: OrderId) {
+    for step in 1..=18 {
+        market.leap(4 * HOUR);
+        let asked = tokio::time::Instant::now();
+        while bills(market, &market.read(order)).await < 4 * step && asked.elapsed() < Duration::from_secs(10) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+async fn cards(album: &mut Album, nora: &Browser) {
+    nora.presses("Add a card").await;
+    nora.sees("Test card processor").await;
+    album.keep(nora, "card-empty").await;
+    types_card(nora, "4242 4242 4242 4241").await;
+    nora.sees("was not saved").await;
+    album.keep(nora, "card-wrong").await;
+    types_card(nora, "4000 0025 0000 3155").await;
+    nora.sees("was this you?").await;
+    album.keep(nora, "card-challenge").await;
+    nora.presses("Yes, approve").await;
+    nora.arrives("/quotes/").await;
+}
+
+/// An order that its bank refuses, with a second card.
+async fn declined(market: &Market, album: &mut Album, nora: &Browser) {
+    go(market, nora, "/cards").await;
+    nora.presses("Add a card").await;
+    types_card(nora, "4000 0000 0000 9995").await;
+    nora.sees("9995").await;
+    orders(market, nora, "too-dear").await;
+    nora.find(fantoccini::Locator::Css("[data-end]")).await;
+    album.keep(nora, "user-progress-declined").await;
+    go(market, nora, "/cards").await;
+    nora.presses("Add a card").await;
+    types_card(nora, GOOD_CARD).await;
+    nora.sees("4242").await;
+}
+
+async fn orders(market: &Market, nora: &Browser, name: &str) -> OrderId {
+    go(market, nora, "/order").await;
+    nora.types("name", name).await;
+    nora.presses("Continue to the price").await;
+    nora.sees("To pay now").await;
+    nora.presses("Pay").await;
+    nora.arrives("/deployments/").await;
+    id_shown(nora).await
+}
+
+async fn id_shown(browser: &Browser) -> OrderId {
+    let url = browser.url().await;
+    url.path().split('/').nth(2).and_then(|id| id.parse().ok()).expect("the page of an order")
+}
+
+async fn operators(market: &Market, album: &mut Album, tom: &Browser) {
+    let pages = [
+        ("operator-overview", "/operator"),
+        ("operator-orders", "/operator/orders"),
+        ("operator-orders-none", "/operator/orders?state=undoing"),
+        ("operator-jobs", "/operator/jobs"),
+        ("operator-jobs-none", "/operator/jobs?state=parked"),
+        ("operator-accounts", "/operator/accounts"),
+        ("operator-people", "/operator/people"),
+        ("operator-settings", "/operator/settings"),
+    ];
+    album.visit(market, tom, &pages).await;
+    for name in ["greenhouse-sensors", "shop-without-luck", "try-out", "too-dear"] {
+        go(market, tom, "/operator/orders").await;
+        tom.follows(name).await;
+        tom.sees("Money trace").await;
+        album.keep(tom, &format!("operator-order-{name}")).await;
+    }
+    parked(market).await;
+    album
+        .visit(market, tom, &[("operator-overview-parked", "/operator"), ("operator-jobs-parked", "/operator/jobs?state=parked")])
+        .await;
+}
+
+/// A mail that nobody takes, for a day and more.
+async fn parked(market: &Market) {
+    for _ in 0..64 {
+        market.demo.world.mail.fail_next(Verdict::Later);
+    }
+    let guest = market.guest();
+    let form = [("name", "Ivo"), ("email", "ivo@example.org"), ("password", PASSWORD)];
+    guest.fill("/signup", "/signup", &form).await.expect("a sign-up");
+    let app = market.demo.instance.app.clone();
+    for _ in 0..60 {
+        if app.read().and_then(|snapshot| snapshot.job_counts()).expect("a count").1 > 0 {
+            return;
+        }
+        market.leap(DAY / 8);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no job was parked");
+}
+
+async fn providers(market: &Market, album: &mut Album) {
+    let hilbert = Browser::open(Taste::default()).await;
+    log_in(market, &hilbert, &HILBERT).await;
+    let pages = [
+        ("provider-nodes", "/provider/nodes"),
+        ("provider-earnings", "/provider/earnings"),
+        ("provider-claim-known", "/provider/claim"),
+        ("user-profile-provider", "/profile"),
+    ];
+    album.visit(market, &hilbert, &pages).await;
+    hilbert.close().await;
+    let alice = Browser::open(Taste::default()).await;
+    log_in(market, &alice, &ALICE).await;
+    album.visit(market, &alice, &[("user-profile-alice", "/profile")]).await;
+    // A browser writes down that a page was missing: this one is not asked whether it was quiet.
+    album.visit(market, &alice, &[("error-404", "/deployments/nothing"), ("error-no-role", "/operator")]).await;
+    drop(alice);
+}
+
+async fn mails(market: &Market, album: &mut Album) {
+    let reader = Browser::open(Taste::default()).await;
+    reader.goto(&market.demo.world.addresses.mail).await;
+    album.keep(&reader, "mail-list").await;
+    for (name, subject) in [("mail-confirm", "Confirm"), ("mail-receipt", "receipt"), ("mail-ready", "ready")] {
+        reader.goto(&market.demo.world.addresses.mail).await;
+        if reader.text().await.contains(subject) {
+            reader.click_on(subject).await;
+            album.keep(&reader, name).await;
+        }
+    }
+    reader.close().await;
+}

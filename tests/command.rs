@@ -1,0 +1,58 @@
+//! The command line as a stranger uses it: the real program, its words and its exit codes.
+
+use std::process::{Command, Output};
+
+fn cooperage(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_cooperage");
+    Command::new(program).args(arguments).env_remove("COOPERAGE_LOG").output().expect("the program runs")
+}
+
+#[test]
+fn the_story_holds_from_the_card_to_the_provider() {
+    let played = cooperage(&["demo", "--story", "--json"]);
+    let errors = String::from_utf8_lossy(&played.stderr);
+    assert!(played.status.success(), "{errors}");
+    let story: serde_json::Value = serde_json::from_slice(&played.stdout).expect("one JSON value");
+    assert_eq!(story["holds"], true);
+    let steps: Vec<&str> = story["steps"].as_array().expect("steps").iter().filter_map(|step| step["step"].as_str()).collect();
+    for step in ["sign up", "card", "quote", "running", "hours", "earnings", "trace", "deleted", "paid out", "books"] {
+        assert!(steps.contains(&step), "{step} is missing in {steps:?}");
+    }
+    assert!(!errors.contains("\"ERROR\""), "{errors}");
+}
+
+#[test]
+fn every_verb_explains_itself() {
+    let help = String::from_utf8(cooperage(&["--help"]).stdout).expect("text");
+    for verb in ["serve", "demo", "admin", "ledger", "health", "settings"] {
+        assert!(help.contains(verb), "{verb}: {help}");
+        assert!(cooperage(&[verb, "--help"]).status.success(), "{verb}");
+    }
+}
+
+#[test]
+fn a_wrong_setting_is_one_sentence_and_exit_code_three() {
+    let refused = cooperage(&["settings", "--set", "server.listen=nowhere"]);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.starts_with("cooperage: ") && said.contains("nowhere") && said.trim().lines().count() == 1, "{said}");
+}
+
+#[test]
+fn settings_print_as_lines_and_as_json_with_secrets_as_dots() {
+    let words = cooperage(&["settings", "--set", "cards.secret_key=sk_live_canary"]);
+    let text = String::from_utf8_lossy(&words.stdout).into_owned();
+    assert!(words.status.success() && text.contains("cards.secret_key") && !text.contains("canary"), "{text}");
+    let json = cooperage(&["settings", "--json", "--set", "cards.secret_key=sk_live_canary"]);
+    let lines: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    let line = lines.as_array().expect("lines").iter().find(|line| line["name"] == "cards.secret_key").expect("the key");
+    assert_eq!(line["value"], "•••");
+}
+
+#[test]
+fn books_that_are_not_there_are_not_called_clean() {
+    let folder = std::env::temp_dir().join(format!("cooperage-no-books-{}", std::process::id()));
+    let checked = cooperage(&["ledger", "check", "--data", &folder.to_string_lossy()]);
+    assert_eq!(checked.status.code(), Some(3), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(!folder.exists(), "asking makes nothing");
+}
