@@ -141,7 +141,12 @@ impl App {
             Fate::Pending | Fate::Expired => Ok(self.soon()),
             Fate::Landed { block } => {
                 let Some(contract) = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await? else {
-                    return Ok(self.later());
+                    // A node of the chain that lags does not know it yet; one that does not says that it is gone again.
+                    let lags = self.grid.finalized().await?.number < block;
+                    if lags || self.now().since(attempt.started) < DEPLOY_PATIENCE {
+                        return Ok(self.later());
+                    }
+                    return self.next_node(order, Step::Deploy, "let go of the order again").await;
                 };
                 let now = self.now();
                 self.change(order, move |tx, order| {
@@ -189,7 +194,8 @@ impl App {
             .await?;
             return Ok(self.soon());
         }
-        let overdue = now.since(attempt.started) > DEPLOY_PATIENCE;
+        // The bank or the chain may have taken long; that is not the node's fault.
+        let overdue = attempt.sent.is_some_and(|sent| now.since(sent) > DEPLOY_PATIENCE);
         match self.grid.progress(twin, contract).await {
             Ok(Progress::Ready(access)) => {
                 self.change(order, move |_, order| {
@@ -326,6 +332,13 @@ impl App {
         let attempt = order.attempts.get(number as usize).ok_or_else(|| Error::not_found("attempt"))?;
         if attempt.cleared {
             return Ok(true);
+        }
+        // A node of the chain that lags behind the contract's block would call it gone.
+        let creation = self.read()?.call(&Purpose::CreateContract { order: order.id, attempt: number })?;
+        if let Some(SignedCall { state: CallState::Landed { block }, .. }) = creation
+            && self.grid.finalized().await?.number < block
+        {
+            return Ok(false);
         }
         let contract = match attempt.contract {
             Some(contract) => Some(contract),
