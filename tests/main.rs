@@ -7,4 +7,5 @@ mod kit;
 mod ledger;
 mod localstripe;
 mod notice;
+mod order;
 mod powercut;
