@@ -415,6 +415,15 @@ async fn nobody_without_an_account_tries_anything_without_end() {
         let caller = Caller::new(&base);
         let csrf = caller.csrf().await;
         let mut tries = 0;
+        if *path == "/hooks/cards" {
+            // Programs are quicker than people: all at once.
+            let notice = || caller.request("POST", path).header("x-forwarded-for", "192.0.2.250");
+            let answers = futures_util::future::join_all((0..1500).map(|_| caller.send(notice()))).await;
+            assert!(answers.iter().any(|answer| answer.status == 429), "{path} can be tried without end");
+            let other = caller.request("POST", path).header("x-forwarded-for", "198.51.100.250");
+            assert_eq!(caller.send(other).await.status, 400, "the processor is not shut out by somebody else's noise");
+            continue;
+        }
         let limited = loop {
             tries += 1;
             // A new address each time, unless that is what is counted.
@@ -426,7 +435,7 @@ async fn nobody_without_an_account_tries_anything_without_end() {
             if answer.status == 429 {
                 break answer;
             }
-            assert!(tries < 1200, "{path} can be tried without end: {}", answer.status);
+            assert!(tries < 60, "{path} can be tried without end: {}", answer.status);
         };
         assert!(limited.says("too often"), "{path}: {}", limited.body);
         // Somebody else is not shut out by it, and time heals.

@@ -10,5 +10,6 @@ mod kit;
 mod ledger;
 mod localstripe;
 mod notice;
+mod order;
 mod powercut;
 mod tidy;

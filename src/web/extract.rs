@@ -173,7 +173,7 @@ fn app(request: &HttpRequest) -> Result<Arc<App>, Fail> {
 }
 
 /// The peer's address; behind the trusted proxy, the last one it names.
-fn sender(request: &HttpRequest, app: &App) -> String {
+pub(super) fn sender(request: &HttpRequest, app: &App) -> String {
     let peer = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
     if app.settings.server.trusted_proxy.is_empty() || peer != app.settings.server.trusted_proxy {
         return peer;

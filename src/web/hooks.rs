@@ -4,6 +4,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::PageResult;
+use super::extract::sender;
 use crate::app::App;
 use crate::app::limit::Limit;
 use crate::base::{Error, Kind};
@@ -16,8 +17,7 @@ pub async fn cards(app: Data<App>, request: HttpRequest, raw: Bytes) -> PageResu
     if !app.takes_notices() {
         return Err(Error::not_found("page").into());
     }
-    let from = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    app.limits.take(Limit::Notice, &from, app.now())?;
+    app.limits.take(Limit::Notice, &sender(&request, &app), app.now())?;
     let signature = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     match app.receive_notice(&raw, signature).await {
         Ok(()) => Ok(HttpResponse::Ok().body("recorded\n")),

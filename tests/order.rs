@@ -1,0 +1,338 @@
+//! Ordering when things go wrong: every field, every press of the button, every part of the world.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use cooperage::base::ids::{OrderId, QuoteId};
+use cooperage::base::time::{HOUR, MINUTE};
+use cooperage::cli::demo::ALICE;
+use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::domain::order::{Order, State};
+use cooperage::localgrid::node::Fault as NodeFault;
+use cooperage::store::charge::Charges;
+use cooperage::store::order::Orders;
+use cooperage::wire::stripe::server::Fault;
+
+use crate::kit::caller::Caller;
+use crate::kit::market::{GOOD_CARD, KEY, Market};
+
+const NODES: Duration = Duration::from_secs(100);
+
+/// Waits until `is`, and leaps in growing steps whenever nothing has happened for a while: what waits for a clock gets its time.
+async fn nurse(market: &Market, what: &str, mut is: impl FnMut() -> bool) {
+    let (asked, mut span) = (tokio::time::Instant::now(), Duration::from_secs(2));
+    let mut commits = market.demo.instance.app.store.commits();
+    while !is() {
+        assert!(asked.elapsed() < NODES, "waited in vain until {what}");
+        let quiet = tokio::time::timeout(Duration::from_millis(150), commits.changed()).await.is_err();
+        if quiet && !is() {
+            market.leap(span);
+            span = (span * 2).min(4 * MINUTE);
+        }
+    }
+}
+
+/// What must be true of an order at rest, whatever happened to it.
+fn assert_settled(market: &Market, order: &Order, what: &str) {
+    let truth = market.demo.world.cards.truth(&order.id.to_string());
+    assert_eq!((truth.open, truth.open_cents), (0, 0), "{what}: the bank still holds something: {:?}", order.timeline);
+    match order.state {
+        State::Active => {
+            assert_eq!(market.charged(order.id), order.price, "{what}");
+            assert_eq!(truth.captures, 1, "{what}");
+        }
+        State::Refunded | State::Ended => {
+            assert_eq!(truth.captured_cents, truth.refunded_cents, "{what}");
+            let reason = order.reason.as_deref().unwrap_or_default();
+            assert!(reason.ends_with('.') && reason.len() > 20, "{what}: no sentence: {reason:?}");
+        }
+        _ => panic!("{what}: not at rest: {:?}", order.timeline),
+    }
+}
+
+fn orders(market: &Market) -> usize {
+    let snapshot = market.demo.instance.app.read().unwrap();
+    State::ALL.into_iter().map(|state| snapshot.count_in(state, 1000).unwrap()).sum()
+}
+
+fn quote_id(page: &Page) -> QuoteId {
+    page.url.path().trim_start_matches("/quotes/").parse().unwrap_or_else(|_| panic!("no quote: {} {}", page.url, page.text()))
+}
+
+async fn shopper(market: &Market) -> Visitor {
+    let alice = market.log_in(&ALICE).await;
+    market.save_card(&alice, GOOD_CARD).await;
+    alice
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_field_says_so_at_the_field_and_keeps_what_was_typed() {
+    let market = Market::open().await;
+    let alice = Caller::person(market.url(), &ALICE).await;
+    let good =
+        [("name", "web"), ("size", "medium"), ("image", "ubuntu-24.04"), ("region", "Belgium"), ("key", "new"), ("ssh_key", KEY)];
+    let long = "a".repeat(33);
+    let two_keys = format!("{KEY}\n{KEY}");
+    let with_options = format!("command=\"rm -rf /\" {KEY}");
+    let cases = [
+        ("name", "", "2 to 32 small letters"),
+        ("name", "a", "2 to 32 small letters"),
+        ("name", "Web", "2 to 32 small letters"),
+        ("name", "1web", "2 to 32 small letters"),
+        ("name", "web-", "2 to 32 small letters"),
+        ("name", "we b", "2 to 32 small letters"),
+        ("name", "<script>alert(1)</script>", "2 to 32 small letters"),
+        ("name", "web.example.org", "2 to 32 small letters"),
+        ("name", &long, "2 to 32 small letters"),
+        ("size", "", "choose one of the sizes"),
+        ("size", "gigantic", "choose one of the sizes"),
+        ("image", "", "choose one of the systems"),
+        ("image", "windows-95", "choose one of the systems"),
+        ("region", "Atlantis", "Nothing of this size is free in Atlantis"),
+        ("ssh_key", "", "not a public SSH key"),
+        ("ssh_key", "hello", "not a public SSH key"),
+        ("ssh_key", "ssh-ed25519 AAAA", "not a public SSH key"),
+        ("ssh_key", &two_keys, "not a public SSH key"),
+        ("ssh_key", &with_options, "not a public SSH key"),
+        ("ssh_key", "ssh-dss AAAAB3NzaC1kc3MAAACBAP", "not a public SSH key"),
+        ("ssh_key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n-----END OPENSSH PRIVATE KEY-----", "private key: never"),
+    ];
+    for (field, value, message) in cases {
+        let typed: Vec<(&str, &str)> =
+            good.iter().map(|(name, usual)| (*name, if *name == field { value } else { *usual })).collect();
+        let answer = alice.post("/order", &typed).await;
+        assert_eq!(answer.status, 422, "{field}={value:?}");
+        let at = answer
+            .body
+            .find(&format!("id=\"f-{field}-error\""))
+            .unwrap_or_else(|| panic!("{field}={value:?}: nothing at the field"));
+        let said = answer.body[at..].split("</p>").next().unwrap();
+        assert!(said.contains(message), "{field}={value:?}: {said}");
+        assert!(!answer.body.contains("<script>alert"), "{field}");
+        for (name, kept) in typed {
+            let part = &answer.body[answer.body.find(&format!("id=\"f-{name}")).unwrap_or_default()..];
+            match name {
+                "name" if !kept.contains('<') => assert!(part.contains(&format!("value=\"{kept}\"")), "{field}: {name} is lost"),
+                // A private key is the one thing not to be shown again.
+                "ssh_key" if kept.contains("PRIVATE KEY") => assert!(!answer.body.contains("b3BlbnNz"), "shown again"),
+                "ssh_key" => assert!(answer.body.contains(&kept.replace('"', "&quot;")), "{field}: {name} is lost"),
+                "size" | "image" if name != field => {
+                    let chosen = answer.body.split("<input").find(|tag| tag.contains(&format!("value=\"{kept}\""))).unwrap();
+                    assert!(chosen.split('>').next().unwrap().contains("checked"), "{field}: {name} is lost");
+                }
+                "region" if name != field => {
+                    assert!(answer.body.contains("value=\"Belgium\" selected"), "{field}: {name} is lost")
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(orders(&market), 0);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_offer_is_one_order_at_the_price_that_was_shown() {
+    let market = Market::open().await;
+    let alice = Caller::person(market.url(), &ALICE).await;
+    let visitor = market.log_in(&ALICE).await;
+    // Without a card.
+    let quote = market.quote(&visitor, "web", "").await;
+    let confirm = format!("{}/confirm", quote.url.path());
+    let answer = alice.post(&confirm, &[]).await;
+    assert_eq!((answer.status, answer.header("location")), (303, quote.url.path()));
+    let page = alice.get(quote.url.path()).await;
+    assert!(page.says("Please add a card first."), "{}", page.body);
+    assert_eq!(orders(&market), 0);
+    // Too late.
+    market.save_card(&visitor, GOOD_CARD).await;
+    let late = visitor.get(quote.url.path()).await.unwrap();
+    market.leap(31 * MINUTE);
+    let said = visitor.submit(&late, &confirm, &[]).await.unwrap();
+    assert!(said.says("more than half an hour old"), "{}", said.text());
+    assert_eq!(orders(&market), 0);
+    // Two hundred presses at once, and fields that nobody asked for.
+    let quote = market.quote(&visitor, "web", "").await;
+    let stored = market.demo.instance.app.read().unwrap().quote(quote_id(&quote)).unwrap().unwrap();
+    let confirm = format!("{}/confirm", quote.url.path());
+    let csrf = alice.csrf().await;
+    let extra =
+        [("price", "0.01"), ("amount", "1"), ("size", "small"), ("state", "active"), ("user", "usr_1"), ("card", "card_1")];
+    let presses = (0..200).map(|_| alice.send(alice.form(&confirm, &csrf, &extra)));
+    let answers = futures_util::future::join_all(presses).await;
+    let mut led: Vec<String> =
+        answers.iter().filter(|answer| answer.status == 303).map(|answer| answer.header("location").to_owned()).collect();
+    assert!(led.len() >= 100, "{}", led.len());
+    // The rest was told to come more slowly.
+    assert!(answers.iter().all(|answer| matches!(answer.status, 303 | 429)));
+    led.dedup();
+    assert_eq!(led.len(), 1, "{led:?}");
+    assert_eq!(orders(&market), 1);
+    let id: OrderId = led[0].split('/').nth(2).unwrap().parse().unwrap();
+    let order = market.rest(id).await;
+    assert_eq!(order.state, State::Active, "{:?}", order.timeline);
+    assert_eq!((order.price, order.wish.size.id.as_str()), (stored.price, "medium"));
+    assert_settled(&market, &order, "two hundred presses");
+    // Pressing again afterwards shows the order.
+    market.leap(3 * MINUTE);
+    assert_eq!(alice.post(&confirm, &[]).await.header("location"), led[0]);
+    assert_eq!(alice.get(quote.url.path()).await.header("location"), format!("/deployments/{id}"));
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_node_does_the_order_ends_running_or_refunded() {
+    let market = Market::open().await;
+    let alice = shopper(&market).await;
+    let mut countries: Vec<String> = market
+        .demo
+        .instance
+        .app
+        .nodes()
+        .iter()
+        .filter(|node| node.up && node.sellable)
+        .map(|node| node.country.clone())
+        .collect();
+    countries.sort();
+    countries.dedup();
+    let faults = [
+        NodeFault::Silent,
+        NodeFault::DiesDuringDeploy,
+        NodeFault::AnswersTwice,
+        NodeFault::AnswersLate(Duration::from_millis(700)),
+        NodeFault::LiesAboutCapacity,
+        NodeFault::Slow(Duration::from_millis(400)),
+    ];
+    assert!(countries.len() >= faults.len());
+    let mut made = Vec::new();
+    for (fault, country) in faults.into_iter().zip(&countries) {
+        let quote = market.quote(&alice, "web", country).await;
+        let node = market.demo.instance.app.read().unwrap().quote(quote_id(&quote)).unwrap().unwrap().choice.best.node;
+        market.demo.world.nodes.set_fault(node, fault);
+        made.push((fault, market.confirm(&alice, &quote).await));
+    }
+    nurse(&market, "all orders are at rest", || made.iter().all(|(_, id)| market.read(*id).state.at_rest())).await;
+    for (fault, id) in &made {
+        let order = market.read(*id);
+        assert_settled(&market, &order, &format!("{fault:?}"));
+        if matches!(fault, NodeFault::AnswersTwice | NodeFault::AnswersLate(_)) {
+            assert_eq!(order.state, State::Active, "{fault:?}: {:?}", order.timeline);
+        }
+    }
+    // Failed attempts leave nothing behind.
+    nurse(&market, "failed attempts are cleared", || {
+        made.iter().map(|(_, id)| market.read(*id)).all(|order| {
+            let works = order.state == State::Active;
+            let failed = if works { order.attempts.len() - 1 } else { order.attempts.len() };
+            order.attempts[..failed].iter().all(|attempt| attempt.cleared)
+        })
+    })
+    .await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_chain_does_the_order_ends_running_or_refunded() {
+    let market = Market::open().await;
+    let alice = shopper(&market).await;
+    let faults = &market.demo.world.chain.faults;
+    for (what, fault) in [
+        ("swallows answers", &faults.swallow_submit_reply),
+        ("rejects", &faults.reject_submits),
+        ("forgets", &faults.drop_extrinsics),
+        ("stalls", &faults.stall_finality),
+    ] {
+        let quote = market.quote(&alice, "web", "").await;
+        fault.store(true, Ordering::SeqCst);
+        let id = market.confirm(&alice, &quote).await;
+        market.until("it is paid", || market.read(id).state != State::Paying).await;
+        // Some time in which nothing works.
+        let mut commits = market.demo.instance.app.store.commits();
+        for _ in 0..4 {
+            let _quiet = tokio::time::timeout(Duration::from_millis(200), commits.changed()).await;
+            market.leap(Duration::from_secs(6));
+        }
+        let truth = market.demo.world.cards.truth(&id.to_string());
+        fault.store(false, Ordering::SeqCst);
+        assert!(truth.captures <= 1, "{what}");
+        nurse(&market, &format!("the chain that {what} lets an order come to rest"), || market.read(id).state.at_rest()).await;
+        let order = market.read(id);
+        assert_settled(&market, &order, what);
+        assert_eq!(order.state, State::Active, "{what}: it healed in time: {:?}", order.timeline);
+    }
+    market.close().await;
+}
+
+/// What goes wrong with the next call that changes something at the card processor.
+const FAULTS: [Fault; 6] = [
+    Fault::TimeoutBefore,
+    Fault::TimeoutAfter,
+    Fault::Cached500 { effect: true },
+    Fault::Cached500 { effect: false },
+    Fault::Throttled,
+    Fault::Outage,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_when_the_bank_is_asked_it_is_asked_once() {
+    let market = Market::open().await;
+    let alice = shopper(&market).await;
+    market.demo.world.cards.set_hang(Duration::from_millis(30));
+    for fault in FAULTS {
+        let what = format!("{fault:?} when asking the bank");
+        let quote = market.quote(&alice, "web", "").await;
+        market.demo.world.cards.fail_next(fault);
+        let id = market.confirm(&alice, &quote).await;
+        nurse(&market, &what, || market.read(id).state.at_rest()).await;
+        let order = market.read(id);
+        assert_settled(&market, &order, &what);
+        let hopeless = fault == Fault::Cached500 { effect: false };
+        assert_eq!(order.state, if hopeless { State::Ended } else { State::Active }, "{what}: {:?}", order.timeline);
+    }
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_when_the_money_is_taken_it_is_taken_once() {
+    let market = Market::open().await;
+    let alice = shopper(&market).await;
+    market.demo.world.cards.set_hang(Duration::from_millis(30));
+    for fault in FAULTS {
+        let what = format!("{fault:?} when taking the money");
+        let id = market.order(&alice, "web", "").await;
+        market.until("the bank holds it", || market.read(id).state != State::Paying).await;
+        market.demo.world.cards.fail_next(fault);
+        assert!(matches!(market.read(id).state, State::Reserving | State::Deploying), "{what}: too late for this test");
+        nurse(&market, &what, || market.read(id).state.at_rest()).await;
+        let order = market.read(id);
+        assert_settled(&market, &order, &what);
+        assert_eq!(order.state, State::Active, "{what}: {:?}", order.timeline);
+    }
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_when_money_is_given_back_it_is_given_back_once() {
+    let market = Market::open().await;
+    let alice = shopper(&market).await;
+    market.demo.world.cards.set_hang(Duration::from_millis(30));
+    for fault in FAULTS {
+        let what = format!("{fault:?} when giving it back");
+        let id = market.order(&alice, "web", "").await;
+        assert_eq!(market.rest(id).await.state, State::Active);
+        market.leap(10 * HOUR);
+        market.demo.world.cards.fail_next(fault);
+        let path = format!("/deployments/{id}/delete");
+        alice.fill(&path, &path, &[]).await.unwrap();
+        nurse(&market, &what, || market.read(id).state == State::Ended).await;
+        let order = market.read(id);
+        let left = order.price.checked_sub(order.price.checked_sub(order.earned).unwrap().floor_to_cent()).unwrap();
+        nurse(&market, &what, || market.charged(id) == left).await;
+        let refunds = || market.demo.instance.app.read().unwrap().refunds_of(order.charge).unwrap();
+        nurse(&market, "our books know it", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
+        // And not once more, however long one waits.
+        market.leap(2 * HOUR);
+        assert_eq!((market.charged(id), refunds().len()), (left, 1), "{what}");
+    }
+    market.close().await;
+}
