@@ -247,7 +247,6 @@ pub fn deployment_pages() -> Vec<Shown> {
         ordered: ago(14 * MINUTE),
         paid_until: Some(NOW + 30 * DAY),
         price: Usd::from_cents(1000),
-        over: None,
         receipt: Some(charge()),
         sla: sla(),
         place: Some("Ghent, Belgium".into()),
