@@ -17,8 +17,9 @@ use crate::grid::{Config, Grid};
 use crate::jobs::Jobs;
 use crate::settings::Settings;
 use crate::store::{Options, Store};
+use crate::web::guest::shelf::Shelf;
 use crate::web::hooks::NOTICE_BYTES;
-use crate::web::routes::{around, routes};
+use crate::web::routes::{Policy, around, routes};
 
 /// A slow sender has this long for the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -80,10 +81,13 @@ impl Instance {
         let app = App::new(store, clock, random, settings, grid)?;
         app.owe_set_up().await?;
         let jobs = Jobs::start(&app, leaps);
-        let data = Data::from(app.clone());
+        let (data, policy) = (Data::from(app.clone()), Data::new(Policy::new(&app.settings)));
+        let shelf = Data::new(Shelf::default());
         let server = HttpServer::new(move || {
             Site::new()
                 .app_data(data.clone())
+                .app_data(policy.clone())
+                .app_data(shelf.clone())
                 .app_data(PayloadConfig::new(NOTICE_BYTES))
                 .wrap(from_fn(around))
                 .wrap(Compress::default())

@@ -79,6 +79,11 @@ impl Browser {
         })
     }
 
+    /// Nobody in particular, and nothing to be said to them.
+    pub fn is_plain_guest(&self) -> bool {
+        self.known.is_none() && self.flash.is_none()
+    }
+
     pub fn user(&self) -> Option<&User> {
         self.known.as_ref().map(|(_, user)| user)
     }

@@ -1,18 +1,18 @@
 //! Every route there is, one a line, and what happens around each of them.
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web::{ServiceConfig, get, post, to};
+use actix_web::web::{Data, ServiceConfig, get, post, to};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 
 use super::error::Fail;
 use super::extract::Browser;
 use super::page::guest::error;
 use super::{assets, guest, health, hooks, operator, provider, user};
-use crate::app::App;
 use crate::base::{Error, Kind};
+use crate::settings::Settings;
 
 pub fn routes(config: &mut ServiceConfig) {
     config
@@ -80,11 +80,33 @@ async fn nothing() -> Result<HttpResponse, Fail> {
     Err(Error::not_found("page").into())
 }
 
+/// What browsers are told to refuse, worked out once for all answers.
+pub struct Policy {
+    content: HeaderValue,
+    https: bool,
+}
+
+impl Policy {
+    pub fn new(settings: &Settings) -> Policy {
+        // A form may send the browser on to the card page, which has an origin of its own.
+        let cards =
+            reqwest::Url::parse(&settings.cards.page).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        let https = settings.is_https();
+        let upgrade = if https { "; upgrade-insecure-requests" } else { "" };
+        let text = format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {cards}; frame-ancestors 'none'; base-uri 'none'{upgrade}"
+        );
+        let content = HeaderValue::from_str(&text).expect("an origin in ASCII and our own words");
+        Policy { content, https }
+    }
+}
+
 /// Puts a page around every error, and the security headers on every answer.
 pub async fn around<B: MessageBody + 'static>(
+    policy: Data<Policy>,
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<actix_web::body::BoxBody>, actix_web::Error> {
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let answer = next.call(request).await?;
     let mut answer = match failed(&answer) {
         Some(page) => {
@@ -93,36 +115,21 @@ pub async fn around<B: MessageBody + 'static>(
         }
         None => answer.map_into_boxed_body(),
     };
-    let policy = answer.request().app_data::<actix_web::web::Data<App>>().map(|app| policy(app)).unwrap_or_default();
     let headers = answer.headers_mut();
-    let mut set = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("content-security-policy", &policy);
-    set("x-content-type-options", "nosniff");
-    set("referrer-policy", "same-origin");
-    set("cross-origin-opener-policy", "same-origin");
-    set("cross-origin-resource-policy", "same-origin");
-    set("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=()");
-    if policy.contains("upgrade-insecure-requests") {
-        set("strict-transport-security", "max-age=31536000; includeSubDomains");
+    let mut set = |name, value| drop(headers.insert(name, HeaderValue::from_static(value)));
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::CROSS_ORIGIN_OPENER_POLICY, "same-origin");
+    set(header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
+    set(header::PERMISSIONS_POLICY, "camera=(), microphone=(), geolocation=(), payment=()");
+    if policy.https {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.content.clone());
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(answer)
-}
-
-fn policy(app: &App) -> String {
-    // A form may send the browser on to the card page, which has an origin of its own.
-    let cards =
-        reqwest::Url::parse(&app.settings.cards.page).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-    let upgrade = if app.settings.is_https() { "; upgrade-insecure-requests" } else { "" };
-    format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {cards}; frame-ancestors 'none'; base-uri 'none'{upgrade}"
-    )
 }
 
 /// The page for an answer that is an error.

@@ -1,17 +1,25 @@
 //! The first page.
 
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+
 use super::offer;
+use super::shelf::Shelf;
+use crate::app::App;
 use crate::web::error::PageResult;
 use crate::web::extract::Browser;
 use crate::web::page::guest::landing::{View, page};
 
-pub async fn show(browser: Browser) -> PageResult {
-    let regions = offer::regions(&browser.app);
-    let view = View {
-        sizes: offer::sizes(&browser.app),
-        sla: offer::sla(&browser.app.catalogue.sla),
+pub async fn show(browser: Browser, request: HttpRequest, shelf: Data<Shelf>) -> PageResult {
+    Ok(shelf.show(&browser, &request, "/", || page(&browser.chrome(), &view(&browser.app)))?)
+}
+
+fn view(app: &App) -> View {
+    let regions = offer::regions(app);
+    View {
+        sizes: offer::sizes(app),
+        sla: offer::sla(&app.catalogue.sla),
         nodes: regions.iter().map(|region| region.nodes).sum(),
         countries: u32::try_from(regions.len()).unwrap_or(u32::MAX),
-    };
-    Ok(browser.show(200, page(&browser.chrome(), &view)))
+    }
 }

@@ -6,5 +6,6 @@ pub mod landing;
 pub mod login;
 pub mod offer;
 pub mod setup;
+pub mod shelf;
 pub mod signup;
 pub mod verify;

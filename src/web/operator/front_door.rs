@@ -23,7 +23,7 @@ use crate::grid::{Config, Grid};
 use crate::host::{HostClock, HostRandom};
 use crate::settings::Settings;
 use crate::store::job::Jobs;
-use crate::web::routes::{around, routes};
+use crate::web::routes::{Policy, around, routes};
 
 const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 const PASSWORD: &str = "barrels and staves";
@@ -60,7 +60,11 @@ async fn person(
     let form = NewPerson { name: "Pat".into(), email: email.clone(), password: Secret::from(PASSWORD) };
     app.create_person(form, roles.iter().copied().collect::<BTreeSet<_>>()).await.unwrap();
     let known = app.log_in(&email, Secret::from(PASSWORD), "127.0.0.1", "a test").await.unwrap();
-    let site = actix_web::App::new().app_data(Data::from(app.clone())).configure(routes).wrap(from_fn(around));
+    let site = actix_web::App::new()
+        .app_data(Data::from(app.clone()))
+        .app_data(Data::new(Policy::new(&app.settings)))
+        .configure(routes)
+        .wrap(from_fn(around));
     Person { site: init_service(site).await, cookie: format!("cooperage={}", known.token.reveal()) }
 }
 

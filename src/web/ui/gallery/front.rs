@@ -230,6 +230,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         name: "web-1".into(),
         status: Status::Running,
         note: None,
+        over: None,
         access: Some(deployment::Access {
             address: "302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),
             ssh: "ssh root@302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),
