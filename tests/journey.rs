@@ -147,3 +147,36 @@ async fn a_payment_that_its_owner_refuses_at_the_bank_is_not_made() {
     assert_eq!((truth.captured_cents, truth.open_cents), (0, 0));
     market.close().await;
 }
+
+/// Short: a week in which nobody reads, then the VM is deleted. `COOPERAGE_LONG=1`: the whole month goes by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_forgot_holds_nothing_up_and_a_month_that_is_over_ends_the_vm() {
+    use cooperage::base::time::DAY;
+    use cooperage::store::Read;
+    use cooperage::store::schema::UNREAD;
+    let long = std::env::var("COOPERAGE_LONG").is_ok();
+    let market = Market::open().await;
+    let nora = market.newcomer("Nora").await;
+    market.save_card(&nora, GOOD_CARD).await;
+    let order = market.order(&nora, "web", "").await;
+    let order = market.rest(order).await;
+    // At once, so that the chain has forgotten the first days before anybody could read them.
+    market.leap(if long { 31 } else { 7 } * DAY);
+    let unread = || market.demo.instance.app.read().unwrap().newest(&UNREAD, 1).unwrap();
+    market.patient_until("the gap is written down", || !unread().is_empty()).await;
+    if !long {
+        let path = format!("/deployments/{}/delete", order.id);
+        nora.fill(&path, &path, &[]).await.unwrap();
+    }
+    market.patient_until("the order has ended", || market.read(order.id).state == State::Ended).await;
+    let order = market.read(order.id);
+    let kept = market.charged(order.id);
+    if long {
+        assert_eq!((order.earned, kept), (order.price, order.price), "the month was used up: nothing goes back");
+    } else {
+        assert_eq!(order.earned, order.price.part(7 * 24 + 1, 720).unwrap(), "seven days and the started hour");
+    }
+    let tom = market.log_in(&TOM).await;
+    assert!(tom.get("/operator").await.unwrap().says("Bills are missing in the books"));
+    market.close().await;
+}

@@ -13,11 +13,13 @@ use crate::grid::{Block, BlockReport, Wallet};
 use crate::settings::{Basis, Settings};
 use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
-use crate::store::schema::BILLED_TO;
+use crate::store::schema::{BILLED_TO, OWNERS, UNREAD};
 use crate::store::{Read, Tx};
 
 /// Blocks read in one go; what is left waits for the next round.
 const BLOCKS_AT_ONCE: u32 = 1200;
+/// Every node has the state of this many blocks: 256 is the least that nodes can be told to keep.
+const SURELY_KEPT: u32 = 200;
 
 impl App {
     /// Resolves when there is a finalized block that was not read.
@@ -39,8 +41,10 @@ impl App {
         if from > head.number {
             return Ok(0);
         }
+        let from = self.skip_forgotten(from, head.number).await?;
         let to = head.number.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
-        let reports = self.grid.reports(from, to).await?;
+        let owners = self.read()?.single(&OWNERS)?.unwrap_or_default();
+        let reports = self.grid.reports(from, to, owners.into_iter()).await?;
         let wallet = match to == head.number {
             true => Some((self.grid.wallet(&head).await?, head)),
             false => None,
@@ -65,6 +69,24 @@ impl App {
             .await?;
         // Set back meanwhile by a contract that had been unknown: there is more to read, at once.
         Ok(if booked { to - from + 1 } else { u32::MAX })
+    }
+
+    /// Goes on behind blocks that the chain has forgotten, and writes down which: what they billed must be booked by a person.
+    /// Without this, one long outage would hold up every later bill and refund for ever.
+    async fn skip_forgotten(&self, from: u32, head: u32) -> Result<u32> {
+        if head - from < SURELY_KEPT {
+            return Ok(from);
+        }
+        let first = self.grid.remembered_from(from, head).await?;
+        if first > from {
+            tracing::error!(
+                from,
+                to = first - 1,
+                "the chain has forgotten blocks that were not read: their bills are not in the books"
+            );
+            self.store.write(move |tx| tx.put(&UNREAD, from, &(first - 1))).await?;
+        }
+        Ok(first)
     }
 
     /// The newest finalized block, remembered for whoever wants to see how the chain is doing.

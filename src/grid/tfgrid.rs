@@ -41,6 +41,8 @@ const NODE_ANSWER: Duration = Duration::from_secs(20);
 const INDEX_ANSWER: Duration = Duration::from_secs(15);
 /// Nodes asked about at once, when each must be looked up on the chain.
 const AT_ONCE: usize = 16;
+/// How nodes say that they no longer have the state of a block.
+const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknown block"];
 const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
 /// The VM's name inside its deployment: workload names have no hyphen (`threefoldtech/zosbase: pkg/gridtypes`).
 const MACHINE: &str = "vm";
@@ -472,8 +474,10 @@ impl Tfgrid {
     }
 
     /// What the finalized blocks `from..=to` did to our purse, in their order.
-    pub async fn reports(&self, from: u32, to: u32) -> Result<Vec<(u32, BlockReport)>> {
+    /// `owners` are the farmers whose payouts count.
+    pub async fn reports(&self, from: u32, to: u32, owners: impl Iterator<Item = u32>) -> Result<Vec<(u32, BlockReport)>> {
         let chain = self.chain.get().await?;
+        self.learn_farmers(owners).await?;
         let farmers = self.farmers().clone();
         let farmers = &farmers;
         stream::iter(from..=to)
@@ -486,6 +490,36 @@ impl Tfgrid {
             .buffered(AT_ONCE)
             .try_collect()
             .await
+    }
+
+    /// The first block of `from..=head` whose events the chain still has. A node that keeps no old state forgets within
+    /// minutes; one that keeps everything never does.
+    pub async fn remembered_from(&self, from: u32, head: u32) -> Result<u32> {
+        if self.remembers(from).await? {
+            return Ok(from);
+        }
+        // What is forgotten is the older part: look for the border.
+        let (mut gone, mut there) = (from, head);
+        while there - gone > 1 {
+            let middle = gone + (there - gone) / 2;
+            if self.remembers(middle).await? {
+                there = middle;
+            } else {
+                gone = middle;
+            }
+        }
+        Ok(there)
+    }
+
+    /// An answer that says "forgotten" counts; no answer is an error, and nothing is concluded from it.
+    async fn remembers(&self, block: u32) -> Result<bool> {
+        let chain = self.chain.get().await?;
+        let Some(hash) = chain.block_hash(block).await.map_err(chain_error)? else { return Ok(false) };
+        match chain.events(hash).await {
+            Ok(_) => Ok(true),
+            Err(error) if FORGOTTEN.iter().any(|words| error.to_string().contains(words)) => Ok(false),
+            Err(error) => Err(chain_error(error)),
+        }
     }
 
     fn report(&self, events: Vec<chain::EventRecord>, farmers: &BTreeMap<AccountId, u32>) -> Result<BlockReport> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::page::{AGES, turned};
-use super::schema::{CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, QUOTES, RESERVATIONS};
+use super::schema::{CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, OWNERS, QUOTES, RESERVATIONS};
 use super::{Order as From, Read, Turn, Tx};
 use crate::base::ids::{OrderId, QuoteId, UserId};
 use crate::base::{Result, Time};
@@ -143,6 +143,10 @@ impl Tx<'_> {
     }
 
     pub fn put_contract(&mut self, contract: &Contract) -> Result<()> {
+        let mut owners = self.single(&OWNERS)?.unwrap_or_default();
+        if owners.insert(contract.owner) {
+            self.set(&OWNERS, &owners)?;
+        }
         self.put(&CONTRACTS, contract.id, contract)
     }
 

@@ -137,12 +137,13 @@ impl Market {
     }
 
     /// Looks again and again, for what happens by itself. Not a sleep: it goes on as soon as it is true.
-    pub async fn until(&self, what: &str, mut is: impl FnMut() -> bool) {
-        let asked = tokio::time::Instant::now();
-        while !is() {
-            assert!(asked.elapsed() < PATIENCE, "waited in vain until {what}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    pub async fn until(&self, what: &str, is: impl FnMut() -> bool) {
+        wait(what, PATIENCE, is).await;
+    }
+
+    /// The same, for what moves a great many blocks.
+    pub async fn patient_until(&self, what: &str, is: impl FnMut() -> bool) {
+        wait(what, 8 * PATIENCE, is).await;
     }
 
     /// Moves the clock.
@@ -175,5 +176,13 @@ impl Market {
         drop(snapshot);
         drop(app);
         self.demo.stop().await.expect("a market closes");
+    }
+}
+
+async fn wait(what: &str, patience: Duration, mut is: impl FnMut() -> bool) {
+    let asked = tokio::time::Instant::now();
+    while !is() {
+        assert!(asked.elapsed() < patience, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

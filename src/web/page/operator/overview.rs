@@ -87,6 +87,8 @@ pub struct View {
     pub jobs: Jobs,
     /// None: it has not been checked since the start.
     pub journal: Option<JournalCheck>,
+    /// The newest blocks that could not be read, from and to: their bills are in nobody's books.
+    pub unread: Option<(u32, u32)>,
     pub grid: Grid,
     /// Whether time can be moved here.
     pub clock: bool,
@@ -129,6 +131,15 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 /// What an operator has to act on, above everything else.
 fn alarms(view: &View) -> Markup {
     html! {
+        @if let Some((from, to)) = view.unread {
+            p.flash.bad role="alert" {
+                span {
+                    strong { "Bills are missing in the books. " }
+                    "The chain had forgotten blocks " (from) " to " (to) " before they were read. What they billed shows as fees of the chain; "
+                    "the providers' share of it has to be settled by hand."
+                }
+            }
+        }
         @if let Some(problem) = view.journal.as_ref().and_then(|check| check.problem.as_ref()) {
             p.flash.bad role="alert" { span { strong { "The books do not agree. " } (problem) " " a href="/operator/accounts" { "Look at the ledger" } } }
         }

@@ -117,6 +117,7 @@ pub fn overview_pages() -> Vec<Shown> {
             trend: (0..14).map(|day| tft(8_421_050 + (13 - day) * 41_000 * (1 + day % 3))).collect(),
         },
         jobs: Jobs { waiting: 4, parked: 0 },
+        unread: None,
         journal: Some(JournalCheck { at: ago(3 * HOUR), transfers: 4812, problem: None }),
         grid: Grid {
             network: "local".into(),
@@ -130,6 +131,7 @@ pub fn overview_pages() -> Vec<Shown> {
     };
     let storm = View {
         jobs: Jobs { waiting: 12, parked: 2 },
+        unread: None,
         journal: Some(JournalCheck {
             at: ago(MINUTE),
             transfers: 4812,
@@ -150,6 +152,7 @@ pub fn overview_pages() -> Vec<Shown> {
         margin: None,
         days: vec![],
         jobs: Jobs::default(),
+        unread: None,
         journal: None,
         wallet: Wallet { worth: None, runway_days: None, ..calm.wallet.clone() },
         grid: Grid { block: None, ..calm.grid.clone() },
