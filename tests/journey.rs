@@ -152,8 +152,7 @@ async fn a_payment_that_its_owner_refuses_at_the_bank_is_not_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_that_forgot_holds_nothing_up_and_a_month_that_is_over_ends_the_vm() {
     use cooperage::base::time::DAY;
-    use cooperage::store::Read;
-    use cooperage::store::schema::UNREAD;
+    use cooperage::store::grid::Chain;
     let long = std::env::var("COOPERAGE_LONG").is_ok();
     let market = Market::open().await;
     let nora = market.newcomer("Nora").await;
@@ -162,8 +161,8 @@ async fn a_chain_that_forgot_holds_nothing_up_and_a_month_that_is_over_ends_the_
     let order = market.rest(order).await;
     // At once, so that the chain has forgotten the first days before anybody could read them.
     market.leap(if long { 31 } else { 7 } * DAY);
-    let unread = || market.demo.instance.app.read().unwrap().newest(&UNREAD, 1).unwrap();
-    market.patient_until("the gap is written down", || !unread().is_empty()).await;
+    let unread = || market.demo.instance.app.read().unwrap().unread_blocks().unwrap();
+    market.patient_until("the gap is written down", || unread().is_some()).await;
     if !long {
         let path = format!("/deployments/{}/delete", order.id);
         nora.fill(&path, &path, &[]).await.unwrap();

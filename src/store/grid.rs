@@ -1,6 +1,6 @@
 //! Calls we signed for the chain, and what the chain billed.
 
-use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN};
+use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN, UNREAD};
 use super::{Order, Read, Tx};
 use crate::base::{Result, Time};
 use crate::domain::bill::Bill;
@@ -15,6 +15,11 @@ pub trait Chain: Read {
     fn open_calls(&self, limit: usize) -> Result<Vec<SignedCall>> {
         let open = self.links::<_, _, u32>(&CALLS_OPEN, .., Order::Up, limit)?;
         open.into_iter().map(|(_, purpose)| self.need(&CALLS, purpose.as_str(), "signed call")).collect()
+    }
+
+    /// The newest blocks, from and to, that the chain had forgotten when we came to read them.
+    fn unread_blocks(&self) -> Result<Option<(u32, u32)>> {
+        Ok(self.newest(&UNREAD, 1)?.pop())
     }
 
     /// What was billed for one contract, oldest first.

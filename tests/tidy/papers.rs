@@ -46,8 +46,7 @@ fn documents_point_at_files_that_exist() {
         let named = named.map(|(line, words)| (line, Path::new(words).to_owned(), words));
         linked
             .chain(named)
-            // The picture is taken of the running demo, so a tree under way may be without it.
-            .filter(|(_, _, words)| !words.contains(['*', '<', ' ']) && *words != "docs/picture.png")
+            .filter(|(_, _, words)| !words.contains(['*', '<', ' ']))
             .filter(|(_, place, _)| !root().join(place).exists())
             .map(|(line, _, words)| format!("{path}:{line}: there is no {words} any more: follow where it went"))
             .collect()

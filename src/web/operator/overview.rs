@@ -8,10 +8,10 @@ use crate::base::time::{DAY, HOUR};
 use crate::base::{Result, Time};
 use crate::domain::ledger::{Account, Transfer};
 use crate::domain::order::State;
+use crate::store::Snapshot;
+use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
-use crate::store::schema::UNREAD;
-use crate::store::{Read, Snapshot};
 use crate::web::error::PageResult;
 use crate::web::extract::{Form, Operator};
 use crate::web::page::operator::overview::{Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
@@ -54,7 +54,7 @@ fn view(app: &App, snapshot: &Snapshot, now: Time) -> Result<View> {
         wallet: wallet(snapshot, rate, now)?,
         jobs: Jobs { waiting, parked },
         journal: journal_check(app),
-        unread: snapshot.newest(&UNREAD, 1)?.pop(),
+        unread: snapshot.unread_blocks()?,
         grid: state_of_grid(app),
         clock: app.can_skip(),
         now,
