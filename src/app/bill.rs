@@ -13,7 +13,7 @@ use crate::grid::{Block, BlockReport, Wallet};
 use crate::settings::{Basis, Settings};
 use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
-use crate::store::schema::{BILLED_TO, OWNERS, UNREAD};
+use crate::store::schema::{BILLED_TO, OWNERS, UNREAD_BLOCKS};
 use crate::store::{Read, Tx};
 
 /// Blocks read in one go; what is left waits for the next round.
@@ -84,7 +84,7 @@ impl App {
                 to = first - 1,
                 "the chain has forgotten blocks that were not read: their bills are not in the books"
             );
-            self.store.write(move |tx| tx.put(&UNREAD, from, &(first - 1))).await?;
+            self.store.write(move |tx| tx.put(&UNREAD_BLOCKS, from, &(first - 1))).await?;
         }
         Ok(first)
     }

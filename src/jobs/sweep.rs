@@ -79,7 +79,9 @@ async fn repeat(
 ) {
     while !*stopped.borrow() {
         let wait = match guarded(sweep.once(&app), &mut stopped).await {
-            Some(Ok(())) | None => every,
+            Some(Ok(())) => every,
+            // Cut off by the stop, which is said only once: waiting for it again would be waiting for nothing.
+            None => return,
             Some(Err(error)) => {
                 match error.kind() {
                     Kind::Unavailable => tracing::info!(name, ?error, "a sweep has to wait"),

@@ -1,6 +1,6 @@
 //! Calls we signed for the chain, and what the chain billed.
 
-use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN, UNREAD};
+use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN, UNREAD_BLOCKS};
 use super::{Order, Read, Tx};
 use crate::base::{Result, Time};
 use crate::domain::bill::Bill;
@@ -19,7 +19,7 @@ pub trait Chain: Read {
 
     /// The newest blocks, from and to, that the chain had forgotten when we came to read them.
     fn unread_blocks(&self) -> Result<Option<(u32, u32)>> {
-        Ok(self.newest(&UNREAD, 1)?.pop())
+        Ok(self.newest(&UNREAD_BLOCKS, 1)?.pop())
     }
 
     /// What was billed for one contract, oldest first.

@@ -77,7 +77,7 @@ pub const BILLED_TO: Single<u32> = Single::new("billed_to");
 /// The chain these books were made with: hex of its first block's hash.
 pub const CHAIN: Single<String> = Single::new("chain");
 /// Blocks that the chain had forgotten when we came to read them: from, to. Their bills are in nobody's books.
-pub const UNREAD: Table<u32, u32> = Table::new("unread_blocks");
+pub const UNREAD_BLOCKS: Table<u32, u32> = Table::new("unread_blocks");
 /// Farmers' twins that carry or carried contracts of ours.
 pub const OWNERS: Single<std::collections::BTreeSet<u32>> = Single::new("owners");
 /// Our twin on the grid.
