@@ -1,6 +1,6 @@
 //! Runs what is due: several at once, one work never twice at the same time, failures with growing waits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +20,12 @@ const NAP: Duration = Duration::from_millis(500);
 /// How long running jobs may go on after a stop.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// Which task runs which job: one that breaks off is told from the others.
+type Running = HashMap<tokio::task::Id, Job>;
+
 pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>, mut leaps: Option<watch::Receiver<u64>>) {
-    let mut running: BTreeSet<JobId> = BTreeSet::new();
-    let mut tasks: JoinSet<JobId> = JoinSet::new();
+    let mut running = Running::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
     while !*stopped.borrow() {
         if let Err(error) = start_due(&app, &mut running, &mut tasks) {
             tracing::error!(?error, "the jobs can't be read");
@@ -31,14 +34,16 @@ pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>, mut leaps: O
         tokio::select! {
             biased;
             _ = stopped.changed() => {}
-            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => match ended {
-                Ok((_, id)) => { running.remove(&id); }
-                Err(error) => {
-                    // The job's row is as it was: it runs again. Which one it was can't be told, so all are looked at anew.
-                    tracing::error!(%error, "a job broke off");
-                    running.clear();
+            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                let (task, broken) = match ended {
+                    Ok((task, ())) => (task, None),
+                    Err(error) => (error.id(), Some(error.to_string())),
+                };
+                if let (Some(job), Some(why)) = (running.remove(&task), broken) {
+                    tracing::error!(work = %job.work.title(), %why, "a job broke off");
+                    end_run(&app, &job, Some(job.clone().failed(why, app.now()))).await;
                 }
-            },
+            }
             () = app.nudged() => {}
             () = leap(&mut leaps) => {}
             () = tokio::time::sleep(nap) => {}
@@ -69,26 +74,17 @@ fn nap(app: &App, running: usize) -> Duration {
     due.map_or(NAP, |due| due.since(app.now())).clamp(Duration::from_millis(10), NAP)
 }
 
-fn start_due(app: &Arc<App>, running: &mut BTreeSet<JobId>, tasks: &mut JoinSet<JobId>) -> Result<()> {
+fn start_due(app: &Arc<App>, running: &mut Running, tasks: &mut JoinSet<()>) -> Result<()> {
     let room = AT_ONCE.saturating_sub(running.len());
     if room == 0 {
         return Ok(());
     }
-    for job in app
-        .read()?
-        .jobs_due(app.now(), AT_ONCE * 2)?
-        .into_iter()
-        .filter(|job| !running.contains(&job.id))
-        .take(room)
-        .collect::<Vec<_>>()
-    {
-        running.insert(job.id);
-        let app = app.clone();
-        tasks.spawn(async move {
-            let id = job.id;
-            run_one(&app, job).await;
-            id
-        });
+    let busy: BTreeSet<JobId> = running.values().map(|job| job.id).collect();
+    let due = app.read()?.jobs_due(app.now(), AT_ONCE * 2)?;
+    for job in due.into_iter().filter(|job| !busy.contains(&job.id)).take(room) {
+        let (app, own) = (app.clone(), job.clone());
+        let task = tasks.spawn(async move { run_one(&app, own).await });
+        running.insert(task.id(), job);
     }
     Ok(())
 }
@@ -113,6 +109,11 @@ async fn run_one(app: &App, job: Job) {
             Some(next)
         }
     };
+    end_run(app, &job, next).await;
+}
+
+async fn end_run(app: &App, job: &Job, next: Option<Job>) {
+    let job = job.clone();
     if let Err(error) = app.store.write(move |tx| tx.end_run(&job, next)).await {
         tracing::error!(?error, "the end of a job can't be written");
     }
