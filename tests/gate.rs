@@ -429,7 +429,7 @@ async fn nobody_without_an_account_tries_anything_without_end() {
             // A new address each time, unless that is what is counted.
             let email = format!("p{place}n{tries}@example.org");
             let fields = [("name", "Mallory"), ("email", &email), ("password", PASSWORD), ("code", "no such link")];
-            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, &**value)).collect();
             let request = caller.form(path, &csrf, &fields).header("x-forwarded-for", format!("192.0.2.{place}"));
             let answer = caller.send(request).await;
             if answer.status == 429 {

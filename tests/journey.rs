@@ -153,6 +153,7 @@ async fn a_payment_that_its_owner_refuses_at_the_bank_is_not_made() {
 async fn a_chain_that_forgot_holds_nothing_up_and_a_month_that_is_over_ends_the_vm() {
     use cooperage::base::time::DAY;
     use cooperage::store::grid::Chain;
+    #[allow(clippy::disallowed_methods, reason = "the length of a test is no setting of the product")]
     let long = std::env::var("COOPERAGE_LONG").is_ok();
     let market = Market::open().await;
     let nora = market.newcomer("Nora").await;

@@ -270,7 +270,11 @@ impl Siege {
             CallState::Landed { block } if Some(block) > read_to => open.push(format!("the bills of block {block} are not read")),
             _ => {}
         };
-        snapshot.each(&CALLS, |_, call| Ok(unread(call))).unwrap();
+        let read = snapshot.each(&CALLS, |_, call| {
+            unread(call);
+            Ok(())
+        });
+        read.unwrap();
         let (waiting, parked) = (snapshot.jobs_waiting(Turn::First, 1000), snapshot.jobs_parked(Turn::First, 1000));
         open.extend(waiting.unwrap().iter().chain(&parked.unwrap()).map(|job| format!("{job:?}")));
         open

@@ -99,7 +99,11 @@ impl App {
         if told.status != PaymentStatus::RequiresCapture {
             return self.believe(charge, &told).await;
         }
-        self.update(charge, told.id, move |_, charge| Ok(new_key(charge))).await?;
+        self.update(charge, told.id, move |_, charge| {
+            new_key(charge);
+            Ok(())
+        })
+        .await?;
         Err(Error::unavailable("The card processor does not answer."))
     }
 
