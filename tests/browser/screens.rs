@@ -23,8 +23,8 @@ struct Album {
 
 impl Album {
     fn new() -> Album {
-        let folder = std::env::var_os("COOPERAGE_SHOTS").expect("COOPERAGE_SHOTS=<folder> says where the pictures go");
-        let folder = PathBuf::from(folder);
+        let usual = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+        let folder = std::env::var_os("COOPERAGE_SHOTS").map_or(usual, PathBuf::from);
         std::fs::create_dir_all(&folder).expect("a folder");
         Album { folder, wrong: Vec::new() }
     }
@@ -60,7 +60,7 @@ fn all(market: &Market, fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 COOPERAGE_SHOTS=<folder> cargo test --test stories screens -- --ignored"]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
 async fn every_page_fits_into_its_window() {
     let mut album = Album::new();
     let market = Market::open().await;
