@@ -30,7 +30,9 @@ impl App {
         let row = CardSetup { user: user.id, created: self.now(), then: then.to_owned(), card: None };
         let id = setup.id.clone();
         self.store.write(move |tx| tx.put_card_setup(&id, &row)).await?;
-        let query = serde_query(&[("client_secret", secret.reveal()), ("return_url", &back)]);
+        let query = [("client_secret", secret.reveal().as_str()), ("return_url", back.as_str())];
+        let query = serde_urlencoded::to_string(query)
+            .map_err(|cause| Error::internal("The way to the card page can't be written.").because(cause))?;
         Ok(CardPage { url: format!("{}/card/{}?{query}", self.settings.cards.page.trim_end_matches('/'), setup.id) })
     }
 
@@ -131,10 +133,4 @@ impl App {
         let removed = Card { removed: Some(self.now()), ..card };
         self.store.write(move |tx| tx.remove_card(&removed)).await
     }
-}
-
-fn serde_query(pairs: &[(&str, &str)]) -> String {
-    let mut url = reqwest::Url::parse("http://x").expect("a constant address");
-    url.query_pairs_mut().extend_pairs(pairs);
-    url.query().unwrap_or_default().to_owned()
 }

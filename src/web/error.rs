@@ -74,7 +74,5 @@ impl ResponseError for Fail {
 
 /// `name=value&…`, with everything escaped that needs it.
 pub fn url_query(pairs: &[(&str, &str)]) -> String {
-    let mut url = reqwest::Url::parse("http://x").expect("a constant address");
-    url.query_pairs_mut().extend_pairs(pairs);
-    url.query().unwrap_or_default().to_owned()
+    serde_urlencoded::to_string(pairs).unwrap_or_default()
 }
