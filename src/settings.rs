@@ -71,7 +71,7 @@ impl Network {
 }
 
 /// Empty addresses mean the network's own (`threefoldtech/tfchain`).
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grid {
     pub network: Network,
@@ -83,6 +83,21 @@ pub struct Grid {
     pub index: Vec<String>,
     /// The words of the operator's account.
     pub mnemonic: Secret<String>,
+    /// How long a node may take to answer one request, in seconds.
+    pub answer_seconds: u64,
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Grid {
+            network: Network::Local,
+            chain: Vec::new(),
+            relay: String::new(),
+            index: Vec::new(),
+            mnemonic: Secret::default(),
+            answer_seconds: 20,
+        }
+    }
 }
 
 impl Grid {
@@ -267,6 +282,9 @@ impl Settings {
         }
         if self.share.iter().any(|rule| rule.percent > 100) {
             return Err(bad("A share rule gives more than 100 percent.".into()));
+        }
+        if !(1..=120).contains(&self.grid.answer_seconds) {
+            return Err(bad(format!("grid.answer_seconds is {}: it must be from 1 to 120.", self.grid.answer_seconds)));
         }
         self.share.sort_by_key(|rule| rule.from);
         self.grid = self.grid.resolved();

@@ -74,6 +74,7 @@ impl Instance {
             relay: settings.grid.relay.clone(),
             index: settings.grid.index.clone(),
             mnemonic: settings.grid.mnemonic.clone(),
+            answer: Duration::from_secs(settings.grid.answer_seconds),
             clock: clock.clone(),
             random: random.clone(),
         })?;

@@ -36,8 +36,6 @@ use crate::wire::zos::vm::{Disk, Mycelium, PrivateNet, Vm};
 
 /// Blocks a signed call may wait: about six minutes.
 const ERA_BLOCKS: u64 = 64;
-/// How long a node may take to answer one request.
-const NODE_ANSWER: Duration = Duration::from_secs(20);
 const INDEX_ANSWER: Duration = Duration::from_secs(15);
 /// Nodes asked about at once, when each must be looked up on the chain.
 const AT_ONCE: usize = 16;
@@ -53,6 +51,8 @@ pub struct Config {
     pub relay: String,
     pub index: Vec<String>,
     pub mnemonic: Secret<String>,
+    /// How long a node may take to answer one request.
+    pub answer: Duration,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
 }
@@ -65,6 +65,7 @@ pub struct Tfgrid {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     bus: OnceCell<RmbBus>,
+    answer: Duration,
     /// Farmers' accounts, by their twin.
     farmers: Mutex<BTreeMap<AccountId, u32>>,
 }
@@ -102,12 +103,15 @@ impl Directory for Chain {
 }
 
 /// The message bus, as a node's client wants it.
-struct RmbBus(RmbClient);
+struct RmbBus {
+    client: RmbClient,
+    answer: Duration,
+}
 
 impl Bus for RmbBus {
     fn call<'a>(&'a self, twin: u32, command: &'a str, payload: Value) -> BoxFuture<'a, Result<Value, BusError>> {
         Box::pin(async move {
-            self.0.call(twin, command, payload, NODE_ANSWER).await.map_err(|error| match error {
+            self.client.call(twin, command, payload, self.answer).await.map_err(|error| match error {
                 RmbError::Remote { message, .. } => BusError::Remote(message),
                 RmbError::Disconnected => BusError::Undelivered(error.to_string()),
                 RmbError::Relay { message } => BusError::Undelivered(message),
@@ -196,6 +200,7 @@ impl Tfgrid {
             clock: config.clock,
             random: config.random,
             bus: OnceCell::new(),
+            answer: config.answer,
             farmers: Mutex::default(),
         })
     }
@@ -408,7 +413,7 @@ impl Tfgrid {
                     self.random.clone(),
                     directory,
                 );
-                Ok(RmbBus(client))
+                Ok(RmbBus { client, answer: self.answer })
             })
             .await
     }

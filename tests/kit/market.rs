@@ -35,6 +35,8 @@ impl Market {
         let _already = rustls::crypto::ring::default_provider().install_default();
         let mut settings = Settings::default();
         settings.server.listen = "127.0.0.1:0".into();
+        // On this machine nothing that answers at all needs longer.
+        settings.grid.answer_seconds = 3;
         change(&mut settings);
         let demo = Demo::start(&Context { settings, json: false }, Duration::from_millis(20)).await.expect("a market opens");
         demo.ready().await.expect("a market gets ready");

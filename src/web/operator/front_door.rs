@@ -39,6 +39,7 @@ fn world() -> (Arc<App>, Order, Arc<HostClock>) {
         relay: "ws://127.0.0.1:9".into(),
         index: vec![],
         mnemonic: Secret::from(WORDS),
+        answer: std::time::Duration::from_secs(1),
         clock: shared.clone(),
         random: random.clone(),
     });
