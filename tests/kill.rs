@@ -486,8 +486,11 @@ async fn bills_of_a_contract_that_is_learnt_of_late_are_in_the_books() {
     let mut process = siege.house.start();
     siege.house.ready(&mut process).await;
     let nora = siege.newcomer("Nora", GOOD_CARD).await;
-    // The chain takes the contract, and nobody hears of it.
+    // A notice would wake the order.
+    siege.world.cards.set_webhook("http://127.0.0.1:1/");
+    // The chain takes the contract, and nobody hears of it: no answer comes, and nothing is final yet.
     siege.world.chain.faults.swallow_submit_reply.store(true, Ordering::SeqCst);
+    siege.world.chain.faults.stall_finality.store(true, Ordering::SeqCst);
     let wish = [("name", "web"), ("size", "small"), ("image", "ubuntu-24.04"), ("region", ""), ("key", "new"), ("ssh_key", KEY)];
     let quote = nora.fill("/order", "/order", &wish).await.unwrap();
     let order = nora.submit(&quote, &format!("{}/confirm", quote.url.path()), &[]).await.unwrap();
@@ -496,8 +499,6 @@ async fn bills_of_a_contract_that_is_learnt_of_late_are_in_the_books() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     process.kill();
-    // A notice would wake the order.
-    siege.world.cards.set_webhook("http://127.0.0.1:1/");
     // Only what is used is billed.
     let contract = siege.world.chain.contracts()[0].id;
     let used = siege.world.fleet.nodes[0].total;
@@ -505,6 +506,7 @@ async fn bills_of_a_contract_that_is_learnt_of_late_are_in_the_books() {
     siege.clock.leap(Duration::from_secs(3 * 3600 + 60));
     siege.world.chain.tick();
     siege.world.chain.faults.swallow_submit_reply.store(false, Ordering::SeqCst);
+    siege.world.chain.faults.stall_finality.store(false, Ordering::SeqCst);
     // The blocks are read while the order still has to wait.
     siege.put_off(order, Duration::from_secs(3600)).await;
     for _ in 0..10 {

@@ -3,13 +3,20 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cooperage::base::ids::{OrderId, QuoteId};
+use cooperage::base::ids::{JobId, OrderId, QuoteId};
 use cooperage::base::time::{HOUR, MINUTE};
-use cooperage::cli::demo::ALICE;
+use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::domain::charge::RefundState;
+use cooperage::domain::job::Work;
 use cooperage::domain::order::{Order, State};
+use cooperage::domain::signer::Purpose;
 use cooperage::localgrid::node::Fault as NodeFault;
+use cooperage::store::Turn;
 use cooperage::store::charge::Charges;
+use cooperage::store::check::check;
+use cooperage::store::grid::Chain;
+use cooperage::store::job::Jobs;
 use cooperage::store::order::Orders;
 use cooperage::wire::stripe::server::Fault;
 
@@ -19,7 +26,12 @@ use crate::kit::market::{GOOD_CARD, KEY, Market};
 const NODES: Duration = Duration::from_secs(100);
 
 /// Waits until `is`, and leaps in growing steps whenever nothing has happened for a while: what waits for a clock gets its time.
-async fn nurse(market: &Market, what: &str, mut is: impl FnMut() -> bool) {
+async fn nurse(market: &Market, what: &str, is: impl FnMut() -> bool) {
+    nurse_by(market, 4 * MINUTE, what, is).await;
+}
+
+/// The same, in steps up to `most`.
+async fn nurse_by(market: &Market, most: Duration, what: &str, mut is: impl FnMut() -> bool) {
     let (asked, mut span) = (tokio::time::Instant::now(), Duration::from_secs(2));
     let mut commits = market.demo.instance.app.store.commits();
     while !is() {
@@ -27,7 +39,7 @@ async fn nurse(market: &Market, what: &str, mut is: impl FnMut() -> bool) {
         let quiet = tokio::time::timeout(Duration::from_millis(150), commits.changed()).await.is_err();
         if quiet && !is() {
             market.leap(span);
-            span = (span * 2).min(4 * MINUTE);
+            span = (span * 2).min(most);
         }
     }
 }
@@ -327,12 +339,100 @@ async fn whatever_happens_when_money_is_given_back_it_is_given_back_once() {
         nurse(&market, &what, || market.read(id).state == State::Ended).await;
         let order = market.read(id);
         let left = order.price.checked_sub(order.price.checked_sub(order.earned).unwrap().floor_to_cent()).unwrap();
-        nurse(&market, &what, || market.charged(id) == left).await;
+        // An error that is repeated under its key takes a day: only then a new key is sure not to pay twice.
+        nurse_by(&market, 2 * HOUR, &what, || market.charged(id) == left).await;
         let refunds = || market.demo.instance.app.read().unwrap().refunds_of(order.charge).unwrap();
-        nurse(&market, "our books know it", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
+        nurse_by(&market, HOUR, "our books know it", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
         // And not once more, however long one waits.
         market.leap(2 * HOUR);
         assert_eq!((market.charged(id), refunds().len()), (left, 1), "{what}");
     }
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_takes_effect_long_after_its_answer_was_lost_is_not_paid_again() {
+    let market = Market::open().await;
+    let alice = shopper(&market).await;
+    let id = market.order(&alice, "web", "").await;
+    assert_eq!(market.rest(id).await.state, State::Active);
+    market.leap(HOUR);
+    market.demo.world.cards.set_hang(Duration::from_millis(100));
+    market.demo.world.cards.fail_next(Fault::Late);
+    let path = format!("/deployments/{id}/delete");
+    alice.fill(&path, &path, &[]).await.unwrap();
+    let charge = market.read(id).charge;
+    let refunds = || market.demo.instance.app.read().unwrap().refunds_of(charge).unwrap();
+    market.until("the refund is on its way", || refunds().iter().any(|refund| refund.last_sent.is_some())).await;
+    // Hours go by on our clock before it takes effect: long enough to lose patience.
+    let first_key = refunds()[0].key.clone();
+    market.leap(5 * HOUR);
+    nurse_by(&market, HOUR, "the refund is done", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
+    let order = market.read(id);
+    let left = order.price.checked_sub(refunds()[0].amount).unwrap();
+    market.leap(30 * HOUR);
+    assert_eq!((market.charged(id), refunds().len()), (left, 1));
+    assert_eq!(refunds()[0].key, first_key, "another key would not have been recognised");
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_the_bank_sends_back_is_told_and_sent_again_by_a_person() {
+    let market = Market::open().await;
+    let (alice, tom) = (shopper(&market).await, market.log_in(&TOM).await);
+    let id = market.order(&alice, "web", "").await;
+    assert_eq!(market.rest(id).await.state, State::Active);
+    let path = format!("/deployments/{id}/delete");
+    alice.fill(&path, &path, &[]).await.unwrap();
+    let order = market.ended(id).await;
+    let refunds = || market.demo.instance.app.read().unwrap().refunds_of(order.charge).unwrap();
+    market.until("it is paid", || refunds().iter().all(|refund| refund.state == RefundState::Done)).await;
+    let (left, amount) = (market.charged(id), refunds()[0].amount);
+    // Days later the customer's bank does not want it.
+    assert_eq!(market.demo.world.cards.send_refunds_back(&id.to_string()), 1);
+    market.until("we know it", || refunds()[0].state == RefundState::Failed).await;
+    assert_eq!(market.charged(id), order.price, "the processor has it all again");
+    let said = alice.get(&format!("/deployments/{id}")).await.unwrap();
+    assert!(said.says("Your bank did not take"), "{}", said.text());
+    let jobs = || market.demo.instance.app.read().unwrap().jobs_parked(Turn::First, 10).unwrap();
+    market.until("it waits for a person", || jobs().len() == 1).await;
+    let page = tom.get("/operator/jobs?state=parked").await.unwrap();
+    assert!(page.says("did not take the refund"), "{}", page.text());
+    let books = |market: &Market| check(&market.demo.instance.app.read().unwrap(), |_, _| ()).unwrap();
+    assert!(books(&market).is_clean(), "{:?}", books(&market).findings);
+    tom.submit(&page, &format!("/operator/jobs/{}/retry", jobs()[0].id), &[]).await.unwrap();
+    market.until("it is paid again", || refunds()[0].state == RefundState::Done).await;
+    assert_eq!((market.charged(id), refunds()[0].amount, refunds().len()), (left, amount, 1));
+    let trace = tom.get(&format!("/operator/orders/{id}")).await.unwrap();
+    assert!(trace.says("Sent back by the customer"), "{}", trace.text());
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_nobody_follows_any_more_does_not_hold_up_those_behind_it() {
+    let market = Market::open().await;
+    let alice = shopper(&market).await;
+    let faults = &market.demo.world.chain.faults;
+    faults.drop_extrinsics.store(true, Ordering::SeqCst);
+    let first = market.order(&alice, "first", "").await;
+    let purpose = Purpose::CreateContract { order: first, attempt: 0 };
+    let call = |purpose: Purpose| market.demo.instance.app.read().unwrap().call(&purpose).unwrap();
+    market.until("it is signed", || call(purpose).is_some()).await;
+    // Whoever wanted it waits for a person now, and its bytes are lost.
+    let (store, now) = (&market.demo.instance.app.store, market.demo.instance.app.now());
+    store.write(move |tx| tx.owe_parked(JobId::from_bits(1), Work::ClimbOrder(first), "for this test", now)).await.unwrap();
+    let signed = call(purpose).unwrap();
+    let second = market.order(&alice, "second", "").await;
+    let behind = Purpose::CreateContract { order: second, attempt: 0 };
+    market.until("the second is signed", || call(behind).is_some()).await;
+    assert!(call(behind).unwrap().nonce > signed.nonce, "it is not behind the first");
+    faults.drop_extrinsics.store(false, Ordering::SeqCst);
+    nurse(&market, "the second order is at rest", || market.read(second).state.at_rest()).await;
+    assert_eq!(market.read(second).state, State::Active, "{:?}", market.read(second).timeline);
+    // A person lets the first go on.
+    let job = market.demo.instance.app.read().unwrap().job_for(&Work::ClimbOrder(first)).unwrap().unwrap();
+    assert!(job.parked, "it went on by itself: this test shows nothing");
+    market.demo.instance.app.retry_job(job.id).await.unwrap();
+    nurse(&market, "the first order is at rest", || market.read(first).state.at_rest()).await;
     market.close().await;
 }

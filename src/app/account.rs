@@ -324,6 +324,7 @@ fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>
         created: now,
         epoch: 0,
         customer: None,
+        customer_key: None,
         farms: BTreeSet::new(),
         card: None,
         ssh_key: None,

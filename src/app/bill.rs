@@ -67,6 +67,7 @@ impl App {
                 Ok(true)
             })
             .await?;
+        self.heads.notify_waiters();
         // Set back meanwhile by a contract that had been unknown: there is more to read, at once.
         Ok(if booked { to - from + 1 } else { u32::MAX })
     }

@@ -41,22 +41,43 @@ impl App {
         if let Some(customer) = &user.customer {
             return Ok(customer.clone());
         }
-        // The key is made of what is asked for, so that two tabs get one customer.
-        let key = format!("customer-{}", user.id);
-        let customer = self
-            .cards
-            .create_customer(&key, user.email.as_str(), user.name.as_str(), &user.id.to_string())
-            .await
-            .map_err(no_answer)?;
-        let (id, name) = (user.id, customer.id.clone());
+        // Two tabs use the same key, so that they get one customer.
+        let key = self.customer_key(user.id, None).await?;
+        let made = self.cards.create_customer(&key, user.email.as_str(), user.name.as_str(), &user.id.to_string()).await;
+        let name = match made {
+            Ok(customer) => customer.id,
+            Err(error) => {
+                // An error is repeated as long as its key is known. A customer whom nobody uses costs nothing.
+                self.customer_key(user.id, Some(key)).await?;
+                return Err(no_answer(error));
+            }
+        };
+        let id = user.id;
         self.store
             .write(move |tx| {
                 let mut user = tx.user(id)?.ok_or_else(|| Error::not_found("person"))?;
-                user.customer.get_or_insert(name);
-                tx.put_user(&user)
+                let customer = user.customer.get_or_insert(name).clone();
+                user.customer_key = None;
+                tx.put_user(&user)?;
+                Ok(customer)
             })
-            .await?;
-        Ok(customer.id)
+            .await
+    }
+
+    /// The stored key under which a person becomes a customer of the processor; another one than `spent`.
+    async fn customer_key(&self, id: UserId, spent: Option<String>) -> Result<String> {
+        let fresh = hex::encode(self.random.bytes::<16>());
+        self.store
+            .write(move |tx| {
+                let mut user = tx.user(id)?.ok_or_else(|| Error::not_found("person"))?;
+                if user.customer_key == spent {
+                    user.customer_key = None;
+                }
+                let key = user.customer_key.get_or_insert(fresh).clone();
+                tx.put_user(&user)?;
+                Ok(key)
+            })
+            .await
     }
 
     /// Finishes saving a card: asks the processor what really happened. Gives the path to go to; safe to call twice.

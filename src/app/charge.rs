@@ -3,22 +3,28 @@
 use std::time::Duration;
 
 use super::App;
-use crate::base::ids::{ChargeId, RefundId};
+use crate::base::ids::ChargeId;
 use crate::base::money::Usd;
 use crate::base::{Error, Result, Time};
-use crate::domain::charge::{Charge, ChargeState, Refund, RefundState};
+use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::job::Next;
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::store::Tx;
 use crate::store::charge::Charges;
-use crate::wire::stripe::{Metadata, PaymentIntent, PaymentRequest, PaymentStatus, RefundStatus, StripeError, decline};
+use crate::wire::stripe::{Metadata, PaymentIntent, PaymentRequest, PaymentStatus, StripeError, decline};
 
-/// Keys are forgotten after a day (`docs.stripe.com/api/idempotent_requests`): from here on the outcome is looked up, never sent again.
-const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
-/// So long a payment that the processor's list does not have is waited for.
+/// Keys are forgotten after a day (`docs.stripe.com/api/idempotent_requests`): nothing is sent under one that is older than this.
+pub(super) const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
+/// A new key is taken when the old one is surely forgotten, …
+pub(super) const KEY_DEATH: Duration = Duration::from_secs(25 * 3600);
+/// … and nothing that was sent under it can be under way any more.
+pub(super) const QUIET: Duration = Duration::from_secs(3600);
+/// So long the bank is asked for a payment of which the processor's list knows nothing.
 const PAY_PATIENCE: Duration = Duration::from_secs(1800);
-/// So long after its first sending a refund that the processor's list does not have is sent under a new key.
-const REFUND_PATIENCE: Duration = Duration::from_secs(3600);
+/// So long after the last asking its list is believed that there is none.
+const PAY_SILENCE: Duration = Duration::from_secs(600);
+/// How soon to look again at a refund that its bank is working on.
+pub(super) const REFUND_LOOK: Duration = Duration::from_secs(600);
 
 impl App {
     /// Sends the authorisation of a charge, or learns what became of it. The charge as it is then.
@@ -28,11 +34,17 @@ impl App {
             ChargeState::Sent | ChargeState::NeedsAction { .. } => {}
             _ => return Ok(charge),
         }
+        let age = self.now().since(charge.created);
         let intent = match &charge.payment_intent {
             Some(known) => self.cards.payment_intent(known).await,
-            None if self.now().since(charge.created) > KEY_LIFE => match self.find_payment(&charge).await? {
+            // Nothing is sent any more, so that what is under way comes to its end; then the processor's list tells.
+            None if age > PAY_PATIENCE => match self.find_payment(&charge).await? {
                 Some(found) => Ok(found),
-                None => return self.decline(charge, "The bank never answered. Nothing was charged.".into(), None).await,
+                None if age > PAY_PATIENCE + PAY_SILENCE => {
+                    let reason = "The bank did not answer for half an hour. Nothing was charged.";
+                    return self.decline(charge, reason.into(), None).await;
+                }
+                None => return Err(Error::unavailable("The card processor did not answer; its list is looked at once more.")),
             },
             None => self.cards.authorize(&charge.authorize_key, &request(&charge, &self.settings.server.public_url)?).await,
         };
@@ -46,23 +58,26 @@ impl App {
                 let reason = "Your bank wants you to confirm this payment, and could not reach you. Please use another card.";
                 self.decline(charge, reason.into(), payment_intent.map(|intent| intent.id)).await
             }
-            Err(StripeError::Rejected { status, message, .. }) => {
+            // The refusal is of this request; an earlier one may have got through, and its answer been lost.
+            Err(StripeError::Rejected { status, message, .. }) if charge.payment_intent.is_none() => {
                 tracing::error!(charge = %charge.id, status, %message, "the card processor refused a charge");
-                self.decline(charge, "The payment could not be made. Nothing was charged; we are looking into it.".into(), None)
-                    .await
+                match self.find_payment(&charge).await? {
+                    Some(found) => self.believe(charge, &found).await,
+                    None => {
+                        let reason = "The payment could not be made. Nothing was charged; we are looking into it.";
+                        self.decline(charge, reason.into(), None).await
+                    }
+                }
             }
             // It may have happened although no answer came, and an error is repeated as long as its key is known: the
-            // processor's own list tells. What is not on it after so long holds no money, and nothing but us could take it.
+            // processor's own list tells.
             Err(unknown @ StripeError::Unknown { .. }) if charge.payment_intent.is_none() => {
                 match self.find_payment(&charge).await? {
                     Some(found) => self.believe(charge, &found).await,
-                    None if self.now().since(charge.created) > PAY_PATIENCE => {
-                        self.decline(charge, "The bank did not answer for half an hour. Nothing was charged.".into(), None).await
-                    }
                     None => Err(no_answer(unknown)),
                 }
             }
-            Err(unknown) => Err(no_answer(unknown)),
+            Err(other) => Err(no_answer(other)),
         }
     }
 
@@ -75,36 +90,34 @@ impl App {
         let intent = charge.payment_intent.clone().ok_or_else(|| Error::internal("An authorised charge without its payment."))?;
         match self.cards.capture(&charge.capture_key, &intent, cents(charge.amount)?).await {
             Ok(intent) => self.believe(charge, &intent).await,
-            // Perhaps it was captured before, perhaps the bank let go: the payment itself tells.
-            Err(StripeError::Unknown { .. }) => {
+            Err(error) => {
                 let random = self.random.clone();
-                self.ask_again(charge, &intent, move |charge| charge.capture_key = hex::encode(random.bytes::<16>())).await
-            }
-            Err(_) => {
-                let intent = self.ask(&intent).await?;
-                self.believe(charge, &intent).await
+                self.ask_again(charge, error, move |charge| charge.capture_key = hex::encode(random.bytes::<16>())).await
             }
         }
     }
 
-    /// After a capture or cancellation without an answer: believes the payment itself, or changes the key for the next try, because
-    /// an error is repeated as long as its key is known. A payment is captured or cancelled once, whatever the key.
+    /// After a capture or cancellation that did not work: perhaps it was done before, perhaps the bank let go, so the payment
+    /// itself tells. If it is where it was, the next try gets a new key, because an error is repeated as long as its key is
+    /// known; a payment is captured or cancelled once, whatever the key.
     async fn ask_again(
         &self,
         charge: Charge,
-        intent: &str,
+        error: StripeError,
         new_key: impl FnOnce(&mut Charge) + Send + 'static,
     ) -> Result<Charge> {
-        let told = self.ask(intent).await?;
-        if told.status != PaymentStatus::RequiresCapture {
-            return self.believe(charge, &told).await;
+        let intent = charge.payment_intent.clone().ok_or_else(|| Error::internal("A charge without its payment."))?;
+        let told = self.ask(&intent).await?;
+        let charge = self.believe(charge, &told).await?;
+        if !charge.state.is_open() {
+            return Ok(charge);
         }
         self.update(charge, told.id, move |_, charge| {
             new_key(charge);
             Ok(())
         })
         .await?;
-        Err(Error::unavailable("The card processor does not answer."))
+        Err(no_answer(error))
     }
 
     /// Lets the bank go of the money. A charge that turns out to be captured stays captured: it must be refunded.
@@ -113,110 +126,17 @@ impl App {
         if matches!(charge.state, ChargeState::Voided | ChargeState::Captured | ChargeState::Declined { .. }) {
             return Ok(charge);
         }
-        let Some(intent) = charge.payment_intent.clone() else {
+        let Some(intent) = &charge.payment_intent else {
             // The authorisation's outcome is unknown: learn it first.
             return self.drive_authorization(id).await;
         };
-        match self.cards.cancel(&charge.cancel_key, &intent).await {
+        match self.cards.cancel(&charge.cancel_key, intent).await {
             Ok(intent) => self.believe(charge, &intent).await,
-            Err(StripeError::Unknown { .. }) => {
+            Err(error) => {
                 let random = self.random.clone();
-                self.ask_again(charge, &intent, move |charge| charge.cancel_key = hex::encode(random.bytes::<16>())).await
-            }
-            Err(_) => {
-                let intent = self.ask(&intent).await?;
-                self.believe(charge, &intent).await
+                self.ask_again(charge, error, move |charge| charge.cancel_key = hex::encode(random.bytes::<16>())).await
             }
         }
-    }
-
-    /// Gives money back.
-    pub async fn pay_refund(&self, id: RefundId) -> Result<Next> {
-        let snapshot = self.read()?;
-        let refund = snapshot.refund(id)?.ok_or_else(|| Error::not_found("refund"))?;
-        if refund.state != RefundState::Sent {
-            return Ok(Next::Done);
-        }
-        let charge = snapshot.charge(refund.charge)?.ok_or_else(|| Error::not_found("charge"))?;
-        let intent = charge.payment_intent.clone().ok_or_else(|| Error::internal("A refund of a charge that was never made."))?;
-        let metadata = Metadata::from([("refund".to_owned(), refund.id.to_string())]);
-        // Before it is sent late, it is looked for: the key no longer protects.
-        let found = match self.now().since(refund.created) > KEY_LIFE {
-            true => self.find_refund(&intent, &metadata).await?,
-            false => None,
-        };
-        let answer = match found {
-            Some(found) => found,
-            None => match self.cards.refund(&refund.key, &intent, cents(refund.amount)?, &metadata).await {
-                Ok(answer) => answer,
-                // It may have happened: the processor's list tells.
-                Err(unknown @ StripeError::Unknown { .. }) => match self.find_refund(&intent, &metadata).await? {
-                    Some(found) => found,
-                    None => {
-                        self.renew_refund_key(&refund).await?;
-                        return Err(no_answer(unknown));
-                    }
-                },
-                Err(refused) => return Err(no_answer(refused)),
-            },
-        };
-        if answer.amount_cents != cents(refund.amount)? {
-            return Err(Error::internal("The card processor refunded another amount than it was asked to."));
-        }
-        match answer.status {
-            RefundStatus::Succeeded => self.settle_refund(refund, answer.id, true).await.map(|()| Next::Done),
-            RefundStatus::Failed | RefundStatus::Canceled => {
-                tracing::error!(refund = %refund.id, "a refund failed: the customer's credit stays until a person looks at it");
-                self.settle_refund(refund, answer.id, false).await.map(|()| Next::Done)
-            }
-            _ => Ok(Next::Again(self.now() + Duration::from_secs(60))),
-        }
-    }
-
-    /// The refund that carries our name, if the processor has one.
-    async fn find_refund(&self, intent: &str, metadata: &Metadata) -> Result<Option<crate::wire::stripe::Refund>> {
-        let known = self.cards.refunds(intent).await.map_err(no_answer)?;
-        Ok(known.into_iter().find(|known| known.metadata.get("refund") == metadata.get("refund")))
-    }
-
-    /// An error is repeated as long as its key is known. After so long without a trace no first try is under way any more.
-    async fn renew_refund_key(&self, refund: &Refund) -> Result<()> {
-        if self.now().since(refund.created) < REFUND_PATIENCE {
-            return Ok(());
-        }
-        let (id, key) = (refund.id, hex::encode(self.random.bytes::<16>()));
-        self.store
-            .write(move |tx| {
-                let mut refund = tx.refund(id)?.ok_or_else(|| Error::not_found("refund"))?;
-                refund.key = key;
-                tx.put_refund(&refund)
-            })
-            .await
-    }
-
-    async fn settle_refund(&self, refund: Refund, processor: String, done: bool) -> Result<()> {
-        let now = self.now();
-        self.store
-            .write(move |tx| {
-                let mut refund = tx.refund(refund.id)?.ok_or_else(|| Error::not_found("refund"))?;
-                if refund.state != RefundState::Sent {
-                    return Ok(());
-                }
-                refund.processor_refund = Some(processor);
-                if done {
-                    refund.state = RefundState::Done;
-                    tx.post(refund.hold, None, now)?;
-                    if let Some(mut charge) = tx.charge(refund.charge)? {
-                        charge.refunded = charge.refunded.checked_add(refund.amount).unwrap_or(charge.refunded);
-                        tx.put_charge(&charge)?;
-                    }
-                } else {
-                    refund.state = RefundState::Failed;
-                    tx.void(refund.hold, now)?;
-                }
-                tx.put_refund(&refund)
-            })
-            .await
     }
 
     /// Books what the processor kept of a charge.
@@ -333,8 +253,7 @@ impl App {
         self.store
             .write(move |tx| {
                 let mut charge = tx.charge(charge.id)?.ok_or_else(|| Error::not_found("charge"))?;
-                let open = matches!(charge.state, ChargeState::Sent | ChargeState::NeedsAction { .. } | ChargeState::Authorized);
-                if open {
+                if charge.state.is_open() {
                     if !intent.is_empty() {
                         charge.payment_intent = Some(intent);
                     }
@@ -355,7 +274,7 @@ fn captured(tx: &mut Tx<'_>, charge: &mut Charge, processor: Option<String>, now
     tx.post(charge.hold, None, now).map(|_| ())
 }
 
-fn cents(amount: Usd) -> Result<i64> {
+pub(super) fn cents(amount: Usd) -> Result<i64> {
     amount.cents().ok_or_else(|| Error::internal("A card can't be charged parts of a cent."))
 }
 

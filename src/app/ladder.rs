@@ -8,26 +8,31 @@ use std::time::Duration;
 use super::App;
 use super::mail;
 use super::order::{new_attempt, next_choice};
+use super::signer::Overdue;
 use crate::base::ids::{JobId, OrderId, RefundId, TransferId};
 use crate::base::time::SECOND;
 use crate::base::{Error, Result, Time};
 use crate::domain::bill::Contract;
-use crate::domain::charge::{Charge, ChargeState, Refund, RefundState};
+use crate::domain::charge::{Charge, ChargeState, Refund};
 use crate::domain::job::{Next, Work};
-use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, DEPLOY_PATIENCE, Order, Outcome, State, Step};
 use crate::domain::signer::{CallState, Purpose, SignedCall};
 use crate::grid::{Call, Fate, Progress};
 use crate::store::account::Accounts;
 use crate::store::charge::Charges;
+use crate::store::grid::Chain;
 use crate::store::order::{Orders, Reservation};
 use crate::store::schema::BILLED_TO;
 use crate::store::{Read, Tx};
 
 /// How soon to look again while something outside is under way.
 const SOON: Duration = Duration::from_millis(200);
-/// How soon to look again at something that takes a block or more.
+/// How soon to look again at something that takes its time.
 const LATER: Duration = Duration::from_secs(3);
+/// So long a contract is tried to be made, then the money goes back.
+const RESERVE_PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// So long a bank may think about a payment that it knows.
+const BANK_PATIENCE: Duration = Duration::from_secs(30 * 60);
 /// How long a reservation outlives activation: the node reports its used room every 40 minutes (`threefoldtech/tfgrid-sdk-go: grid-proxy`).
 const REPORTED_AFTER: Duration = Duration::from_secs(3600);
 
@@ -59,6 +64,18 @@ impl App {
 
     fn later(&self) -> Next {
         Next::Again(self.now() + LATER)
+    }
+
+    /// Waits for the chain: until its next finalized block is heard of, or for a while.
+    async fn at_next_block(&self) -> Next {
+        let _either = tokio::time::timeout(LATER, self.next_head()).await;
+        Next::Again(self.now())
+    }
+
+    /// The longer something takes, the less often it is looked at.
+    fn by_and_by(&self, since: Time) -> Next {
+        let now = self.now();
+        Next::Again(now + (now.since(since) / 4).clamp(SOON, 3 * LATER))
     }
 
     /// Changes an order in one transaction, if it is still in the state the change was thought up for.
@@ -123,7 +140,10 @@ impl App {
                 }
                 return Ok(self.later());
             }
-            ChargeState::Sent => return Ok(self.soon()),
+            ChargeState::Sent if now.since(order.created) > BANK_PATIENCE && charge.payment_intent.is_some() => {
+                self.give_up(order, Step::Pay, "The bank did not decide about the payment within half an hour.".into()).await?;
+            }
+            ChargeState::Sent => return Ok(self.by_and_by(order.created)),
             // Somebody else's hand was on it, or the bank's patience is over: all the way down, whatever was taken goes back.
             ChargeState::Captured | ChargeState::Voided => {
                 self.give_up(order, Step::Pay, "The bank let go of the money before it was taken.".into()).await?;
@@ -136,15 +156,27 @@ impl App {
     async fn reserve(&self, order: &Order) -> Result<Next> {
         let (number, attempt) = current(order)?;
         let purpose = Purpose::CreateContract { order: order.id, attempt: number };
-        let fate = self.drive_call(purpose, self.grid.contract_call(order.id, &attempt.hash, attempt.node())).await?;
+        let overdue = match self.now().since(attempt.started) > RESERVE_PATIENCE {
+            true => Overdue::LetGo,
+            false => Overdue::SignAnew,
+        };
+        if overdue == Overdue::LetGo && self.read()?.call(&purpose)?.is_none_or(|known| known.state == CallState::Expired) {
+            self.give_up(order, Step::Deploy, "The grid could not be reached for half an hour.".into()).await?;
+            return Ok(self.soon());
+        }
+        let fate = self.drive_call(purpose, self.grid.contract_call(order.id, &attempt.hash, attempt.node()), overdue).await?;
         match fate {
-            Fate::Pending | Fate::Expired => Ok(self.soon()),
+            Fate::Pending => Ok(self.at_next_block().await),
+            Fate::Expired => {
+                self.give_up(order, Step::Deploy, "The grid did not take the order for half an hour.".into()).await?;
+                Ok(self.soon())
+            }
             Fate::Landed { block } => {
                 let Some(contract) = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await? else {
                     // A node of the chain that lags does not know it yet; one that does not says that it is gone again.
                     let lags = self.grid.finalized().await?.number < block;
                     if lags || self.now().since(attempt.started) < DEPLOY_PATIENCE {
-                        return Ok(self.later());
+                        return Ok(self.at_next_block().await);
                     }
                     return self.next_node(order, Step::Deploy, "let go of the order again").await;
                 };
@@ -212,7 +244,7 @@ impl App {
                 tracing::warn!(order = %order.id, node, %why, "a deployment failed");
                 self.next_node(order, Step::Allocate, "could not start the VM").await
             }
-            Ok(Progress::Working { .. }) if !overdue => Ok(self.soon()),
+            Ok(Progress::Working { .. }) if !overdue => Ok(self.by_and_by(attempt.sent.unwrap_or(now))),
             Ok(Progress::Unknown) if !overdue => {
                 // The request may have been lost: the same deployment again is the same deployment.
                 match self.grid.deploy(twin, contract, &attempt.deployment).await {
@@ -271,7 +303,7 @@ impl App {
                 self.give_up(order, Step::Access, "The bank let go of the money before it was taken.".into()).await?;
                 Ok(self.soon())
             }
-            ChargeState::Sent | ChargeState::NeedsAction { .. } | ChargeState::Authorized => Ok(self.soon()),
+            ChargeState::Sent | ChargeState::NeedsAction { .. } | ChargeState::Authorized => Ok(self.later()),
         }
     }
 
@@ -288,9 +320,9 @@ impl App {
             failed.outcome = Outcome::Failed { why: why.clone() };
             let node = failed.node();
             tx.release(node, order.id)?;
-            tx.owe(JobId::random(&*random), Work::CancelAttempt { order: order.id, attempt: number }, now)?;
             match next_choice(tx, &nodes, order, now)? {
                 Some(choice) => {
+                    tx.owe(JobId::random(&*random), Work::CancelAttempt { order: order.id, attempt: number }, now)?;
                     let best = choice.best.clone();
                     order.trouble(now, step, format!("{why} Trying {} in {} instead.", best.farm_name, best.city));
                     let plan = planner.plan(&order.wish, order.id, &choice, &*random)?;
@@ -328,7 +360,6 @@ impl App {
 
     /// Cancels the contract of one attempt, whether or not we know its number. True when it is gone for good.
     async fn clear_attempt(&self, order: &Order, number: u32) -> Result<bool> {
-        use crate::store::grid::Chain;
         let attempt = order.attempts.get(number as usize).ok_or_else(|| Error::not_found("attempt"))?;
         if attempt.cleared {
             return Ok(true);
@@ -343,8 +374,8 @@ impl App {
         let contract = match attempt.contract {
             Some(contract) => Some(contract),
             None => match self.fate_of_creation(order.id, number, attempt).await? {
-                Fate::Pending | Fate::Expired => return Ok(false),
-                Fate::Refused(_) => None,
+                Fate::Pending => return Ok(false),
+                Fate::Refused(_) | Fate::Expired => None,
                 Fate::Landed { block } => {
                     let found = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?;
                     if let Some(contract) = found {
@@ -368,8 +399,14 @@ impl App {
             // last bill in it.
             let asked = self.read()?.call(&purpose)?.is_some();
             if asked || !self.grid.contract_is_gone(contract).await? {
-                match self.drive_call(purpose, Call::CancelContract { contract }).await? {
-                    Fate::Landed { .. } => {}
+                match self.drive_call(purpose, Call::CancelContract { contract }, Overdue::SignAnew).await? {
+                    // What the call did can't be read from a block that the chain has forgotten: what there is can.
+                    Fate::Landed { .. } if self.grid.contract_is_gone(contract).await? => {}
+                    Fate::Landed { block } if self.grid.finalized().await?.number < block => return Ok(false),
+                    Fate::Landed { .. } => {
+                        self.forget_call(purpose).await?;
+                        return Err(Error::unavailable("A contract was cancelled and is still there."));
+                    }
                     Fate::Pending | Fate::Expired => return Ok(false),
                     // "It is gone already" is a success.
                     Fate::Refused(reason) if reason.contains("NotExist") => {}
@@ -402,18 +439,23 @@ impl App {
 
     /// Whether the contract of an attempt was ever made. Never signed is the same as refused.
     async fn fate_of_creation(&self, order: OrderId, number: u32, attempt: &Attempt) -> Result<Fate> {
-        use crate::store::grid::Chain;
         let purpose = Purpose::CreateContract { order, attempt: number };
         match self.read()?.call(&purpose)? {
             None => Ok(Fate::Refused("never signed".into())),
-            Some(_) => self.drive_call(purpose, self.grid.contract_call(order, &attempt.hash, attempt.node())).await,
+            Some(_) => {
+                let call = self.grid.contract_call(order, &attempt.hash, attempt.node());
+                self.drive_call(purpose, call, Overdue::LetGo).await
+            }
         }
     }
 
     /// The job of a failed attempt.
     pub async fn cancel_attempt(&self, id: OrderId, number: u32) -> Result<Next> {
         let order = self.read()?.order(id)?.ok_or_else(|| Error::not_found("order"))?;
-        Ok(if self.clear_attempt(&order, number).await? { Next::Done } else { self.soon() })
+        match self.clear_attempt(&order, number).await? {
+            true => Ok(Next::Done),
+            false => Ok(self.at_next_block().await),
+        }
     }
 
     async fn clear_all(&self, order: &Order) -> Result<bool> {
@@ -427,7 +469,7 @@ impl App {
     /// The way down: no contract is left, then the money goes back.
     async fn undo(&self, order: &Order) -> Result<Next> {
         if !self.clear_all(order).await? {
-            return Ok(self.soon());
+            return Ok(self.at_next_block().await);
         }
         let charge = self.drive_void(order.charge).await?;
         if charge.state == ChargeState::Captured {
@@ -435,7 +477,7 @@ impl App {
             return self.refund_and(order, &charge, amount, State::Refunded).await;
         }
         if !matches!(charge.state, ChargeState::Voided | ChargeState::Declined { .. }) {
-            return Ok(self.soon());
+            return Ok(self.later());
         }
         let now = self.now();
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
@@ -453,11 +495,11 @@ impl App {
     /// The end of a VM that ran: no contract is left, its last bill is in the books, and unused hours are paid back.
     async fn finish(&self, order: &Order) -> Result<Next> {
         if !self.clear_all(order).await? {
-            return Ok(self.soon());
+            return Ok(self.at_next_block().await);
         }
         // The cancellation billed once more; wait until that block has been read.
         if !self.last_bills_are_read(order).await? {
-            return Ok(self.soon());
+            return Ok(self.at_next_block().await);
         }
         let charge = self.read()?.charge(order.charge)?.ok_or_else(|| Error::not_found("charge"))?;
         let unused = order.price.checked_sub(order.earned_by(self.now())).unwrap_or_default().floor_to_cent();
@@ -465,7 +507,6 @@ impl App {
     }
 
     async fn last_bills_are_read(&self, order: &Order) -> Result<bool> {
-        use crate::store::grid::Chain;
         let snapshot = self.read()?;
         let read_to = snapshot.single(&BILLED_TO)?.unwrap_or(0);
         for number in 0..order.attempts.len() {
@@ -473,7 +514,6 @@ impl App {
             if let Some(SignedCall { state: CallState::Landed { block }, .. }) = snapshot.call(&purpose)?
                 && read_to < block
             {
-                self.nudge();
                 return Ok(false);
             }
         }
@@ -489,30 +529,11 @@ impl App {
             release_all(tx, order)?;
             super::bill::earn(tx, order, now)?;
             if amount.units() > 0 {
-                let refund = Refund {
-                    id: RefundId::random(&*random),
-                    charge: charge.id,
-                    order: order.id,
-                    amount,
-                    key: hex::encode(random.bytes::<16>()),
-                    hold: TransferId::random(&*random),
-                    created: now,
-                    state: RefundState::Sent,
-                    processor_refund: None,
-                };
-                tx.hold(
-                    NewTransfer {
-                        id: refund.hold,
-                        debit: Account::customer(order.user),
-                        credit: Account::CARD_PROCESSOR,
-                        amount: amount.into(),
-                        cause: Cause::new("refund", refund.id),
-                        memo: "unused hours".into(),
-                    },
-                    now,
-                )?;
+                let (id, key) = (RefundId::random(&*random), hex::encode(random.bytes::<16>()));
+                let refund = Refund::new(id, &charge, amount, key, TransferId::random(&*random), now);
+                super::refund::hold(tx, &refund, order.user, now)?;
                 tx.put_refund(&refund)?;
-                tx.owe(JobId::random(&*random), Work::PayRefund(refund.id), now)?;
+                tx.owe(JobId::random(&*random), Work::PayRefund(id), now)?;
                 order.note(now, Step::Pay, format!("{amount} goes back to your card."));
             }
             // What is left of the month is less than a cent: it can't be paid back.

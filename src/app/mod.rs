@@ -13,6 +13,7 @@ pub mod operator;
 pub mod order;
 pub mod post_office;
 pub mod provider;
+pub mod refund;
 pub mod signer;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -59,6 +60,8 @@ pub struct App {
     /// The token's price as the chain last told; None until then.
     price: Mutex<Option<Rate>>,
     heard: Mutex<Heard>,
+    /// Rung whenever the bills of a new block have been read.
+    heads: Notify,
     checked: Mutex<Option<operator::LedgerCheck>>,
     leap: OnceLock<Leap>,
     /// One call is signed at a time: nonces go up by one.
@@ -92,6 +95,7 @@ impl App {
             pool: Mutex::default(),
             price: Mutex::default(),
             heard: Mutex::default(),
+            heads: Notify::new(),
             checked: Mutex::default(),
             leap: OnceLock::new(),
             signing: tokio::sync::Mutex::new(()),
@@ -143,6 +147,11 @@ impl App {
     /// What a token costs, as far as we know.
     pub fn rate(&self) -> Option<Rate> {
         *lock(&self.price)
+    }
+
+    /// Resolves when the bills of a new finalized block have been read.
+    pub(crate) async fn next_head(&self) {
+        self.heads.notified().await;
     }
 
     /// How the chain is doing.

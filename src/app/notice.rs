@@ -1,12 +1,14 @@
 //! Webhooks of the card processor: recorded first, believed never. What they point to is fetched again before anything moves.
 
 use super::App;
-use crate::base::ids::JobId;
+use super::charge::no_answer;
+use super::refund::BANK_REFUSED;
+use crate::base::ids::{ChargeId, JobId};
 use crate::base::{Error, Kind, Result};
-use crate::domain::charge::Notice;
+use crate::domain::charge::{ChargeState, Notice};
 use crate::domain::job::{Next, Work};
 use crate::store::charge::Charges;
-use crate::wire::stripe::webhook;
+use crate::wire::stripe::{PaymentStatus, StripeError, webhook};
 
 impl App {
     /// Whether notices are taken at all: without a secret anybody could write them.
@@ -73,7 +75,16 @@ impl App {
                     self.nudge();
                     format!("order {} looks for itself", charge.order)
                 }
-                None => "nothing of ours, or not yet".to_owned(),
+                None => self.let_go_of_stray(&notice.object).await?.to_owned(),
+            },
+            Some("re") => match self.refund_came_back(&notice.object).await? {
+                Some((refund, told)) => {
+                    self.refund_failed(refund, told).await?;
+                    let (job, now) = (JobId::random(&*self.random), self.now());
+                    self.store.write(move |tx| tx.owe_parked(job, Work::PayRefund(refund), BANK_REFUSED, now)).await?;
+                    format!("refund {refund} came to nothing")
+                }
+                None => "noted".to_owned(),
             },
             _ => "noted".to_owned(),
         };
@@ -81,5 +92,27 @@ impl App {
         let handled = Notice { handled: Some(now), note, ..notice };
         self.store.write(move |tx| tx.put_notice(&handled)).await?;
         Ok(Next::Done)
+    }
+
+    /// A payment that none of our charges knows. If it carries the name of one that was given up, its answer was lost for so
+    /// long that nobody waited any more: the bank is told to let go.
+    async fn let_go_of_stray(&self, intent: &str) -> Result<&'static str> {
+        let told = match self.cards.payment_intent(intent).await {
+            Ok(told) => told,
+            Err(StripeError::Rejected { .. }) => return Ok("nothing of ours"),
+            Err(error) => return Err(no_answer(error)),
+        };
+        let name = told.metadata.get("charge").and_then(|name| name.parse::<ChargeId>().ok());
+        let Some(charge) = name.map(|id| self.read()?.charge(id)).transpose()?.flatten() else { return Ok("nothing of ours") };
+        let given_up = matches!(charge.state, ChargeState::Declined { .. } | ChargeState::Voided);
+        if !given_up || told.customer.as_deref() != Some(charge.customer.as_str()) {
+            return Ok("nothing of ours, or not yet");
+        }
+        if told.status != PaymentStatus::RequiresCapture {
+            return Ok("given up before");
+        }
+        tracing::warn!(charge = %charge.id, "a payment that was given up is held by the bank after all: it is let go");
+        self.cards.cancel(&charge.cancel_key, intent).await.map_err(no_answer)?;
+        Ok("given up before: the bank was told to let go")
     }
 }

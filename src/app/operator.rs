@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::signer::Overdue;
 use super::{App, lock};
 use crate::base::ids::JobId;
-use crate::base::time::DAY;
+use crate::base::time::{DAY, MONTH};
 use crate::base::{Error, Result, Time};
 use crate::domain::job::{Next, Work};
 use crate::domain::order::State;
@@ -17,8 +18,8 @@ use crate::store::job::Jobs;
 use crate::store::order::Orders;
 use crate::store::schema::{BILLED_TO, CHAIN, TWIN};
 
-/// Orders of one state that a sweep looks at in one go.
-const SWEPT: usize = 1000;
+/// Orders that a sweep has in memory at once.
+const SLICE: usize = 200;
 
 /// What the operator's account on the grid may need, in this order.
 const SET_UP: [(Purpose, Call); 3] =
@@ -62,7 +63,7 @@ impl App {
         // What is on its way is followed to its end, even if the chain shows its effect already: it holds a nonce.
         for (purpose, call) in SET_UP {
             let open = self.read()?.call(&purpose)?.is_some_and(|known| known.state == CallState::Open);
-            if open && matches!(self.drive_call(purpose, call).await?, Fate::Pending | Fate::Expired) {
+            if open && matches!(self.drive_call(purpose, call, Overdue::SignAnew).await?, Fate::Pending | Fate::Expired) {
                 return Ok(again);
             }
         }
@@ -82,7 +83,7 @@ impl App {
                 Some(_) => self.forget_call(purpose).await?,
                 None => {}
             }
-            return match self.drive_call(purpose, call).await? {
+            return match self.drive_call(purpose, call, Overdue::SignAnew).await? {
                 Fate::Refused(reason) => Err(Error::internal("The chain refuses to set up our account.").because(reason)),
                 _ => Ok(again),
             };
@@ -112,12 +113,20 @@ impl App {
 
     /// Every order that is not at rest gets its job back, should it have lost it.
     pub async fn reconcile_orders(&self) -> Result<usize> {
-        let snapshot = self.read()?;
+        let (snapshot, until) = (self.read()?, self.now());
         let mut lost = Vec::new();
         for state in State::ALL.into_iter().filter(|state| !state.at_rest()) {
-            for order in snapshot.orders_in(state, None, SWEPT)? {
-                if snapshot.job_for(&Work::ClimbOrder(order.id))?.is_none() {
-                    lost.push((JobId::random(&*self.random), order.id));
+            let mut last = None;
+            loop {
+                let orders = snapshot.orders_until(state, until, last, SLICE)?;
+                for order in &orders {
+                    if snapshot.job_for(&Work::ClimbOrder(order.id))?.is_none() {
+                        lost.push((JobId::random(&*self.random), order.id));
+                    }
+                }
+                match orders.last() {
+                    Some(order) if orders.len() == SLICE => last = Some((order.created, order.id)),
+                    _ => break,
                 }
             }
         }
@@ -132,24 +141,32 @@ impl App {
         Ok(count)
     }
 
-    /// Ends what is paid until now and no longer.
+    /// Ends what is paid until now and no longer. Ending can't be undone, so our own clock alone is not believed: the
+    /// chain's last finalized block must be as late.
     pub async fn end_expired(&self) -> Result<usize> {
-        let now = self.now();
-        let expired: Vec<_> = self
-            .read()?
-            .orders_in(State::Active, None, SWEPT)?
-            .into_iter()
-            .filter(|order| order.paid_until().is_some_and(|until| until <= now))
-            .collect();
-        let count = expired.len();
-        for order in expired {
-            let random = self.random.clone();
-            self.store
-                .write(move |tx| {
-                    let order = tx.order(order.id)?.ok_or_else(|| Error::not_found("order"))?;
+        let Some(head) = self.heard().head else { return Ok(0) };
+        let now = self.now().min(head.at);
+        let snapshot = self.read()?;
+        let (mut count, mut last) = (0, None);
+        loop {
+            // Nobody's month began before the order was made.
+            let orders = snapshot.orders_until(State::Active, now - MONTH, last, SLICE)?;
+            for order in orders.iter().filter(|order| order.paid_until().is_some_and(|until| until <= now)) {
+                let (id, random, now) = (order.id, self.random.clone(), self.now());
+                let ended = self.store.write(move |tx| {
+                    let order = tx.order(id)?.ok_or_else(|| Error::not_found("order"))?;
                     super::order::begin_end(tx, order, "The month that was paid for is over.", &*random, now)
-                })
-                .await?;
+                });
+                match ended.await {
+                    Ok(()) => count += 1,
+                    // One that can't be ended does not keep the others running.
+                    Err(error) => tracing::error!(order = %id, ?error, "a month is over and the VM can't be ended"),
+                }
+            }
+            match orders.last() {
+                Some(order) if orders.len() == SLICE => last = Some((order.created, order.id)),
+                _ => break,
+            }
         }
         if count > 0 {
             self.nudge();

@@ -1,55 +1,100 @@
 //! Signing for the chain, exactly once: store the bytes, then send them; send them again; sign anew only when they can't land.
 
+use std::time::Duration;
+
 use super::App;
-use crate::base::{Error, Result};
-use crate::domain::signer::{CallState, Purpose, SignedCall};
+use crate::base::{Error, Kind, Result};
+use crate::domain::signer::{CallState, Purpose, SignedCall, free_nonce};
 use crate::grid::{Call, Fate, Signed};
 use crate::store::grid::Chain;
 
+/// Calls that may be on their way at once, and then some.
+const OPEN_MAX: usize = 1000;
+/// So long a call is left to whoever wanted it; then it is looked after for everybody behind it.
+const LEFT_ALONE: Duration = Duration::from_secs(20);
+
+/// What to do about a call that can't land any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overdue {
+    SignAnew,
+    /// It is not wanted any more: `Fate::Expired`.
+    LetGo,
+}
+
 impl App {
-    /// Takes a call as far as it can go now. `Landed` and `Refused` are final; `Pending` means ask again.
-    pub async fn drive_call(&self, purpose: Purpose, call: Call) -> Result<Fate> {
-        let known = self.read()?.call(&purpose)?;
-        let signed = match known {
-            Some(known) => match &known.state {
-                CallState::Landed { block } => return Ok(Fate::Landed { block: *block }),
-                CallState::Refused { reason } => return Ok(Fate::Refused(reason.clone())),
-                CallState::Open => known,
-            },
-            None => self.sign(purpose, &call, None).await?,
+    /// Takes a call as far as it can go now. `Landed` and `Refused` are final, and so is `Expired` for one that is let go;
+    /// `Pending` means ask again.
+    pub async fn drive_call(&self, purpose: Purpose, call: Call, overdue: Overdue) -> Result<Fate> {
+        let known = match self.read()?.call(&purpose)? {
+            Some(known) => known,
+            None => self.sign(purpose, &call).await?,
         };
-        let bytes = hex::decode(&signed.bytes).map_err(|cause| Error::internal("A signed call can't be read.").because(cause))?;
-        // Sending twice is harmless: the bytes carry their nonce. A lost answer is no answer.
-        let sent = self.grid.submit(&bytes).await;
-        let sent_call = Signed { bytes, hash: [0; 32], birth_block: signed.birth_block, last_block: signed.last_block };
-        let fate = self.grid.fate(&sent_call).await?;
-        match &fate {
-            Fate::Pending => sent.map(|()| Fate::Pending),
-            Fate::Landed { block } => self.settle_call(signed, CallState::Landed { block: *block }).await.map(|()| fate),
-            Fate::Refused(reason) => {
-                let state = CallState::Refused { reason: reason.clone() };
-                self.settle_call(signed, state).await.map(|()| fate)
+        match (self.drive_signed(&known).await?, overdue) {
+            (Fate::Expired, Overdue::SignAnew) => {
+                let anew = self.sign(purpose, &call).await?;
+                self.drive_signed(&anew).await
             }
-            Fate::Expired => {
-                // It can never land, so its nonce is free again, and the same intent may be signed anew.
-                self.sign(purpose, &call, Some(signed)).await?;
-                Ok(Fate::Pending)
-            }
+            (fate, _) => Ok(fate),
         }
     }
 
-    async fn sign(&self, purpose: Purpose, call: &Call, expired: Option<SignedCall>) -> Result<SignedCall> {
+    /// Looks after the calls that nobody has asked about for a while: one that did not land blocks all those behind it,
+    /// and whoever wanted it may be waiting for a person.
+    pub async fn drive_open_calls(&self) -> Result<usize> {
+        let now = self.now();
+        let open = self.read()?.open_calls(OPEN_MAX)?;
+        let left: Vec<_> = open.into_iter().filter(|call| now.since(call.signed) >= LEFT_ALONE).collect();
+        for call in &left {
+            self.drive_signed(call).await?;
+        }
+        Ok(left.len())
+    }
+
+    /// Sends a signed call once more, and asks what became of it.
+    async fn drive_signed(&self, call: &SignedCall) -> Result<Fate> {
+        match &call.state {
+            CallState::Landed { block } => return Ok(Fate::Landed { block: *block }),
+            CallState::Refused { reason } => return Ok(Fate::Refused(reason.clone())),
+            CallState::Expired => return Ok(Fate::Expired),
+            CallState::Open => {}
+        }
+        let bytes = hex::decode(&call.bytes).map_err(|cause| Error::internal("A signed call can't be read.").because(cause))?;
+        // Sending twice is harmless: the bytes carry their nonce. A lost answer is no answer.
+        let sent = self.grid.submit(&bytes).await;
+        let hash = hash(&call.hash)?;
+        let signed = Signed { nonce: call.nonce, bytes, hash, birth_block: call.birth_block, last_block: call.last_block };
+        let fate = self.grid.fate(&signed).await?;
+        let state = match &fate {
+            Fate::Pending => {
+                match sent {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == Kind::Unavailable => {
+                        tracing::info!(call = %call.purpose.key(), ?error, "no answer to a signed call");
+                    }
+                    // It may be in a block already that is not final yet. If it is not, its time runs out.
+                    Err(error) => tracing::warn!(call = %call.purpose.key(), ?error, "the chain does not take a signed call"),
+                }
+                return Ok(fate);
+            }
+            Fate::Landed { block } => CallState::Landed { block: *block },
+            Fate::Refused(reason) => CallState::Refused { reason: reason.clone() },
+            Fate::Expired => CallState::Expired,
+        };
+        let (call, address) = (call.clone(), self.grid.address());
+        self.store.write(move |tx| tx.end_call(&call, state, &address)).await?;
+        Ok(fate)
+    }
+
+    /// Signs for a purpose, unless somebody just did: two who want the same thing get the same call.
+    async fn sign(&self, purpose: Purpose, call: &Call) -> Result<SignedCall> {
         let _one = self.signing.lock().await;
         let chain_next = self.grid.next_nonce().await?;
-        let nonce = match &expired {
-            // Only if nobody used it meanwhile: a wallet used elsewhere moves on.
-            Some(old) if old.nonce >= chain_next => old.nonce,
-            // Nonces given out already are those of open calls; the chain's own count may lag behind them.
-            _ => {
-                let open = self.read()?.open_calls(1000)?;
-                open.iter().map(|call| call.nonce + 1).max().unwrap_or(0).max(chain_next)
-            }
-        };
+        let snapshot = self.read()?;
+        let before = snapshot.call(&purpose)?;
+        if let Some(known) = before.as_ref().filter(|known| known.state != CallState::Expired) {
+            return Ok(known.clone());
+        }
+        let nonce = free_nonce(chain_next, snapshot.nonces_used_to(&self.grid.address())?, &snapshot.open_calls(OPEN_MAX)?);
         let signed = self.grid.sign(call, nonce).await?;
         let row = SignedCall {
             purpose,
@@ -60,7 +105,7 @@ impl App {
             last_block: signed.last_block,
             signed: self.now(),
             state: CallState::Open,
-            renewals: expired.map_or(0, |old| old.renewals + 1),
+            renewals: before.map_or(0, |old| old.renewals + 1),
         };
         let stored = row.clone();
         self.store.write(move |tx| tx.put_call(&stored)).await?;
@@ -71,9 +116,9 @@ impl App {
     pub async fn forget_call(&self, purpose: Purpose) -> Result<()> {
         self.store.write(move |tx| tx.forget_call(&purpose)).await
     }
+}
 
-    async fn settle_call(&self, call: SignedCall, state: CallState) -> Result<()> {
-        let call = SignedCall { state, ..call };
-        self.store.write(move |tx| tx.put_call(&call)).await
-    }
+fn hash(hex: &str) -> Result<[u8; 32]> {
+    let bytes = hex::decode(hex).map_err(|cause| Error::internal("A call's hash can't be read.").because(cause))?;
+    bytes.try_into().map_err(|_| Error::internal("A call's hash has another length."))
 }

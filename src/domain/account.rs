@@ -52,6 +52,9 @@ pub struct User {
     /// The card processor's name for this person, once there is one.
     #[serde(default)]
     pub customer: Option<String>,
+    /// The key under which the processor is being asked for one.
+    #[serde(default)]
+    pub customer_key: Option<String>,
     /// Farms whose ownership was proved: their earnings are this person's.
     #[serde(default)]
     pub farms: BTreeSet<u32>,
@@ -184,6 +187,7 @@ mod tests {
             created: now,
             epoch: 0,
             customer: None,
+            customer_key: None,
             farms: BTreeSet::new(),
             card: None,
             ssh_key: None,

@@ -61,6 +61,13 @@ pub enum ChargeState {
     Voided,
 }
 
+impl ChargeState {
+    /// Whether money may still move one way or the other.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, ChargeState::Sent | ChargeState::NeedsAction { .. } | ChargeState::Authorized)
+    }
+}
+
 /// One intent to charge a card, with its parameters frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
@@ -99,8 +106,10 @@ pub struct Charge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundState {
+    /// Owed; the call may or may not have left.
     Sent,
     Done,
+    /// The customer's bank did not take it. The money is in their credit here until a person has it sent again.
     Failed,
 }
 
@@ -115,8 +124,37 @@ pub struct Refund {
     pub hold: TransferId,
     pub created: Time,
     pub state: RefundState,
+    /// `re_…`, as soon as it is known.
     #[serde(default)]
     pub processor_refund: Option<String>,
+    /// When it was first sent under `key`, and when last under any.
+    #[serde(default)]
+    pub sent: Option<Time>,
+    #[serde(default)]
+    pub last_sent: Option<Time>,
+    /// The processor's refunds for it that came to nothing.
+    #[serde(default)]
+    pub failed: Vec<String>,
+}
+
+impl Refund {
+    /// Owed, and nothing has left the house.
+    pub fn new(id: RefundId, charge: &Charge, amount: Usd, key: String, hold: TransferId, created: Time) -> Refund {
+        Refund {
+            id,
+            charge: charge.id,
+            order: charge.order,
+            amount,
+            key,
+            hold,
+            created,
+            state: RefundState::Sent,
+            processor_refund: None,
+            sent: None,
+            last_sent: None,
+            failed: Vec::new(),
+        }
+    }
 }
 
 /// A webhook as it came in, stored before anything is believed.

@@ -63,6 +63,8 @@ pub enum Next {
     Done,
     /// Not finished and nothing wrong: look again then.
     Again(Time),
+    /// Trying again by itself would do no good: a person must look, and is told why.
+    Park(&'static str),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +94,25 @@ pub fn backoff(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.min(20)).min(Duration::from_secs(7200))
 }
 
+/// The longest wait for somebody who does not answer: when he is back, everybody should notice soon.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 impl Job {
+    /// The job after a run that got no answer from outside. It waits, however long that takes: nobody here can do anything.
+    pub fn unanswered(mut self, error: String, now: Time) -> Job {
+        self.failures = self.failures.saturating_add(1);
+        self.last_error = Some(error);
+        self.due = now + backoff(self.failures).min(LONGEST_WAIT);
+        self
+    }
+
+    /// The job that a person must look at.
+    pub fn parked(mut self, why: &str) -> Job {
+        self.last_error = Some(why.to_owned());
+        self.parked = true;
+        self
+    }
+
     /// The job after a failed run.
     pub fn failed(mut self, error: String, now: Time) -> Job {
         self.failures += 1;
@@ -137,5 +157,24 @@ mod tests {
         assert_eq!(runs, MAX_FAILURES);
         assert!((12 * 3600..36 * 3600).contains(&now.secs()), "{} s", now.secs());
         assert_eq!(job.again(now).failures, 0);
+    }
+
+    #[test]
+    fn a_job_that_gets_no_answer_waits_for_ever_and_notices_soon_when_there_is_one() {
+        let mut job = Job {
+            id: JobId::from_bits(1),
+            work: Work::SetUpGrid,
+            created: Time::EPOCH,
+            due: Time::EPOCH,
+            failures: 0,
+            last_error: None,
+            parked: false,
+            asked: 1,
+        };
+        for _ in 0..1000 {
+            let now = job.due;
+            job = job.unanswered("no answer".into(), now);
+            assert!(!job.parked && job.due > now && job.due <= now + LONGEST_WAIT);
+        }
     }
 }

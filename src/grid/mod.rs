@@ -39,6 +39,7 @@ pub enum Call {
 /// A signed call, not sent yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
+    pub nonce: u32,
     pub bytes: Vec<u8>,
     pub hash: [u8; 32],
     pub birth_block: u32,

@@ -5,11 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use blake2::digest::consts::U32;
-use blake2::{Blake2b, Digest};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use md5::Md5;
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -26,7 +24,7 @@ use crate::wire::gridproxy::types::Status;
 use crate::wire::key::{AccountId, KeyPair, Scheme, address};
 use crate::wire::rmb::client::{Directory, Peer, RmbClient, RmbError};
 use crate::wire::rmb::codec::public_key;
-use crate::wire::tfchain::client::{ChainClient, Timeouts};
+use crate::wire::tfchain::client::{ChainClient, Timeouts, forgotten};
 use crate::wire::tfchain::types as chain;
 use crate::wire::zos::answer::{Refusal, addresses};
 use crate::wire::zos::client::{Bus, BusError, Node as ZosNode, ZosError};
@@ -39,8 +37,6 @@ const ERA_BLOCKS: u64 = 64;
 const INDEX_ANSWER: Duration = Duration::from_secs(15);
 /// Nodes asked about at once, when each must be looked up on the chain.
 const AT_ONCE: usize = 16;
-/// How nodes say that they no longer have the state of a block.
-const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknown block"];
 const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
 /// The VM's name inside its deployment: workload names have no hyphen (`threefoldtech/zosbase: pkg/gridtypes`).
 const MACHINE: &str = "vm";
@@ -349,7 +345,13 @@ impl Tfgrid {
             Call::CancelContract { contract } => chain::Call::CancelContract { contract: *contract },
         };
         let signed = self.chain.get().await?.sign(&self.key, &call, nonce, ERA_BLOCKS).await.map_err(chain_error)?;
-        Ok(Signed { bytes: signed.bytes, hash: signed.hash, birth_block: signed.birth_block, last_block: signed.last_block })
+        Ok(Signed {
+            nonce,
+            bytes: signed.bytes,
+            hash: signed.hash,
+            birth_block: signed.birth_block,
+            last_block: signed.last_block,
+        })
     }
 
     /// Sends signed bytes. Sending them again is harmless.
@@ -361,9 +363,9 @@ impl Tfgrid {
     pub async fn fate(&self, signed: &Signed) -> Result<Fate> {
         let call = chain::SignedCall {
             bytes: signed.bytes.clone(),
-            hash: Blake2b::<U32>::digest(&signed.bytes).into(),
+            hash: signed.hash,
             signer: self.key.public(),
-            nonce: 0,
+            nonce: signed.nonce,
             birth_block: signed.birth_block,
             last_block: signed.last_block,
         };
@@ -522,7 +524,7 @@ impl Tfgrid {
         let Some(hash) = chain.block_hash(block).await.map_err(chain_error)? else { return Ok(false) };
         match chain.events(hash).await {
             Ok(_) => Ok(true),
-            Err(error) if FORGOTTEN.iter().any(|words| error.to_string().contains(words)) => Ok(false),
+            Err(error) if forgotten(&error) => Ok(false),
             Err(error) => Err(chain_error(error)),
         }
     }

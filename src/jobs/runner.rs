@@ -14,7 +14,7 @@ use crate::domain::job::{Job, Next, Work};
 use crate::store::job::Jobs;
 
 /// Jobs that run at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 /// The longest sleep: a look that finds nothing costs next to nothing.
 const NAP: Duration = Duration::from_millis(500);
 /// How long running jobs may go on after a stop.
@@ -30,7 +30,7 @@ pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>, mut leaps: O
         if let Err(error) = start_due(&app, &mut running, &mut tasks) {
             tracing::error!(?error, "the jobs can't be read");
         }
-        let nap = nap(&app, running.len());
+        let nap = nap(&app, &running);
         tokio::select! {
             biased;
             _ = stopped.changed() => {}
@@ -66,12 +66,17 @@ pub async fn leap(leaps: &mut Option<watch::Receiver<u64>>) {
     }
 }
 
-fn nap(app: &App, running: usize) -> Duration {
-    if running >= AT_ONCE {
+/// Until the next job is due that is not running already.
+fn nap(app: &App, running: &Running) -> Duration {
+    if running.len() >= AT_ONCE {
         return NAP;
     }
-    let due = app.read().and_then(|snapshot| snapshot.next_due()).ok().flatten();
-    due.map_or(NAP, |due| due.since(app.now())).clamp(Duration::from_millis(10), NAP)
+    let next = app.read().and_then(|snapshot| snapshot.next_due(&busy(running))).ok().flatten();
+    next.map_or(NAP, |due| due.since(app.now())).clamp(Duration::from_millis(10), NAP)
+}
+
+fn busy(running: &Running) -> BTreeSet<JobId> {
+    running.values().map(|job| job.id).collect()
 }
 
 fn start_due(app: &Arc<App>, running: &mut Running, tasks: &mut JoinSet<()>) -> Result<()> {
@@ -79,8 +84,8 @@ fn start_due(app: &Arc<App>, running: &mut Running, tasks: &mut JoinSet<()>) -> 
     if room == 0 {
         return Ok(());
     }
-    let busy: BTreeSet<JobId> = running.values().map(|job| job.id).collect();
-    let due = app.read()?.jobs_due(app.now(), AT_ONCE * 2)?;
+    let busy = busy(running);
+    let due = app.read()?.jobs_due(app.now(), room + busy.len())?;
     for job in due.into_iter().filter(|job| !busy.contains(&job.id)).take(room) {
         let (app, own) = (app.clone(), job.clone());
         let task = tasks.spawn(async move { run_one(&app, own).await });
@@ -95,16 +100,20 @@ async fn run_one(app: &App, job: Job) {
     let next = match outcome {
         Ok(Next::Done) => None,
         Ok(Next::Again(at)) => Some(job.clone().again(at)),
+        Ok(Next::Park(why)) => {
+            tracing::error!(work = %job.work.title(), why, "a job is parked: it waits for the operator");
+            Some(job.clone().parked(why))
+        }
+        Err(error) if error.kind() == Kind::Unavailable => {
+            let next = job.clone().unanswered(error.to_string(), now);
+            tracing::info!(work = %job.work.title(), ?error, failures = next.failures, "a job has to wait");
+            Some(next)
+        }
         Err(error) => {
             let next = job.clone().failed(error.to_string(), now);
-            match error.kind() {
-                Kind::Unavailable => {
-                    tracing::info!(work = %job.work.title(), ?error, failures = next.failures, "a job has to wait")
-                }
-                _ if next.parked => {
-                    tracing::error!(work = %job.work.title(), ?error, "a job is parked: it waits for the operator")
-                }
-                _ => tracing::warn!(work = %job.work.title(), ?error, failures = next.failures, "a job failed"),
+            match next.parked {
+                true => tracing::error!(work = %job.work.title(), ?error, "a job is parked: it waits for the operator"),
+                false => tracing::warn!(work = %job.work.title(), ?error, failures = next.failures, "a job failed"),
             }
             Some(next)
         }

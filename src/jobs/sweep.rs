@@ -20,6 +20,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
     vec![
         begin("nodes", Duration::from_secs(30), Sweep::Nodes),
         begin("bills", Duration::from_secs(5), Sweep::Bills),
+        begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
         begin("ledger", Duration::from_secs(60), Sweep::Ledger),
@@ -32,6 +33,8 @@ enum Sweep {
     Nodes,
     /// What finalized blocks billed.
     Bills,
+    /// Signed calls that whoever wanted them does not follow.
+    Calls,
     /// Orders that lost their job.
     Orders,
     /// Months that are over.
@@ -62,6 +65,7 @@ impl Sweep {
                 while app.read_bills().await? > 1 {}
                 Ok(())
             }
+            Sweep::Calls => app.drive_open_calls().await.map(drop),
             Sweep::Orders => app.reconcile_orders().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),
             Sweep::Ledger => app.check_ledger_daily().await,
@@ -78,8 +82,8 @@ async fn repeat(
     sweep: Sweep,
 ) {
     while !*stopped.borrow() {
-        let wait = match guarded(sweep.once(&app), &mut stopped).await {
-            Some(Ok(())) => every,
+        let (wait, listens) = match guarded(sweep.once(&app), &mut stopped).await {
+            Some(Ok(())) => (every, true),
             // Cut off by the stop, which is said only once: waiting for it again would be waiting for nothing.
             None => return,
             Some(Err(error)) => {
@@ -87,14 +91,15 @@ async fn repeat(
                     Kind::Unavailable => tracing::info!(name, ?error, "a sweep has to wait"),
                     _ => tracing::error!(name, ?error, "a sweep failed"),
                 }
-                AFTER_FAILURE
+                // What failed is news still: listening would end the wait at once.
+                (AFTER_FAILURE, false)
             }
         };
         tokio::select! {
             biased;
             _ = stopped.changed() => {}
             () = leap(&mut leaps) => {}
-            () = sweep.news(&app) => {}
+            () = sweep.news(&app), if listens => {}
             () = tokio::time::sleep(wait) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Calls we signed for the chain, and what the chain billed.
 
-use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN, UNREAD_BLOCKS};
+use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN, NONCES, UNREAD_BLOCKS};
 use super::{Order, Read, Tx};
 use crate::base::{Result, Time};
 use crate::domain::bill::Bill;
@@ -15,6 +15,11 @@ pub trait Chain: Read {
     fn open_calls(&self, limit: usize) -> Result<Vec<SignedCall>> {
         let open = self.links::<_, _, u32>(&CALLS_OPEN, .., Order::Up, limit)?;
         open.into_iter().map(|(_, purpose)| self.need(&CALLS, purpose.as_str(), "signed call")).collect()
+    }
+
+    /// The first nonce of an account that no finalized call of ours has used.
+    fn nonces_used_to(&self, address: &str) -> Result<u32> {
+        Ok(self.get(&NONCES, address)?.unwrap_or(0))
     }
 
     /// The newest blocks, from and to, that the chain had forgotten when we came to read them.
@@ -53,6 +58,18 @@ impl Tx<'_> {
             self.link(&CALLS_OPEN, call.nonce, key.clone());
         }
         self.put(&CALLS, key.as_str(), call)
+    }
+
+    /// Notes how a call of the account at `address` ended, unless it was known or the call was signed anew meanwhile.
+    pub fn end_call(&mut self, call: &SignedCall, state: CallState, address: &str) -> Result<()> {
+        let Some(now) = self.call(&call.purpose)?.filter(|now| now.state == CallState::Open && now.hash == call.hash) else {
+            return Ok(());
+        };
+        if state != CallState::Expired {
+            let used_to = self.nonces_used_to(address)?.max(call.nonce.saturating_add(1));
+            self.put(&NONCES, address, &used_to)?;
+        }
+        self.put_call(&SignedCall { state, ..now })
     }
 
     /// Forgets a call that has come to its end.

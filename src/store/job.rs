@@ -1,5 +1,7 @@
 //! What we owe, in the order it is due.
 
+use std::collections::BTreeSet;
+
 use super::page::{AGES, turned};
 use super::schema::{JOB_BY_WORK, JOBS, JOBS_BY_DUE, JOBS_PARKED};
 use super::{Index, Order, Read, Snapshot, Turn, Tx};
@@ -35,9 +37,10 @@ pub trait Jobs: Read {
         page(self, &JOBS_PARKED, turn, limit)
     }
 
-    /// When the next job is due.
-    fn next_due(&self) -> Result<Option<Time>> {
-        Ok(self.links::<_, _, Time>(&JOBS_BY_DUE, .., Order::Up, 1)?.first().map(|(due, _)| *due))
+    /// When the next job is due that is not one of `busy`.
+    fn next_due(&self, busy: &BTreeSet<JobId>) -> Result<Option<Time>> {
+        let first = self.links::<_, _, Time>(&JOBS_BY_DUE, .., Order::Up, busy.len() + 1)?;
+        Ok(first.into_iter().find(|(_, id)| !busy.contains(id)).map(|(due, _)| due))
     }
 }
 
@@ -65,6 +68,13 @@ impl Tx<'_> {
         }
         self.put(&JOB_BY_WORK, work.key().as_str(), &id)?;
         self.put_job(&Job { id, work, created: due, due, failures: 0, last_error: None, parked: false, asked: 1 })
+    }
+
+    /// Owes a work that must not run before a person has looked at it.
+    pub fn owe_parked(&mut self, id: JobId, work: Work, why: &str, now: Time) -> Result<()> {
+        self.owe(id, work.clone(), now)?;
+        let job = self.job_for(&work)?.ok_or_else(|| Error::internal("A job that was just written is not there."))?;
+        self.put_job(&job.parked(why))
     }
 
     pub fn put_job(&mut self, job: &Job) -> Result<()> {

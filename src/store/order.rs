@@ -1,6 +1,7 @@
 //! Quotes, orders, what they hold on nodes, and their contracts on the chain.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,18 @@ pub trait Orders: Read {
             From::Down,
             limit,
         )?;
+        links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
+    }
+
+    /// Orders in one state that were made until a moment, oldest first, from behind `after` on.
+    fn orders_until(&self, state: State, until: Time, after: Option<OrderMark>, limit: usize) -> Result<Vec<Order>> {
+        let under = |(at, id): OrderMark| ((state as u8, at), id);
+        let from = match after {
+            Some(mark) => Excluded(under(mark)),
+            None => Included(under((AGES.0, OrderId::from_bits(0)))),
+        };
+        let to = Included(under((until, OrderId::from_bits(u128::MAX))));
+        let links = self.links::<_, _, ((u8, Time), OrderId)>(&ORDERS_BY_STATE, (from, to), From::Up, limit)?;
         links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
     }
 

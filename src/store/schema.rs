@@ -72,6 +72,8 @@ pub const BILLS_BY_OWNER: Index<(u32, Time), (u64, u32, u32)> = Index::new("bill
 pub const CALLS: Table<String, SignedCall> = Table::new("calls");
 /// Purposes whose call may still land, by nonce.
 pub const CALLS_OPEN: Index<u32, String> = Index::new("calls_open");
+/// The first nonce that no finalized call of ours has used, by the account's address.
+pub const NONCES: Table<String, u32> = Table::new("nonces");
 /// The last finalized block whose bills were read.
 pub const BILLED_TO: Single<u32> = Single::new("billed_to");
 /// The chain these books were made with: hex of its first block's hash.

@@ -369,6 +369,7 @@ impl Bank {
             payment_intent: payment.id.clone(),
             metadata,
             balance_transaction: booking,
+            failed: false,
         };
         self.refunds.push(refund.clone());
         self.happened("refund.created", refund.json(), now);
@@ -378,6 +379,26 @@ impl Bank {
             self.happened("charge.refunded", charge, now);
         }
         Ok(refund.json())
+    }
+
+    /// The customers' banks send the refunds of an order back. How many that were.
+    pub fn send_refunds_back(&mut self, order: &str, now: Time) -> usize {
+        let of_order = |payment: &&PaymentIntentObject| payment.metadata.get("order").is_some_and(|known| known == order);
+        let payments: Vec<String> = self.payments.iter().filter(of_order).map(|payment| payment.id.clone()).collect();
+        let mut back = Vec::new();
+        for refund in &mut self.refunds {
+            if payments.contains(&refund.payment_intent) && !refund.failed {
+                refund.failed = true;
+                back.push(refund.clone());
+            }
+        }
+        for refund in &back {
+            if let Some(charge) = self.charges.get_mut(&refund.charge) {
+                charge.amount_refunded -= refund.amount;
+            }
+            self.happened("refund.failed", refund.json(), now);
+        }
+        back.len()
     }
 
     // Truth
@@ -391,7 +412,7 @@ impl Bank {
             truth.captures += usize::from(payment.amount_received > 0);
             truth.open_cents += payment.amount_capturable;
             truth.open += usize::from(payment.amount_capturable > 0);
-            let back = self.refunds.iter().filter(|refund| refund.payment_intent == payment.id);
+            let back = self.refunds.iter().filter(|refund| refund.payment_intent == payment.id && !refund.failed);
             truth.refunded_cents += back.map(|refund| refund.amount).sum::<i64>();
         }
         truth

@@ -148,6 +148,14 @@ impl CardWorld {
         status
     }
 
+    /// The customers' banks send the refunds of an order back, after they were thought done. How many that were.
+    pub fn send_refunds_back(&self, order: &str) -> usize {
+        let now = self.world.now();
+        let back = self.world.bank().send_refunds_back(order, now);
+        self.world.wake.notify_one();
+        back
+    }
+
     /// Ids and kinds of everything that happened, oldest first.
     pub fn events(&self) -> Vec<Event> {
         let bank = self.world.bank();

@@ -46,9 +46,17 @@ pub fn trace(books: &impl LedgerRead, order: &Order, rate: Option<Rate>) -> Resu
     }
     line.owe(sums.owed());
     for refund in books.refunds_of(order.charge)? {
-        let found = found(books, "refund", refund.id)?;
-        let back = usd(line.add("Given back to the card", found, refund.processor_refund)?);
+        let id = refund.id.to_string();
+        let mut sent = found(books, "refund", &id)?;
+        // Those that were sent again.
+        sent.extend(books.transfers_at("refund", &id, MOST)?);
+        let back = usd(line.add("Given back to the card", sent, refund.processor_refund)?);
         sums.refunded = plus(sums.refunded.checked_add(back))?;
+        let returned = books.transfers_at("refund-failed", &id, MOST)?;
+        if !returned.is_empty() {
+            let again = usd(line.add("Sent back by the customer's bank", returned, None)?);
+            sums.refunded = plus(sums.refunded.checked_sub(again))?;
+        }
     }
     sums.rounding = usd(line.add("Part of a cent that can't go back", found(books, "rounding", order.id)?, None)?);
     Ok(Trace { hops: line.hops, sums })
@@ -391,6 +399,9 @@ pub(super) mod tests {
                     created: START,
                     state: RefundState::Done,
                     processor_refund: Some("re_1".into()),
+                    sent: Some(START),
+                    last_sent: Some(START),
+                    failed: vec![],
                 };
                 let back = new(Cause::new("refund", refund.id), Account::customer(USER), Account::CARD_PROCESSOR, 96_000_000);
                 tx.hold(NewTransfer { id: refund.hold, ..back }, START)?;

@@ -15,7 +15,7 @@ use stripe_core::payment_intent::{
     CancelPaymentIntent, CapturePaymentIntent, CreatePaymentIntent, CreatePaymentIntentOffSession, ListPaymentIntent,
     RetrievePaymentIntent,
 };
-use stripe_core::refund::{CreateRefund, ListRefund};
+use stripe_core::refund::{CreateRefund, ListRefund, RetrieveRefund};
 use stripe_core::setup_intent::{CreateSetupIntent, CreateSetupIntentUsage, RetrieveSetupIntent};
 use stripe_payment::payment_method::{DetachPaymentMethod, RetrievePaymentMethod};
 use stripe_types::RangeQueryTs;
@@ -147,6 +147,10 @@ impl Stripe {
     pub async fn refund(&self, key: &str, payment_intent: &str, amount_cents: i64, metadata: &Metadata) -> Result<Refund> {
         let call = CreateRefund::new().payment_intent(payment_intent).amount(amount_cents).metadata(metadata_out(metadata));
         self.change(key, &call).await.map(refund)
+    }
+
+    pub async fn refund_by_id(&self, id: &str) -> Result<Refund> {
+        self.ask(&RetrieveRefund::new(id)).await.map(refund)
     }
 
     /// All refunds of a payment, newest first.

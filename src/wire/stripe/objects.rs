@@ -102,6 +102,8 @@ pub struct RefundObject {
     pub payment_intent: String,
     pub metadata: Metadata,
     pub balance_transaction: BookingObject,
+    /// The customer's bank sent it back.
+    pub failed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -204,7 +206,8 @@ impl RefundObject {
     pub fn json(&self) -> Value {
         json!({
             "id": self.id, "object": "refund", "created": self.created.secs(), "amount": self.amount, "currency": self.currency,
-            "charge": self.charge, "payment_intent": self.payment_intent, "metadata": self.metadata, "status": "succeeded",
+            "charge": self.charge, "payment_intent": self.payment_intent, "metadata": self.metadata, "status": if self.failed { "failed" } else { "succeeded" },
+            "failure_reason": self.failed.then_some("lost_or_stolen_card"),
             "balance_transaction": self.balance_transaction.id,
         })
     }

@@ -109,6 +109,9 @@ pub fn card_error(error: &PaymentError, payment_intent: Option<Value>) -> (u16, 
     (402, json!({ "error": error }))
 }
 
+/// How many times as long as a caller waits it takes until what is late happens.
+const LATE: u32 = 20;
+
 /// What can go wrong between the caller and the cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -116,6 +119,8 @@ pub enum Fault {
     TimeoutBefore,
     /// It happens, but no answer comes. The answer is kept under the key.
     TimeoutAfter,
+    /// No answer comes; it happens much later, when the caller has long given up waiting.
+    Late,
     /// Answers 500, now and whenever the key is sent again; whether it happened is up to `effect`.
     Cached500 { effect: bool },
     /// Too many requests: nothing happens, nothing is kept.
@@ -234,13 +239,19 @@ async fn serve(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpR
             return respond(error.status, &error.json(), false);
         }
     };
-    let (status, body) = match shared.cards.run(command) {
-        Ok(body) => (200, body),
-        Err(refusal) => match *refusal {
-            Refusal::Api(error) => (error.status, error.json()),
-            Refusal::Card { error, payment_intent } => card_error(&error, payment_intent),
-        },
-    };
+    if fault == Some(Fault::Late) {
+        let (hang, shared, key) = (shared.cards.hang(), shared.clone(), idempotency.clone());
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(LATE * hang).await;
+            let (status, body) = run(&shared, command);
+            if let Some(key) = key {
+                shared.keys.keep(&key, status, body);
+            }
+        });
+        tokio::time::sleep(hang).await;
+        return respond(504, &api_error("Gateway timeout."), false);
+    }
+    let (status, body) = run(&shared, command);
     if fault == (Some(Fault::Cached500 { effect: true })) {
         let body = api_error("An unknown error occurred.");
         keep(500, &body);
@@ -252,6 +263,16 @@ async fn serve(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpR
         return respond(504, &api_error("Gateway timeout."), false);
     }
     respond(status, &body, false)
+}
+
+fn run(shared: &Shared, command: Command) -> (u16, Value) {
+    match shared.cards.run(command) {
+        Ok(body) => (200, body),
+        Err(refusal) => match *refusal {
+            Refusal::Api(error) => (error.status, error.json()),
+            Refusal::Card { error, payment_intent } => card_error(&error, payment_intent),
+        },
+    }
 }
 
 /// Frees a key also when the caller hangs up and this request is dropped half-way.

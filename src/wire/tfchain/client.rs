@@ -39,6 +39,15 @@ pub enum Error {
 
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// How nodes say that they no longer have the state of a block (`paritytech/polkadot-sdk`: sc-client-db, sc-rpc).
+const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknown block"];
+
+/// Whether an error says that the state of a block is no longer kept.
+pub fn forgotten(error: &Error) -> bool {
+    let said = error.to_string();
+    FORGOTTEN.iter().any(|words| said.contains(words))
+}
+
 impl From<CodecError> for Error {
     fn from(error: CodecError) -> Self {
         match error {
@@ -303,7 +312,14 @@ impl ChainClient {
     }
 
     async fn included(&self, block: Hash, number: u32, index: u32) -> Result<Outcome> {
-        let records = self.events(block).await?;
+        let records = match self.events(block).await {
+            Ok(records) => records,
+            // It is in the block; what it did there can only be seen from what there is now.
+            Err(error) if forgotten(&error) => {
+                return Ok(Outcome::Included { block, number, finalized: true, result: Ok(Vec::new()) });
+            }
+            Err(error) => return Err(error),
+        };
         let events: Vec<_> = records.into_iter().filter(|record| record.extrinsic == Some(index)).map(|r| r.event).collect();
         let mut failure = None;
         let mut success = false;
