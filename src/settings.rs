@@ -140,8 +140,11 @@ impl Grid {
 pub struct Cards {
     /// The processor's API. Stripe's own, unless it is the local one.
     pub url: String,
-    /// Where the card page is, for the local processor. Empty: Stripe Elements on our page.
+    /// The processor's own page that takes the number of a card, where it has one, as the local processor has. Empty: the
+    /// number is typed into the processor's frame on our page.
     pub page: String,
+    /// The processor's script that puts its frame into our page. It must come from the processor itself.
+    pub script: String,
     pub secret_key: Secret<String>,
     pub publishable_key: String,
     /// Signs webhooks. Without it there is no webhook route and no checkout.
@@ -155,6 +158,7 @@ impl Default for Cards {
         Cards {
             url: "https://api.stripe.com".into(),
             page: String::new(),
+            script: "https://js.stripe.com/v3/".into(),
             secret_key: Secret::default(),
             publishable_key: String::new(),
             webhook_secret: Secret::default(),

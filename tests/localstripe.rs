@@ -14,9 +14,16 @@ use cooperage::wire::stripe::webhook::{Event, verify};
 use cooperage::wire::stripe::{Metadata, PaymentRequest, PaymentStatus, RefundStatus, SetupStatus, Stripe, StripeError};
 use serde_json::{Value, json};
 
+use cooperage::app::account::NewPerson;
+
 #[path = "kit/localstripe.rs"]
 mod start;
 use start::{Localstripe, python};
+
+use crate::kit::bare::Bare;
+use crate::kit::browser::{Browser, Taste};
+use crate::kit::caller::Caller;
+use crate::kit::market::PASSWORD;
 
 const KEY: &str = "sk_test_foreign";
 const HOOK_SECRET: &str = "whsec_foreign";
@@ -170,4 +177,48 @@ async fn stripes_own_client_believes_our_processor() {
     assert!(tokio::task::spawn_blocking(run).await.unwrap().success(), "see the trace above");
     let truth = Truth { captured_cents: 1_500, refunded_cents: 100, open_cents: 0, captures: 1, open: 0 };
     assert_eq!(world.truth("order-1"), truth);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "installs Python packages and needs Chromium: COOPERAGE_LOCALSTRIPE=1 COOPERAGE_BROWSER=1 cargo test localstripe -- --ignored"]
+async fn a_card_typed_into_the_frame_of_a_script_by_others_is_saved_on_our_page() {
+    let processor = Localstripe::start();
+    let script = format!("{}/js.stripe.com/v3/", processor.bare_url);
+    let bare = Bare::open(|settings| {
+        settings.cards.url = processor.url.clone();
+        settings.cards.page = String::new();
+        settings.cards.secret_key = KEY.into();
+        settings.cards.publishable_key = "pk_test_foreign".into();
+        settings.cards.script = script.clone();
+    })
+    .await;
+    let app = &bare.instance.app;
+    let nora = NewPerson { name: "Nora".into(), email: "nora@example.org".into(), password: PASSWORD.into() };
+    app.create_person(nora, [].into()).await.unwrap();
+    let browser = Browser::open(Taste::default()).await;
+    browser.goto(&format!("{}/login", bare.url)).await;
+    browser.types("email", "nora@example.org").await;
+    browser.types("password", PASSWORD).await;
+    browser.presses("Sign in").await;
+    browser.goto(&format!("{}/cards", bare.url)).await;
+    browser.presses("Add a card").await;
+    browser.arrives("/cards/new/seti_").await;
+    // A wrong number is said on the page, and one may try again.
+    for (number, words) in [("4000000000000002", "declined"), ("4242424242424242", "Your card is saved.")] {
+        for (field, value) in
+            [("number", number), ("exp_month", "12"), ("exp_year", "34"), ("cvc", "123"), ("postal_code", "1000")]
+        {
+            browser.fills(&format!("input[placeholder={field}]"), value).await;
+        }
+        browser.presses("Save the card").await;
+        browser.sees(words).await;
+    }
+    browser.sees("4242").await;
+    // The set-up of one person is nobody else's.
+    let stranger = Caller::new(&bare.url);
+    let answer = stranger.get("/cards/new/seti_1").await;
+    assert_eq!(answer.status, 303, "first of all one signs in");
+    // What the other's script says of itself, and the card it declined: nothing was held back by our page's policy.
+    browser.close_having_said(&["localstripe:", "status of 402"]).await;
+    bare.close().await;
 }

@@ -3,7 +3,7 @@
 use super::App;
 use super::charge::no_answer;
 use crate::base::ids::{CardId, UserId};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Secret};
 use crate::domain::account::User;
 use crate::domain::charge::{Card, CardSetup};
 use crate::store::account::Accounts;
@@ -30,6 +30,9 @@ impl App {
         let row = CardSetup { user: user.id, created: self.now(), then: then.to_owned(), card: None };
         let id = setup.id.clone();
         self.store.write(move |tx| tx.put_card_setup(&id, &row)).await?;
+        if self.settings.cards.page.is_empty() {
+            return Ok(CardPage { url: format!("/cards/new/{}", setup.id) });
+        }
         let query = [("client_secret", secret.reveal().as_str()), ("return_url", back.as_str())];
         let query = serde_urlencoded::to_string(query)
             .map_err(|cause| Error::internal("The way to the card page can't be written.").because(cause))?;
@@ -62,6 +65,14 @@ impl App {
                 Ok(customer)
             })
             .await
+    }
+
+    /// What the browser needs to finish saving a card on our page: the secret of a set-up that this person began.
+    pub async fn card_form(&self, user: UserId, intent: &str) -> Result<Secret<String>> {
+        let mine = |setup: &CardSetup| setup.user == user && setup.card.is_none();
+        self.read()?.card_setup(intent)?.filter(mine).ok_or_else(|| Error::not_found("card form"))?;
+        let setup = self.cards.setup_intent(intent).await.map_err(no_answer)?;
+        setup.client_secret.ok_or_else(|| Error::internal("The card processor gave no secret for its form."))
     }
 
     /// The stored key under which a person becomes a customer of the processor; another one than `spent`.

@@ -69,7 +69,7 @@ fn needs(settings: &Settings) -> Result<()> {
     let missing = [
         ("grid.mnemonic", settings.grid.mnemonic.reveal().is_empty()),
         ("cards.secret_key", settings.cards.secret_key.reveal().is_empty()),
-        ("cards.page", settings.cards.page.is_empty()),
+        ("cards.publishable_key", settings.cards.page.is_empty() && settings.cards.publishable_key.is_empty()),
     ];
     match missing.iter().find(|(_, missing)| *missing) {
         Some((name, _)) => Err(Error::new(

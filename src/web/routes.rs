@@ -47,6 +47,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/cards", get().to(user::card::list))
         .route("/cards", post().to(user::card::create))
         .route("/cards/done", get().to(user::card::done))
+        .route("/cards/new/{id}", get().to(user::card::new))
         .route("/cards/{id}/default", post().to(user::card::update))
         .route("/cards/{id}/remove", post().to(user::card::remove))
         .route("/receipts/{id}", get().to(user::receipt::show))
@@ -83,21 +84,36 @@ async fn nothing() -> Result<HttpResponse, Fail> {
 /// What browsers are told to refuse, worked out once for all answers.
 pub struct Policy {
     content: HeaderValue,
+    /// The same for the page with the card processor's frame in it.
+    with_cards: HeaderValue,
     https: bool,
 }
 
+/// What the processor's script needs beside its own origin (`docs.stripe.com/security/guide`, content security policy).
+const CARD_FRAMES: &str = "https://hooks.stripe.com";
+const CARD_CALLS: &str = "https://api.stripe.com";
+
 impl Policy {
     pub fn new(settings: &Settings) -> Policy {
+        let origin = |url: &str| reqwest::Url::parse(url).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         // A form may send the browser on to the card page, which has an origin of its own.
-        let cards =
-            reqwest::Url::parse(&settings.cards.page).ok().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        let (cards, script) = (origin(&settings.cards.page), origin(&settings.cards.script));
         let https = settings.is_https();
         let upgrade = if https { "; upgrade-insecure-requests" } else { "" };
-        let text = format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {cards}; frame-ancestors 'none'; base-uri 'none'{upgrade}"
-        );
-        let content = HeaderValue::from_str(&text).expect("an origin in ASCII and our own words");
-        Policy { content, https }
+        let policy = |scripts: &str, calls: &str, frames: &str| {
+            let text = format!(
+                "default-src 'none'; script-src 'self'{scripts}; style-src 'self'; img-src 'self'; connect-src 'self'{calls};{frames} form-action 'self' {cards}; frame-ancestors 'none'; base-uri 'none'{upgrade}"
+            );
+            HeaderValue::from_str(&text).expect("origins in ASCII and our own words")
+        };
+        let with_cards =
+            policy(&format!(" {script}"), &format!(" {script} {CARD_CALLS}"), &format!(" frame-src {script} {CARD_FRAMES};"));
+        Policy { content: policy("", "", ""), with_cards, https }
+    }
+
+    /// Lets a page have the card processor's frame in it.
+    pub fn admit_cards(&self, answer: &mut HttpResponse) {
+        answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, self.with_cards.clone());
     }
 }
 
@@ -125,7 +141,9 @@ pub async fn around<B: MessageBody + 'static>(
     if policy.https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy.content.clone());
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy.content.clone());
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -145,6 +145,13 @@ impl Browser {
         field.send_keys(text).await.expect("a full field");
     }
 
+    /// Types into a field that somebody else named.
+    pub async fn fills(&self, css: &str, text: &str) {
+        let field = self.find(Locator::Css(css)).await;
+        field.clear().await.expect("a field to type into");
+        field.send_keys(text).await.expect("a field to type into");
+    }
+
     pub async fn typed(&self, name: &str) -> String {
         let field = self.find(Locator::Css(&format!("[name='{name}']:not([type=hidden])"))).await;
         field.prop("value").await.expect("a field").unwrap_or_default()
@@ -200,9 +207,15 @@ impl Browser {
     /// Nothing was said in the browser's log: no script error, nothing that the content security policy held back, nothing missing.
     /// That a form came back with 422 is said there too, and is none of it.
     pub async fn was_quiet(&self) {
+        self.said_only(&[]).await;
+    }
+
+    /// The same, where a script by others may say certain things.
+    pub async fn said_only(&self, words: &[&str]) {
         let lines = self.tab.issue_cmd(Log).await.expect("a log");
         let lines = lines.as_array().cloned().unwrap_or_default();
-        let ours = |line: &&Value| !line["message"].as_str().unwrap_or_default().contains("status of 422");
+        let message = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
+        let ours = |line: &&Value| !["status of 422"].iter().chain(words).any(|known| message(line).contains(known));
         let bad: Vec<_> = lines.iter().filter(ours).collect();
         assert!(bad.is_empty(), "the browser complains: {bad:#?}");
     }
@@ -234,7 +247,11 @@ impl Browser {
     }
 
     pub async fn close(self) {
-        self.was_quiet().await;
+        self.close_having_said(&[]).await;
+    }
+
+    pub async fn close_having_said(self, words: &[&str]) {
+        self.said_only(words).await;
         self.tab.close().await.expect("a browser closes");
     }
 }

@@ -1,6 +1,6 @@
 //! Cards, and what was charged to them.
 
-use actix_web::web::{Path, Query};
+use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
 
 use super::deployment::Before;
@@ -14,7 +14,9 @@ use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::{Browser, Form, Me};
 use crate::web::guest::login::local;
+use crate::web::page::user::card_form;
 use crate::web::page::user::cards::{self, ChargeStatus, SavedCard, View, page};
+use crate::web::routes::Policy;
 use crate::web::ui::part::Pager;
 
 pub async fn list(me: Me, query: Query<Before>) -> PageResult {
@@ -42,6 +44,21 @@ pub async fn list(me: Me, query: Query<Before>) -> PageResult {
 pub async fn create(me: Me, form: Form) -> PageResult {
     let card_page = me.app.start_card(&me.user, &local(form.text("next"), "/cards")).await?;
     Ok(me.go(&card_page.url))
+}
+
+/// The processor's frame on our page, where the processor has no page of its own.
+pub async fn new(me: Me, path: Path<String>, policy: Data<Policy>) -> PageResult {
+    let secret = me.app.card_form(me.user.id, &path).await?;
+    let cards = &me.app.settings.cards;
+    let view = card_form::View {
+        intent: path.into_inner(),
+        secret,
+        publishable_key: cards.publishable_key.clone(),
+        script: cards.script.clone(),
+    };
+    let mut answer = me.show(200, card_form::page(&me.chrome(), &view));
+    policy.admit_cards(&mut answer);
+    Ok(answer)
 }
 
 #[derive(Deserialize)]

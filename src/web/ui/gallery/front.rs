@@ -359,6 +359,18 @@ pub fn money_pages() -> Vec<Shown> {
         profile::View { email_confirmed: false, roles: vec![Role::User, Role::Provider], sessions: vec![], ..alice.clone() };
     vec![
         show("cards", cards::page(&user("/cards"), &full)),
+        show(
+            "card-form",
+            user::card_form::page(
+                &user("/cards"),
+                &user::card_form::View {
+                    intent: "seti_1".into(),
+                    secret: "seti_1_secret_1".into(),
+                    publishable_key: "pk_test_1".into(),
+                    script: "https://js.stripe.com/v3/".into(),
+                },
+            ),
+        ),
         show("cards-empty", cards::page(&user("/cards"), &cards::View::default())),
         show("receipt", receipt::page(&user("/receipts/x"), &paper)),
         show("profile", profile::page(&user("/profile"), &alice)),
