@@ -102,6 +102,11 @@ impl Browser {
         hex::encode(&Sha256::digest(format!("form/{}", self.secret.reveal()))[..16])
     }
 
+    /// By what the browser is known again, without saying its secret.
+    pub fn mark(&self) -> String {
+        hex::encode(Sha256::digest(format!("browser/{}", self.secret.reveal())))
+    }
+
     pub fn chrome(&self) -> Chrome {
         Chrome {
             brand: self.app.settings.brand.name.clone(),

@@ -71,6 +71,8 @@ pub fn guest_pages() -> Vec<Shown> {
         .with("email", "alice@")
         .wrong("email", "This is not an e-mail address.")
         .wrong("password", "Twelve characters or more, please.");
+    let confirm = |asks, filled| verify::View::Confirm { code: "x".into(), asks, filled };
+    let wrong_password = Filled::default().wrong("password", "This is not the password of the sign-up that this mail is about.");
     vec![
         show("landing", landing::page(&guest("/"), &landing::View { sizes: sizes(), sla: sla(), nodes: 20, countries: 3 })),
         show("landing-empty", landing::page(&guest("/"), &landing::View { sizes: vec![], sla: sla(), nodes: 0, countries: 0 })),
@@ -89,6 +91,8 @@ pub fn guest_pages() -> Vec<Shown> {
         show("forgot-sent", forgot::page(&guest("/forgot"), &forgot::View { sent: true, ..Default::default() })),
         show("reset", forgot::reset_page(&guest("/reset"), &forgot::ResetView { code: "x".into(), ..Default::default() })),
         show("verify-sent", verify::page(&user("/verify"), &verify::View::Sent { email: "alice@example.org".into() })),
+        show("verify-confirm", verify::page(&guest("/verify"), &confirm(false, Filled::default()))),
+        show("verify-asks", verify::page(&guest("/verify"), &confirm(true, wrong_password))),
         show("verify-confirmed", verify::page(&guest("/verify"), &verify::View::Confirmed)),
         show("verify-stale", verify::page(&user("/verify"), &verify::View::Stale)),
         show("setup", setup::page(&guest("/setup"), &setup::View { code: Some("x".into()), ..Default::default() })),
