@@ -8,6 +8,8 @@ use std::time::Duration;
 use cooperage::base::time::{DAY, HOUR, MINUTE};
 use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::domain::account::{Role, SESSION_IDLE, SESSION_LIFE};
+use cooperage::store::Read;
+use cooperage::store::schema::MAILS;
 
 use crate::kit::bare::Bare;
 use crate::kit::caller::{Answer, Caller};
@@ -162,6 +164,24 @@ async fn whoever_signs_up_with_a_strangers_address_gets_nothing_by_it_before_or_
     assert_eq!(phone.post("/verify", &[("code", &link), ("password", OTHER)]).await.status, 422);
     assert_eq!(phone.post("/verify", &[("code", &link), ("password", PASSWORD)]).await.status, 303);
     assert_eq!(phone.get("/profile").await.status, 200);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_password_of_an_unproved_address_does_not_flood_its_mailbox() {
+    let market = Market::open().await;
+    let email = "nora@example.org";
+    let nora = Caller::new(market.url());
+    sign_up(&nora, email).await;
+    let mut said = BTreeSet::new();
+    for _ in 0..9 {
+        let answer = nora.post("/login", &[("email", email), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status, 422);
+        said.insert(words(&answer, email));
+    }
+    assert_eq!(said.len(), 1, "{said:?}");
+    let mails = market.demo.instance.app.read().unwrap().all(&MAILS, 100).unwrap();
+    assert_eq!(mails.iter().filter(|(_, mail)| mail.to.as_str() == email).count(), 5);
     market.close().await;
 }
 

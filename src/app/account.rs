@@ -157,8 +157,11 @@ impl App {
         let fits = self.hasher.fits(password, user.as_ref().map(|user| user.password.clone())).await?;
         let user = user.filter(|_| fits).ok_or_else(refused)?;
         if user.verified.is_none() {
-            self.send_verification(&user, Some(browser.to_owned())).await?;
-            return Err(Error::invalid("email", "Please confirm your address first. We have just sent the mail again."));
+            // Said in the same words when no more mails may go there: a password that fits is no reason to flood a mailbox.
+            if self.may_mail_link(&email, from, now).is_ok() {
+                self.send_verification(&user, Some(browser.to_owned())).await?;
+            }
+            return Err(Error::invalid("email", "Please confirm your address first: the newest mail we sent you has the link."));
         }
         self.open_session(user, agent).await
     }
@@ -166,12 +169,17 @@ impl App {
     /// Sends the proof of an address again, if there is such an account and it needs one; says the same in either case.
     pub async fn verify_again(&self, email: &str, from: &str) -> Result<()> {
         let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
-        self.limits.take(Limit::Link, from, self.now())?;
-        self.limits.take(Limit::LinkAccount, email.as_str(), self.now())?;
+        self.may_mail_link(&email, from, self.now())?;
         match self.read()?.user_by_email(&email)?.filter(|user| user.verified.is_none()) {
             Some(user) => self.send_verification(&user, None).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether one more link may be mailed to this address, asked for from there.
+    fn may_mail_link(&self, to: &Email, from: &str, now: Time) -> Result<()> {
+        self.limits.take(Limit::Link, from, now)?;
+        self.limits.take(Limit::LinkAccount, to.as_str(), now)
     }
 
     /// `browser` is where the password was typed just now; None when it was not, and the link will ask for it.
@@ -248,8 +256,7 @@ impl App {
     pub async fn forgot_password(&self, email: &str, from: &str) -> Result<()> {
         let now = self.now();
         let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
-        self.limits.take(Limit::Link, from, now)?;
-        self.limits.take(Limit::LinkAccount, email.as_str(), now)?;
+        self.may_mail_link(&email, from, now)?;
         let token = self.token();
         let link = format!("{}/reset?token={}", self.settings.server.public_url, token.reveal());
         let brand = self.settings.brand.name.clone();
