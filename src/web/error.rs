@@ -14,6 +14,8 @@ pub enum Fail {
     Error(Error),
     /// Nobody is logged in: to the log-in, and back here afterwards.
     LogIn { next: String },
+    /// A form that none of our pages has sent to this browser, or not lately: nothing to do with roles or log-ins.
+    Form { title: &'static str, text: &'static str },
 }
 
 pub type PageResult = std::result::Result<HttpResponse, Fail>;
@@ -29,6 +31,7 @@ impl fmt::Display for Fail {
         match self {
             Fail::Error(error) => write!(f, "{error}"),
             Fail::LogIn { .. } => f.write_str("not logged in"),
+            Fail::Form { text, .. } => f.write_str(text),
         }
     }
 }
@@ -52,6 +55,7 @@ impl ResponseError for Fail {
         match self {
             Fail::Error(error) => status(error.kind()),
             Fail::LogIn { .. } => StatusCode::SEE_OTHER,
+            Fail::Form { .. } => StatusCode::FORBIDDEN,
         }
     }
 
@@ -68,6 +72,7 @@ impl ResponseError for Fail {
                 let query = url_query(&[("next", next)]);
                 answer.insert_header(("location", format!("/login?{query}"))).finish()
             }
+            Fail::Form { text, .. } => answer.body(*text),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, Ready, ready};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use subtle::ConstantTimeEq;
 use super::error::Fail;
 use super::ui::{Chrome, Flash, Mood, Who};
 use crate::app::App;
-use crate::app::limit::Limit;
+use crate::app::limit::{Limit, place};
 use crate::base::{Error, Kind, Secret};
 use crate::domain::account::{Role, Session, User};
 
@@ -182,14 +183,17 @@ fn app(request: &HttpRequest) -> Result<Arc<App>, Fail> {
     Ok(app.clone().into_inner())
 }
 
-/// The peer's address; behind the trusted proxy, the last one it names.
+/// Where a request comes from, as limits count it: the peer's address; behind the trusted proxy, the one it names.
 pub(super) fn sender(request: &HttpRequest, app: &App) -> String {
-    let peer = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    if app.settings.server.trusted_proxy.is_empty() || peer != app.settings.server.trusted_proxy {
-        return peer;
-    }
-    let named = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    named.and_then(|list| list.rsplit(',').next()).map_or(peer, |last| last.trim().to_owned())
+    let Some(peer) = request.peer_addr().map(|address| address.ip().to_canonical()) else { return String::new() };
+    let trusted = app.settings.server.trusted_proxy.parse::<IpAddr>().is_ok_and(|proxy| proxy.to_canonical() == peer);
+    let named = request.headers().get_all("x-forwarded-for").filter(|_| trusted).last();
+    place(named.and_then(|lines| last_named(lines.to_str().ok()?)).unwrap_or(peer))
+}
+
+/// The last address in the last line is what the proxy itself added; whatever stands before it, anybody may have written.
+fn last_named(line: &str) -> Option<IpAddr> {
+    line.rsplit(',').next()?.trim().parse().ok()
 }
 
 /// Reads the browser behind a request once and remembers it.
@@ -322,7 +326,10 @@ impl FromRequest for Form {
         Box::pin(async move {
             let browser = browser?;
             if foreign(&browser) {
-                return Err(Error::forbidden("This form did not come from one of our pages.").into());
+                return Err(Fail::Form {
+                    title: "This form came from somewhere else",
+                    text: "It did not come from one of our pages, so nothing was done with it.",
+                });
             }
             let mut body = Vec::new();
             while let Some(chunk) = payload.next().await {
@@ -341,7 +348,10 @@ impl FromRequest for Form {
             let form = Form(fields.into_iter().collect());
             let fits: bool = form.text("csrf").as_bytes().ct_eq(browser.csrf().as_bytes()).into();
             if !fits {
-                return Err(Error::forbidden("This form was open for too long, or your browser keeps no cookies. Please go back, load the page again and try once more.").into());
+                return Err(Fail::Form {
+                    title: "Please send this form once more",
+                    text: "It was open for too long, or your browser keeps no cookies. Go back, load the page again and try once more.",
+                });
             }
             if let Some(user) = browser.user() {
                 browser.app.limits.take(Limit::Change, &user.id.to_string(), browser.app.now())?;

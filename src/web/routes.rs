@@ -139,18 +139,21 @@ fn failed<B>(answer: &ServiceResponse<B>) -> Option<HttpResponse> {
     let own = Error::new(Kind::Invalid, "The request can't be read.");
     let (bare, error) = match error.as_error::<Fail>() {
         Some(fail @ Fail::LogIn { .. }) => return Some(fail.error_response()),
+        Some(fail @ Fail::Form { title, text }) => {
+            return Some(error_page(request, fail.error_response(), &Error::forbidden(*text), Some(title)));
+        }
         Some(fail @ Fail::Error(error)) => (fail.error_response(), error),
         None => (HttpResponse::new(error.as_response_error().status_code()), &own),
     };
     if error.kind() == Kind::Internal {
         tracing::error!(path = request.path(), ?error, "a request failed");
     }
-    Some(error_page(request, bare, error))
+    Some(error_page(request, bare, error, None))
 }
 
-fn error_page(request: &HttpRequest, bare: HttpResponse, error: &Error) -> HttpResponse {
+fn error_page(request: &HttpRequest, bare: HttpResponse, error: &Error, title: Option<&'static str>) -> HttpResponse {
     let Ok(browser) = Browser::from_request(request, &mut actix_web::dev::Payload::None).into_inner() else { return bare };
-    let view = error::View { status: bare.status().as_u16(), message: Some(error.message().to_owned()), reference: None };
+    let view = error::View { title, status: bare.status().as_u16(), message: Some(error.message().to_owned()), reference: None };
     let mut page = browser.show(view.status, error::page(&browser.chrome(), &view));
     if let Some(wait) = bare.headers().get(header::RETRY_AFTER) {
         page.headers_mut().insert(header::RETRY_AFTER, wait.clone());

@@ -64,7 +64,7 @@ pub fn guest_pages() -> Vec<Shown> {
     use guest::{catalogue, error, forgot, landing, login, setup, signup, verify};
     let show = |name, markup| Shown { name, of: For::Anybody, markup };
     let lost = |status, who: fn(&str) -> Chrome| {
-        error::page(&who("/nowhere"), &error::View { status, message: None, reference: Some("7f3a-22c1".into()) })
+        error::page(&who("/nowhere"), &error::View { title: None, status, message: None, reference: Some("7f3a-22c1".into()) })
     };
     let wrong = Filled::default()
         .with("name", "Alice")
