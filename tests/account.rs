@@ -210,7 +210,10 @@ async fn a_new_password_ends_every_session_and_every_older_link() {
         assert_eq!(browser.get("/profile").await.status, 303);
     }
     for link in [&used, &old] {
-        assert_eq!(guest.post("/reset", &[("code", link), ("password", PASSWORD)]).await.status, 422);
+        let answer = guest.post("/reset", &[("code", link), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status, 422);
+        assert!(answer.says("This link was used already, or it is too old."), "{}", answer.body);
+        assert!(answer.body.contains("href=\"/forgot\""), "{}", answer.body);
     }
     assert_eq!(guest.post("/login", &[("email", ALICE.email), ("password", ALICE.password)]).await.status, 422);
     Caller::with_password(market.url(), ALICE.email, OTHER).await;

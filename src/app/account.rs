@@ -403,7 +403,7 @@ fn proof(user: &User, browser: Option<String>, now: Time) -> Ticket {
 }
 
 fn used_up() -> Error {
-    Error::invalid("token", "This link was used already, or it is too old. Please ask for a new one.")
+    Error::new(Kind::Invalid, "This link was used already, or it is too old. Please ask for a new one.")
 }
 
 /// Takes a ticket and gives the person it is for.
