@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -38,11 +39,25 @@ pub struct Server {
     pub data: PathBuf,
     /// Address of a proxy whose `X-Forwarded-For` is believed. Empty: nobody's is.
     pub trusted_proxy: String,
+    /// How long the body of a request may take to arrive, in seconds.
+    pub body_seconds: u64,
+}
+
+impl Server {
+    pub fn body_within(&self) -> Duration {
+        Duration::from_secs(self.body_seconds)
+    }
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Server { listen: "127.0.0.1:8080".into(), public_url: String::new(), data: "./data".into(), trusted_proxy: String::new() }
+        Server {
+            listen: "127.0.0.1:8080".into(),
+            public_url: String::new(),
+            data: "./data".into(),
+            trusted_proxy: String::new(),
+            body_seconds: 10,
+        }
     }
 }
 
@@ -283,6 +298,9 @@ impl Settings {
         }
         if self.share.iter().any(|rule| rule.percent > 100) {
             return Err(bad("A share rule gives more than 100 percent.".into()));
+        }
+        if !(1..=300).contains(&self.server.body_seconds) {
+            return Err(bad(format!("server.body_seconds is {}: it must be from 1 to 300.", self.server.body_seconds)));
         }
         if !(1..=120).contains(&self.grid.answer_seconds) {
             return Err(bad(format!("grid.answer_seconds is {}: it must be from 1 to 120.", self.grid.answer_seconds)));

@@ -295,6 +295,11 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
             };
             let answer = caller.send(request).await;
             assert_eq!(answer.status, expected[who], "{method} {path}, column {who}: {}", answer.body);
+            if *method == "GET" {
+                let head = caller.send(caller.request("HEAD", &path)).await;
+                assert_eq!((head.status, head.body.as_str()), (answer.status, ""), "HEAD {path}, column {who}");
+                assert_eq!(head.header("content-type"), answer.header("content-type"), "HEAD {path}, column {who}");
+            }
             if *route != "/hooks/cards" {
                 assert_guarded(&answer, &path);
             }
@@ -313,7 +318,10 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
         for path in ["/", "/operator", "/deployments", "/cards"] {
             let answer = people[GUEST].send(people[GUEST].request(method, path)).await;
-            assert!(matches!(answer.status, 404 | 405), "{method} {path}: {}", answer.status);
+            assert_eq!(answer.status, 405, "{method} {path}");
+            let (reads, both) = ("GET, HEAD", "GET, HEAD, POST");
+            assert_eq!(answer.header("allow"), if path == "/cards" { both } else { reads }, "{method} {path}");
+            assert_guarded(&answer, path);
         }
     }
     let quote = market.demo.instance.app.quote_of(ended.user, town.quote.parse().unwrap()).unwrap();

@@ -12,4 +12,5 @@ mod localstripe;
 mod notice;
 mod order;
 mod powercut;
+mod slow;
 mod tidy;

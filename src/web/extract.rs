@@ -5,16 +5,18 @@ use std::future::{Future, Ready, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
-use actix_web::http::{Method, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::error::Fail;
+use super::hooks::NOTICE_BYTES;
 use super::ui::{Chrome, Flash, Mood, Who};
 use crate::app::App;
 use crate::app::limit::{Limit, place};
@@ -235,7 +237,7 @@ fn me(request: &HttpRequest) -> Result<Me, Fail> {
     let browser = browser(request)?;
     match browser.user().cloned() {
         Some(user) => Ok(Me { browser, user }),
-        None if request.method() == Method::GET => {
+        None if matches!(*request.method(), Method::GET | Method::HEAD) => {
             let query = request.query_string();
             let path = request.path();
             Err(Fail::LogIn { next: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") } })
@@ -321,24 +323,19 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let browser = browser(request);
-        let mut payload = payload.take();
+        let payload = payload.take();
         let foreign = is_foreign(request);
         Box::pin(async move {
             let browser = browser?;
             if foreign(&browser) {
                 return Err(Fail::Form {
+                    status: StatusCode::FORBIDDEN,
                     title: "This form came from somewhere else",
                     text: "It did not come from one of our pages, so nothing was done with it.",
                 });
             }
-            let mut body = Vec::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| Error::new(Kind::Invalid, "The form broke off on its way."))?;
-                if body.len() + chunk.len() > FORM_BYTES {
-                    return Err(Error::new(Kind::Invalid, "This form is larger than any of ours.").into());
-                }
-                body.extend_from_slice(&chunk);
-            }
+            let within = browser.app.settings.server.body_within();
+            let body = read_body(payload, FORM_BYTES, within, StatusCode::UNPROCESSABLE_ENTITY).await?;
             let fields: Vec<(String, String)> =
                 serde_urlencoded::from_bytes(&body).map_err(|_| Error::new(Kind::Invalid, "The form can't be read."))?;
             // Bytes that are no text come out of the decoder as this letter: nobody typed that.
@@ -349,6 +346,7 @@ impl FromRequest for Form {
             let fits: bool = form.text("csrf").as_bytes().ct_eq(browser.csrf().as_bytes()).into();
             if !fits {
                 return Err(Fail::Form {
+                    status: StatusCode::FORBIDDEN,
                     title: "Please send this form once more",
                     text: "It was open for too long, or your browser keeps no cookies. Go back, load the page again and try once more.",
                 });
@@ -359,6 +357,44 @@ impl FromRequest for Form {
             Ok(form)
         })
     }
+}
+
+/// The bytes of a notice as they came, for its signature.
+pub struct Raw(pub Vec<u8>);
+
+impl FromRequest for Raw {
+    type Error = Fail;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fail>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (app, payload) = (app(request), payload.take());
+        Box::pin(async move {
+            let within = app?.settings.server.body_within();
+            Ok(Raw(read_body(payload, NOTICE_BYTES, within, StatusCode::PAYLOAD_TOO_LARGE).await?))
+        })
+    }
+}
+
+/// Reads a body of at most so many bytes. A sender who takes longer than all of ours gives the place to others.
+async fn read_body(mut payload: Payload, most: usize, within: Duration, larger: StatusCode) -> Result<Vec<u8>, Fail> {
+    let read = async {
+        let mut body = Vec::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Error::new(Kind::Invalid, "The form broke off on its way."))?;
+            if body.len() + chunk.len() > most {
+                let (title, text) = ("That did not work", "This form is larger than any of ours.");
+                return Err(Fail::Form { status: larger, title, text });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    };
+    let slow = Fail::Form {
+        status: StatusCode::REQUEST_TIMEOUT,
+        title: "This took too long to arrive",
+        text: "Not all of it came in time, so nothing was done with it. Please try once more.",
+    };
+    tokio::time::timeout(within, read).await.unwrap_or(Err(slow))
 }
 
 /// Whether the browser itself says that another site sent this.
