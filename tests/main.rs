@@ -8,6 +8,7 @@ mod journey;
 mod kill;
 mod kit;
 mod ledger;
+mod leftover;
 mod localstripe;
 mod notice;
 mod order;

@@ -37,7 +37,7 @@ pub fn hash_token(token: &str) -> String {
 }
 
 impl App {
-    fn token(&self) -> Token {
+    pub(super) fn token(&self) -> Token {
         Secret::new(hex::encode(self.random.bytes::<32>()))
     }
 
@@ -53,8 +53,6 @@ impl App {
         self.limits.take(Limit::LinkAccount, email.as_str(), now)?;
         let password = self.hasher.hash(form.password, &*self.random).await?;
         let user = new_user(UserId::random(&*self.random), name, email, password, [Role::User].into(), now);
-        let token = self.token();
-        let link = format!("{}/verify?token={}", self.settings.server.public_url, token.reveal());
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
         let random = self.random.clone();
         let browser = browser.to_owned();
@@ -75,8 +73,8 @@ impl App {
                         user
                     }
                 };
-                tx.add_ticket(&hash_token(token.reveal()), &proof(&user, Some(browser), now))?;
-                tx.queue_mail(&mail::verify(&brand, &link, &user, &*random, now), &*random, now)
+                let ticket = proof(&user, Some(browser), now);
+                tx.queue_mail(&mail::verify(&brand, ticket, &user, &*random, now), &*random, now)
             })
             .await?;
         self.nudge();
@@ -185,17 +183,9 @@ impl App {
     /// `browser` is where the password was typed just now; None when it was not, and the link will ask for it.
     async fn send_verification(&self, user: &User, browser: Option<String>) -> Result<()> {
         let now = self.now();
-        let token = self.token();
-        let link = format!("{}/verify?token={}", self.settings.server.public_url, token.reveal());
-        let mail = mail::verify(&self.settings.brand.name, &link, user, &*self.random, now);
-        let ticket = proof(user, browser, now);
+        let mail = mail::verify(&self.settings.brand.name, proof(user, browser, now), user, &*self.random, now);
         let random = self.random.clone();
-        self.store
-            .write(move |tx| {
-                tx.add_ticket(&hash_token(token.reveal()), &ticket)?;
-                tx.queue_mail(&mail, &*random, now)
-            })
-            .await?;
+        self.store.write(move |tx| tx.queue_mail(&mail, &*random, now)).await?;
         self.nudge();
         Ok(())
     }
@@ -257,15 +247,13 @@ impl App {
         let now = self.now();
         let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
         self.may_mail_link(&email, from, now)?;
-        let token = self.token();
-        let link = format!("{}/reset?token={}", self.settings.server.public_url, token.reveal());
         let brand = self.settings.brand.name.clone();
         let random = self.random.clone();
         self.store
             .write(move |tx| {
                 let Some(user) = tx.user_by_email(&email)? else { return Ok(()) };
-                tx.add_ticket(&hash_token(token.reveal()), &ticket(Purpose::ResetPassword, &user, now))?;
-                tx.queue_mail(&mail::reset(&brand, &link, &user, &*random, now), &*random, now)
+                let ticket = ticket(Purpose::ResetPassword, &user, now);
+                tx.queue_mail(&mail::reset(&brand, ticket, &user, &*random, now), &*random, now)
             })
             .await?;
         self.nudge();

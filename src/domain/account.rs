@@ -103,6 +103,15 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// The path of the page that its link opens.
+    pub const fn page(self) -> &'static str {
+        match self {
+            Purpose::VerifyEmail => "/verify",
+            Purpose::ResetPassword => "/reset",
+            Purpose::SetUp => "/setup",
+        }
+    }
+
     pub const fn life(self) -> Duration {
         match self {
             Purpose::VerifyEmail => DAY,
