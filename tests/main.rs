@@ -13,5 +13,6 @@ mod localstripe;
 mod notice;
 mod order;
 mod powercut;
+mod provider;
 mod slow;
 mod tidy;
