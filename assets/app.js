@@ -10,7 +10,10 @@
     const source = new EventSource(box.dataset.live);
     source.addEventListener("message", (event) => {
       const fresh = new DOMParser().parseFromString(event.data, "text/html").body;
+      // Whoever had come to a link with the keyboard is still there afterwards.
+      const held = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       box.replaceChildren(...fresh.childNodes);
+      if (held) [...box.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus({ preventScroll: true });
       // A tab in the background says in its title how far it is.
       const heading = box.querySelector("h1")?.textContent;
       if (heading) document.title = `${heading} · ${document.title.split(" · ").at(-1)}`;
@@ -18,6 +21,11 @@
       const sentence = box.querySelector("[data-say]")?.textContent ?? "";
       if (said && sentence !== last) said.textContent = last = sentence;
       if (box.querySelector("[data-end]")) source.close();
+    });
+    // The time that has passed moves by itself, without touching what is around it.
+    source.addEventListener("clock", (event) => {
+      const clock = box.querySelector("[data-clock]");
+      if (clock) clock.textContent = event.data;
     });
     addEventListener("pagehide", () => source.close());
   }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -38,11 +39,25 @@ pub struct Server {
     pub data: PathBuf,
     /// Address of a proxy whose `X-Forwarded-For` is believed. Empty: nobody's is.
     pub trusted_proxy: String,
+    /// How long the body of a request may take to arrive, in seconds.
+    pub body_seconds: u64,
+}
+
+impl Server {
+    pub fn body_within(&self) -> Duration {
+        Duration::from_secs(self.body_seconds)
+    }
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Server { listen: "127.0.0.1:8080".into(), public_url: String::new(), data: "./data".into(), trusted_proxy: String::new() }
+        Server {
+            listen: "127.0.0.1:8080".into(),
+            public_url: String::new(),
+            data: "./data".into(),
+            trusted_proxy: String::new(),
+            body_seconds: 10,
+        }
     }
 }
 
@@ -263,21 +278,22 @@ impl Settings {
 
     fn checked(mut self) -> Result<Settings> {
         let bad = |what: String| Error::new(crate::base::Kind::Invalid, what);
-        if self.server.listen.parse::<std::net::SocketAddr>().is_err() {
+        let listen: std::net::SocketAddr = self.server.listen.parse().map_err(|_| {
+            bad(format!("server.listen is “{}”, which is not an address with a port such as 127.0.0.1:8080.", self.server.listen))
+        })?;
+        if self.server.public_url.is_empty() && listen.ip().is_unspecified() {
             return Err(bad(format!(
-                "server.listen is “{}”, which is not an address with a port such as 127.0.0.1:8080.",
+                "server.public_url is not set, and server.listen is “{}”: say what people type into the browser, such as https://cloud.example.org.",
                 self.server.listen
             )));
         }
         if self.server.public_url.is_empty() {
-            self.server.public_url = format!("http://{}", self.server.listen);
+            self.server.public_url = format!("http://{listen}");
         }
-        self.server.public_url = self.server.public_url.trim_end_matches('/').to_owned();
-        if !self.server.public_url.starts_with("http://") && !self.server.public_url.starts_with("https://") {
-            return Err(bad(format!(
-                "server.public_url is “{}”: it must begin with https:// (or http:// on your own machine).",
-                self.server.public_url
-            )));
+        self.server.public_url = origin(&self.server.public_url).map_err(|why| bad(format!("server.public_url {why}.")))?;
+        let proxy = &self.server.trusted_proxy;
+        if !proxy.is_empty() && proxy.parse::<std::net::IpAddr>().is_err() {
+            return Err(bad(format!("server.trusted_proxy is “{proxy}”, which is not an address such as 127.0.0.1.")));
         }
         for (size, price) in &self.prices {
             if parse_price(price).is_none() {
@@ -286,6 +302,9 @@ impl Settings {
         }
         if self.share.iter().any(|rule| rule.percent > 100) {
             return Err(bad("A share rule gives more than 100 percent.".into()));
+        }
+        if !(1..=300).contains(&self.server.body_seconds) {
+            return Err(bad(format!("server.body_seconds is {}: it must be from 1 to 300.", self.server.body_seconds)));
         }
         if !(1..=120).contains(&self.grid.answer_seconds) {
             return Err(bad(format!("grid.answer_seconds is {}: it must be from 1 to 120.", self.grid.answer_seconds)));
@@ -342,6 +361,20 @@ fn is_secret(section: &str, key: &str) -> bool {
         (section, key),
         ("grid", "mnemonic") | ("cards", "secret_key" | "webhook_secret" | "webhook_secret_old") | ("mail", "smtp")
     )
+}
+
+/// A site's address as browsers name it in `Origin`: small letters, no port that is understood, nothing behind it. Else what is wrong.
+fn origin(text: &str) -> std::result::Result<String, String> {
+    let Some(url) = reqwest::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+        return Err(format!("is “{text}”: it must begin with https:// (or http:// on your own machine)"));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a name or a password: it is shown to everybody".into());
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("is “{text}”: nothing may come after the host and its port, for the pages stand at the root"));
+    }
+    Ok(url.origin().ascii_serialization())
 }
 
 /// `10`, `10.5` or `10.50` dollars.
@@ -409,6 +442,15 @@ fn set(all: &mut Table, section: &str, key: &str, text: &str) -> Result<()> {
     let unknown = || Error::new(crate::base::Kind::Invalid, format!("There is no setting {section}.{key}."));
     let Some(Value::Table(keys)) = all.get_mut(section) else { return Err(unknown()) };
     let value = match keys.get(key) {
+        Some(Value::Integer(_)) => {
+            let number = text.trim().parse().map_err(|_| {
+                Error::new(crate::base::Kind::Invalid, format!("{section}.{key} is “{text}”, which is not a whole number."))
+            })?;
+            Value::Integer(number)
+        }
+        Some(Value::Boolean(_)) => Value::Boolean(text.trim().parse().map_err(|_| {
+            Error::new(crate::base::Kind::Invalid, format!("{section}.{key} is “{text}”: it must be true or false."))
+        })?),
         Some(Value::Array(_)) => Value::Array(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect()),
         Some(_) => Value::String(text.to_owned()),
         None if section == "prices" => Value::String(text.to_owned()),
@@ -476,6 +518,74 @@ mod tests {
         assert_eq!(settings.cards.secret_key.reveal(), "sk_test_canary");
         let printed = format!("{:?} {settings:?}", settings.printed());
         assert!(!printed.contains("canary") && printed.contains("•••"));
+    }
+
+    #[test]
+    fn every_setting_can_be_set_by_the_environment_a_credential_and_a_flag() {
+        let Ok(defaults) = Table::try_from(Settings::default()) else { panic!("the defaults print") };
+        let mut seen = 0;
+        for (section, keys) in &defaults {
+            let Value::Table(keys) = keys else { continue };
+            for (key, value) in keys {
+                let text = match (key.as_str(), value) {
+                    ("listen", _) => "127.0.0.1:7".to_owned(),
+                    ("public_url", _) => "https://set.example".to_owned(),
+                    ("trusted_proxy", _) => "192.0.2.1".to_owned(),
+                    ("network", _) => "test".to_owned(),
+                    (_, Value::Integer(number)) => (number + 1).to_string(),
+                    (_, Value::Boolean(yes)) => (!yes).to_string(),
+                    (_, Value::String(_) | Value::Array(_)) => "set".to_owned(),
+                    (_, other) => panic!("{section}.{key}: no text sets {other}"),
+                };
+                let name = format!("{section}.{key}");
+                let variable = format!("COOPERAGE_{}__{}", section.to_uppercase(), key.to_uppercase());
+                let folder = std::env::temp_dir().join(format!("cooperage-credentials-{}-{name}", std::process::id()));
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(folder.join(&name), &text).unwrap();
+                let credential = ("CREDENTIALS_DIRECTORY", folder.to_str().unwrap());
+                let ways = [
+                    ("environment", load("", &[(&variable, &text)], &[])),
+                    ("credential", load("", &[credential], &[])),
+                    ("flag", load("", &[], &[(&name, &text)])),
+                ];
+                std::fs::remove_dir_all(&folder).unwrap();
+                for (way, loaded) in ways {
+                    let table = Table::try_from(loaded.unwrap_or_else(|error| panic!("{name} by {way}: {error}"))).unwrap();
+                    let now = &table[section.as_str()][key.as_str()];
+                    let now = match now {
+                        Value::Array(parts) => parts[0].as_str().unwrap().to_owned(),
+                        Value::String(text) => text.clone(),
+                        other => other.to_string(),
+                    };
+                    assert_eq!(now, text, "{name} by {way}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 40, "{seen}");
+        let error = load("", &[("COOPERAGE_GRID__ANSWER_SECONDS", "soon")], &[]).unwrap_err();
+        assert!(error.message().contains("grid.answer_seconds") && error.message().contains("soon"), "{error}");
+    }
+
+    #[test]
+    fn the_public_address_is_an_origin_as_browsers_write_it() {
+        let at = |text: &str| load("", &[], &[("server.public_url", text)]).map(|settings| settings.server.public_url);
+        assert_eq!(at("https://Cloud.Example.org:443/").unwrap(), "https://cloud.example.org");
+        assert_eq!(at("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080");
+        assert_eq!(at("https://b\u{fc}cher.example").unwrap(), "https://xn--bcher-kva.example");
+        for wrong in
+            ["cloud.example.org", "ftp://a.example", "https://a.example/shop", "https://a.example/?x", "https://u:p@a.example"]
+        {
+            let error = at(wrong).unwrap_err();
+            assert!(error.message().contains("server.public_url") && !error.message().contains("u:p"), "{wrong}: {error}");
+        }
+        for everywhere in ["0.0.0.0:8080", "[::]:8080"] {
+            let error = load("", &[], &[("server.listen", everywhere)]).unwrap_err();
+            assert!(error.message().contains("server.public_url"), "{error}");
+            let named = [("server.listen", everywhere), ("server.public_url", "https://a.example")];
+            assert_eq!(load("", &[], &named).unwrap().server.public_url, "https://a.example");
+        }
+        assert!(load("", &[], &[("server.trusted_proxy", "my-proxy")]).unwrap_err().message().contains("my-proxy"));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::time::Duration;
 use cooperage::base::time::{DAY, HOUR, MINUTE};
 use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::domain::account::{Role, SESSION_IDLE, SESSION_LIFE};
+use cooperage::store::Read;
+use cooperage::store::schema::MAILS;
 
 use crate::kit::bare::Bare;
 use crate::kit::caller::{Answer, Caller};
@@ -106,6 +108,84 @@ async fn an_address_is_proved_once_and_by_pressing_the_button() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_up_with_a_strangers_address_gets_nothing_by_it_before_or_after_them() {
+    let market = Market::open().await;
+    let enters = async |email: &str, password: &str| {
+        Caller::new(market.url()).post("/login", &[("email", email), ("password", password)]).await.status == 303
+    };
+    for (email, thief_first) in [("first@example.org", true), ("last@example.org", false)] {
+        let (owner, thief) = (Caller::new(market.url()), Caller::new(market.url()));
+        let as_thief = [("name", "Thief"), ("email", email), ("password", OTHER)];
+        let mut known = BTreeSet::new();
+        let mut newest = async |count: usize| {
+            let all = tokens(&market, email, "Confirm", count).await;
+            let new = all.difference(&known).next().unwrap().clone();
+            known = all;
+            new
+        };
+        if thief_first {
+            thief.post("/signup", &as_thief).await;
+        } else {
+            sign_up(&owner, email).await;
+        }
+        let first = newest(1).await;
+        if thief_first {
+            sign_up(&owner, email).await;
+        } else {
+            thief.post("/signup", &as_thief).await;
+        }
+        let second = newest(2).await;
+        let (theirs, hers) = if thief_first { (first, second) } else { (second, first) };
+        // The owner of the mailbox presses the button in the wrong mail: nothing happens without the password that was typed with it.
+        let asked = owner.get(&format!("/verify?token={theirs}")).await;
+        assert!(asked.body.contains("name=\"password\""), "{}", asked.body);
+        for typed in ["", PASSWORD] {
+            let answer = owner.post("/verify", &[("code", &theirs), ("password", typed)]).await;
+            assert_eq!(answer.status, 422);
+            assert!(answer.body.contains("f-password-error") && answer.body.contains("/forgot"), "{}", answer.body);
+        }
+        // A mail sent again by whoever asks vouches for no password either.
+        owner.post("/verify/again", &[("email", email)]).await;
+        let again = newest(3).await;
+        assert_eq!(owner.post("/verify", &[("code", &again)]).await.status, 422);
+        assert!(!enters(email, OTHER).await && !enters(email, PASSWORD).await);
+        // Her own mail takes one press in her browser.
+        let page = owner.get(&format!("/verify?token={hers}")).await;
+        assert!(!page.body.contains("name=\"password\""), "{}", page.body);
+        assert_eq!(owner.post("/verify", &[("code", &hers)]).await.status, 303);
+        assert!(owner.get("/profile").await.body.contains("Nora"));
+        assert_eq!(thief.post("/verify", &[("code", &theirs), ("password", OTHER)]).await.status, 422);
+        assert!(enters(email, PASSWORD).await && !enters(email, OTHER).await);
+    }
+    // Opened on another device, the link asks for the password, and takes it.
+    let (laptop, phone) = (Caller::new(market.url()), Caller::new(market.url()));
+    sign_up(&laptop, "nora@example.org").await;
+    let link = token(&market, "nora@example.org", "Confirm").await;
+    assert_eq!(phone.post("/verify", &[("code", &link), ("password", OTHER)]).await.status, 422);
+    assert_eq!(phone.post("/verify", &[("code", &link), ("password", PASSWORD)]).await.status, 303);
+    assert_eq!(phone.get("/profile").await.status, 200);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_password_of_an_unproved_address_does_not_flood_its_mailbox() {
+    let market = Market::open().await;
+    let email = "nora@example.org";
+    let nora = Caller::new(market.url());
+    sign_up(&nora, email).await;
+    let mut said = BTreeSet::new();
+    for _ in 0..9 {
+        let answer = nora.post("/login", &[("email", email), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status, 422);
+        said.insert(words(&answer, email));
+    }
+    assert_eq!(said.len(), 1, "{said:?}");
+    let mails = market.demo.instance.app.read().unwrap().all(&MAILS, 100).unwrap();
+    assert_eq!(mails.iter().filter(|(_, mail)| mail.to.as_str() == email).count(), 5);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_password_ends_every_session_and_every_older_link() {
     let market = Market::open().await;
     let (laptop, phone) = (Caller::person(market.url(), &ALICE).await, Caller::person(market.url(), &ALICE).await);
@@ -130,7 +210,10 @@ async fn a_new_password_ends_every_session_and_every_older_link() {
         assert_eq!(browser.get("/profile").await.status, 303);
     }
     for link in [&used, &old] {
-        assert_eq!(guest.post("/reset", &[("code", link), ("password", PASSWORD)]).await.status, 422);
+        let answer = guest.post("/reset", &[("code", link), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status, 422);
+        assert!(answer.says("This link was used already, or it is too old."), "{}", answer.body);
+        assert!(answer.body.contains("href=\"/forgot\""), "{}", answer.body);
     }
     assert_eq!(guest.post("/login", &[("email", ALICE.email), ("password", ALICE.password)]).await.status, 422);
     Caller::with_password(market.url(), ALICE.email, OTHER).await;

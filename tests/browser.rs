@@ -215,6 +215,39 @@ async fn a_bank_that_asks_is_answered_on_the_processors_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn whoever_has_come_to_the_banks_link_by_keyboard_stays_there_while_time_passes() {
+    let market = Market::open().await;
+    let nora = Browser::open(Taste::default()).await;
+    signs_up(&market, &nora, "Nora").await;
+    nora.follows("Cards").await;
+    nora.presses("Add a card").await;
+    types_card(&nora, "4000 0027 6000 3184").await;
+    nora.sees("Your bank asks: was this you?").await;
+    nora.presses("Yes").await;
+    nora.sees("Your card is saved").await;
+    go(&market, &nora, "/order").await;
+    wishes(&nora, "web").await;
+    nora.presses("Pay").await;
+    nora.sees("Confirm with your bank").await;
+    let link = "[...document.querySelectorAll('[data-live] a')].find((link) => link.textContent.startsWith('Confirm with'))";
+    nora.script(&format!("{link}.focus()")).await;
+    let clock = || nora.script("return document.querySelector('[data-clock]').textContent");
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 4 {
+        seen.insert(clock().await.as_str().unwrap().to_owned());
+    }
+    let focused = "return document.activeElement.textContent";
+    assert_eq!(nora.script(focused).await, "Confirm with your bank");
+    nora.follows("Confirm with your bank").await;
+    nora.sees("Your bank asks: was this you?").await;
+    nora.presses("Yes").await;
+    nora.sees("web is ready").await;
+    nora.close().await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
 async fn a_bank_that_is_told_no_saves_no_card() {
     let market = Market::open().await;
     let nora = Browser::open(Taste::default()).await;

@@ -274,6 +274,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
                 let before = town.commits();
                 let answer = who.send(again).await;
                 assert_eq!(answer.status, status, "POST {path} with {what}: {}", answer.body);
+                let title = if what.contains("origin") || what.contains("site") { "from somewhere else" } else { "once more" };
+                assert!(status != 403 || answer.says(title), "POST {path} with {what}: {}", answer.body);
                 assert_guarded(&answer, &path);
                 silent = town.commits() == before;
                 if silent {
@@ -293,6 +295,11 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
             };
             let answer = caller.send(request).await;
             assert_eq!(answer.status, expected[who], "{method} {path}, column {who}: {}", answer.body);
+            if *method == "GET" {
+                let head = caller.send(caller.request("HEAD", &path)).await;
+                assert_eq!((head.status, head.body.as_str()), (answer.status, ""), "HEAD {path}, column {who}");
+                assert_eq!(head.header("content-type"), answer.header("content-type"), "HEAD {path}, column {who}");
+            }
             if *route != "/hooks/cards" {
                 assert_guarded(&answer, &path);
             }
@@ -311,7 +318,10 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
         for path in ["/", "/operator", "/deployments", "/cards"] {
             let answer = people[GUEST].send(people[GUEST].request(method, path)).await;
-            assert!(matches!(answer.status, 404 | 405), "{method} {path}: {}", answer.status);
+            assert_eq!(answer.status, 405, "{method} {path}");
+            let (reads, both) = ("GET, HEAD", "GET, HEAD, POST");
+            assert_eq!(answer.header("allow"), if path == "/cards" { both } else { reads }, "{method} {path}");
+            assert_guarded(&answer, path);
         }
     }
     let quote = market.demo.instance.app.quote_of(ended.user, town.quote.parse().unwrap()).unwrap();
@@ -458,18 +468,28 @@ async fn nobody_without_an_account_tries_anything_without_end() {
             assert!(tries < 30, "{path}: one account can be tried from everywhere");
         }
     }
-    // One who writes the header without being the proxy gets no fresh start: only the last name in it counts.
-    let caller = Caller::new(&base);
-    let csrf = caller.csrf().await;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let email = format!("q{tries}@example.org");
-        let request = caller.form("/login", &csrf, &[("email", &email), ("password", "x")]);
-        if caller.send(request.header("x-forwarded-for", format!("10.0.0.{tries}, 192.0.2.200"))).await.status == 429 {
-            break;
+    // One who writes the header without being the proxy gets no fresh start: only the last name in the last such line counts.
+    let forgeries: [fn(usize) -> Vec<String>; 3] = [
+        |tries| vec![format!("10.0.0.{tries}, 192.0.2.200")],
+        |tries| vec![format!("10.0.1.{tries}"), "192.0.2.201".into()],
+        |tries| vec![format!("10.0.2.{tries}"), format!("10.0.3.{tries}, 2001:db8::{tries:x}")],
+    ];
+    for (kind, lines) in forgeries.iter().enumerate() {
+        let caller = Caller::new(&base);
+        let csrf = caller.csrf().await;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let email = format!("q{kind}{tries}@example.org");
+            let mut request = caller.form("/login", &csrf, &[("email", &email), ("password", "x")]);
+            for line in lines(tries) {
+                request = request.header("x-forwarded-for", line);
+            }
+            if caller.send(request).await.status == 429 {
+                break;
+            }
+            assert!(tries < 60, "a forged header gives a fresh start: {:?}", lines(tries));
         }
-        assert!(tries < 60, "a forged header gives a fresh start");
     }
     market.close().await;
 }

@@ -12,7 +12,7 @@ use super::mail;
 use crate::base::ids::{SessionId, UserId};
 use crate::base::text::{Email, PersonName};
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
-use crate::domain::account::{Purpose, Role, SESSION_STAMP, Session, Ticket, User, check_password};
+use crate::domain::account::{Purpose, Role, SESSION_STAMP, Session, SignUp, Ticket, User, check_password};
 use crate::store::account::Accounts;
 use crate::store::{Store, Tx};
 
@@ -37,12 +37,14 @@ pub fn hash_token(token: &str) -> String {
 }
 
 impl App {
-    fn token(&self) -> Token {
+    pub(super) fn token(&self) -> Token {
         Secret::new(hex::encode(self.random.bytes::<32>()))
     }
 
     /// Signs a person up. The answer is the same whether or not the address is known: the mail tells the difference.
-    pub async fn sign_up(&self, form: NewPerson, from: &str) -> Result<()> {
+    ///
+    /// Until somebody has proved the address, the newest sign-up counts for the log-in, and each link proves only the sign-up it was mailed for.
+    pub async fn sign_up(&self, form: NewPerson, from: &str, browser: &str) -> Result<()> {
         let now = self.now();
         let name = PersonName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
         let email = Email::parse(&form.email).map_err(|why| Error::invalid("email", why))?;
@@ -51,29 +53,69 @@ impl App {
         self.limits.take(Limit::LinkAccount, email.as_str(), now)?;
         let password = self.hasher.hash(form.password, &*self.random).await?;
         let user = new_user(UserId::random(&*self.random), name, email, password, [Role::User].into(), now);
-        let token = self.token();
-        let link = format!("{}/verify?token={}", self.settings.server.public_url, token.reveal());
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
         let random = self.random.clone();
+        let browser = browser.to_owned();
         self.store
             .write(move |tx| {
-                if let Some(known) = tx.user_by_email(&user.email)? {
-                    let mail = mail::already_known(&brand, &site, &known, &*random, now);
-                    return tx.queue_mail(&mail, &*random, now);
-                }
-                tx.add_user(&user)?;
-                tx.add_ticket(&hash_token(token.reveal()), &ticket(Purpose::VerifyEmail, &user, now))?;
-                tx.queue_mail(&mail::verify(&brand, &link, &user, &*random, now), &*random, now)
+                let user = match tx.user_by_email(&user.email)? {
+                    Some(known) if known.verified.is_some() => {
+                        let mail = mail::already_known(&brand, &site, &known, &*random, now);
+                        return tx.queue_mail(&mail, &*random, now);
+                    }
+                    Some(known) => {
+                        let user = User { name: user.name, password: user.password, ..known };
+                        tx.put_user(&user)?;
+                        user
+                    }
+                    None => {
+                        tx.add_user(&user)?;
+                        user
+                    }
+                };
+                let ticket = proof(&user, Some(browser), now);
+                tx.queue_mail(&mail::verify(&brand, ticket, &user, &*random, now), &*random, now)
             })
             .await?;
         self.nudge();
         Ok(())
     }
 
-    /// Proves the address and logs the browser in.
-    pub async fn verify_email(&self, token: &str, from: &str, agent: &str) -> Result<LoggedIn> {
+    /// The sign-up behind a link that still works.
+    fn sign_up_of(&self, token: &str) -> Result<Option<SignUp>> {
+        let snapshot = self.read()?;
+        let ticket = snapshot.ticket(&hash_token(token))?.filter(|ticket| ticket.expires > self.now());
+        let Some(Ticket { user: Some(user), epoch, sign_up, .. }) = ticket else { return Ok(None) };
+        let user = snapshot.user(user)?.filter(|user| user.verified.is_none() && user.epoch == epoch);
+        Ok(user.and(sign_up))
+    }
+
+    /// Whether this browser has to say the password of the sign-up that the link is for: it was typed somewhere else.
+    pub fn proof_asks_password(&self, token: &str, browser: &str) -> Result<bool> {
+        Ok(self.sign_up_of(token)?.is_some_and(|sign_up| !sign_up.is_from(browser)))
+    }
+
+    /// Proves the address and logs the browser in. Whoever owns the mailbox vouches for their own sign-up only: the password that counts from
+    /// then on was typed in this very browser, or is typed now.
+    pub async fn verify_email(
+        &self,
+        token: &str,
+        password: Secret<String>,
+        from: &str,
+        agent: &str,
+        browser: &str,
+    ) -> Result<LoggedIn> {
         let now = self.now();
         self.limits.take(Limit::Ticket, from, now)?;
+        let sign_up = self.sign_up_of(token)?.ok_or_else(used_up)?;
+        if !sign_up.is_from(browser) {
+            if password.reveal().is_empty() {
+                return Err(Error::invalid("password", "Please type the password that you chose when you signed up."));
+            }
+            if !self.hasher.fits(password, Some(sign_up.password.clone())).await? {
+                return Err(Error::invalid("password", "This is not the password of the sign-up that this mail is about."));
+            }
+        }
         let hash = hash_token(token);
         let user = self
             .store
@@ -84,6 +126,8 @@ impl App {
                     return Err(used_up());
                 }
                 user.verified = Some(now);
+                user.name = sign_up.name;
+                user.password = sign_up.password;
                 tx.put_user(&user)?;
                 Ok(user)
             })
@@ -92,7 +136,14 @@ impl App {
     }
 
     /// Logs in. Unknown address and wrong password are one answer, and take as long.
-    pub async fn log_in(&self, email: &str, password: Secret<String>, from: &str, agent: &str) -> Result<LoggedIn> {
+    pub async fn log_in(
+        &self,
+        email: &str,
+        password: Secret<String>,
+        from: &str,
+        agent: &str,
+        browser: &str,
+    ) -> Result<LoggedIn> {
         let now = self.now();
         let refused = || Error::invalid("password", "This address and password don't go together.");
         self.limits.take(Limit::LogIn, from, now)?;
@@ -104,8 +155,11 @@ impl App {
         let fits = self.hasher.fits(password, user.as_ref().map(|user| user.password.clone())).await?;
         let user = user.filter(|_| fits).ok_or_else(refused)?;
         if user.verified.is_none() {
-            self.send_verification(&user).await?;
-            return Err(Error::invalid("email", "Please confirm your address first. We have just sent the mail again."));
+            // Said in the same words when no more mails may go there: a password that fits is no reason to flood a mailbox.
+            if self.may_mail_link(&email, from, now).is_ok() {
+                self.send_verification(&user, Some(browser.to_owned())).await?;
+            }
+            return Err(Error::invalid("email", "Please confirm your address first: the newest mail we sent you has the link."));
         }
         self.open_session(user, agent).await
     }
@@ -113,27 +167,25 @@ impl App {
     /// Sends the proof of an address again, if there is such an account and it needs one; says the same in either case.
     pub async fn verify_again(&self, email: &str, from: &str) -> Result<()> {
         let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
-        self.limits.take(Limit::Link, from, self.now())?;
-        self.limits.take(Limit::LinkAccount, email.as_str(), self.now())?;
+        self.may_mail_link(&email, from, self.now())?;
         match self.read()?.user_by_email(&email)?.filter(|user| user.verified.is_none()) {
-            Some(user) => self.send_verification(&user).await,
+            Some(user) => self.send_verification(&user, None).await,
             None => Ok(()),
         }
     }
 
-    async fn send_verification(&self, user: &User) -> Result<()> {
+    /// Whether one more link may be mailed to this address, asked for from there.
+    fn may_mail_link(&self, to: &Email, from: &str, now: Time) -> Result<()> {
+        self.limits.take(Limit::Link, from, now)?;
+        self.limits.take(Limit::LinkAccount, to.as_str(), now)
+    }
+
+    /// `browser` is where the password was typed just now; None when it was not, and the link will ask for it.
+    async fn send_verification(&self, user: &User, browser: Option<String>) -> Result<()> {
         let now = self.now();
-        let token = self.token();
-        let link = format!("{}/verify?token={}", self.settings.server.public_url, token.reveal());
-        let mail = mail::verify(&self.settings.brand.name, &link, user, &*self.random, now);
-        let ticket = ticket(Purpose::VerifyEmail, user, now);
+        let mail = mail::verify(&self.settings.brand.name, proof(user, browser, now), user, &*self.random, now);
         let random = self.random.clone();
-        self.store
-            .write(move |tx| {
-                tx.add_ticket(&hash_token(token.reveal()), &ticket)?;
-                tx.queue_mail(&mail, &*random, now)
-            })
-            .await?;
+        self.store.write(move |tx| tx.queue_mail(&mail, &*random, now)).await?;
         self.nudge();
         Ok(())
     }
@@ -194,17 +246,14 @@ impl App {
     pub async fn forgot_password(&self, email: &str, from: &str) -> Result<()> {
         let now = self.now();
         let email = Email::parse(email).map_err(|why| Error::invalid("email", why))?;
-        self.limits.take(Limit::Link, from, now)?;
-        self.limits.take(Limit::LinkAccount, email.as_str(), now)?;
-        let token = self.token();
-        let link = format!("{}/reset?token={}", self.settings.server.public_url, token.reveal());
+        self.may_mail_link(&email, from, now)?;
         let brand = self.settings.brand.name.clone();
         let random = self.random.clone();
         self.store
             .write(move |tx| {
                 let Some(user) = tx.user_by_email(&email)? else { return Ok(()) };
-                tx.add_ticket(&hash_token(token.reveal()), &ticket(Purpose::ResetPassword, &user, now))?;
-                tx.queue_mail(&mail::reset(&brand, &link, &user, &*random, now), &*random, now)
+                let ticket = ticket(Purpose::ResetPassword, &user, now);
+                tx.queue_mail(&mail::reset(&brand, ticket, &user, &*random, now), &*random, now)
             })
             .await?;
         self.nudge();
@@ -241,7 +290,8 @@ impl App {
         let now = self.now();
         let token = self.token();
         let link = format!("{}/setup?token={}", self.settings.server.public_url, token.reveal());
-        let ticket = Ticket { purpose: Purpose::SetUp, user: None, expires: now + Purpose::SetUp.life(), epoch: 0 };
+        let ticket =
+            Ticket { purpose: Purpose::SetUp, user: None, expires: now + Purpose::SetUp.life(), epoch: 0, sign_up: None };
         self.store.write(move |tx| tx.add_ticket(&hash_token(token.reveal()), &ticket)).await?;
         Ok(Some(link))
     }
@@ -332,11 +382,17 @@ fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>
 }
 
 fn ticket(purpose: Purpose, user: &User, now: Time) -> Ticket {
-    Ticket { purpose, user: Some(user.id), expires: now + purpose.life(), epoch: user.epoch }
+    Ticket { purpose, user: Some(user.id), expires: now + purpose.life(), epoch: user.epoch, sign_up: None }
+}
+
+/// The ticket that proves the sign-up which `user` holds at this moment.
+fn proof(user: &User, browser: Option<String>, now: Time) -> Ticket {
+    let sign_up = SignUp { name: user.name.clone(), password: user.password.clone(), browser };
+    Ticket { sign_up: Some(sign_up), ..ticket(Purpose::VerifyEmail, user, now) }
 }
 
 fn used_up() -> Error {
-    Error::invalid("token", "This link was used already, or it is too old. Please ask for a new one.")
+    Error::new(Kind::Invalid, "This link was used already, or it is too old. Please ask for a new one.")
 }
 
 /// Takes a ticket and gives the person it is for.

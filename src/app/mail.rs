@@ -1,12 +1,13 @@
 //! The mails we write, and the outbox they wait in.
 
 use super::App;
+use super::account::hash_token;
 use crate::base::ids::{JobId, MailId};
 use crate::base::{Random, Result, Time};
-use crate::domain::account::User;
+use crate::domain::account::{Ticket, User};
 use crate::domain::charge::Charge;
 use crate::domain::job::{Next, Work};
-use crate::domain::mail::Mail;
+use crate::domain::mail::{LINK, Mail};
 use crate::domain::order::Order;
 use crate::store::Read;
 use crate::store::Tx;
@@ -27,8 +28,17 @@ impl App {
         if mail.sent.is_some() {
             return Ok(Next::Done);
         }
-        self.post_office.send(&mail).await?;
+        let mut letter = mail.clone();
+        if let Some(ticket) = mail.ticket.clone() {
+            // A try that fails leaves a ticket behind whose secret nobody knows: it expires.
+            let (token, page) = (self.token(), ticket.purpose.page());
+            let link = format!("{}{page}?token={}", self.settings.server.public_url, token.reveal());
+            letter.text = mail.text.replace(LINK, &link);
+            self.store.write(move |tx| tx.add_ticket(&hash_token(token.reveal()), &ticket)).await?;
+        }
+        self.post_office.send(&letter).await?;
         mail.sent = Some(self.now());
+        (mail.text, mail.ticket) = (String::new(), None);
         self.store.write(move |tx| tx.put(&MAILS, id, &mail)).await?;
         Ok(Next::Done)
     }
@@ -36,14 +46,15 @@ impl App {
 
 fn mail(user: &User, subject: String, text: String, random: &dyn Random, now: Time) -> Mail {
     let text = format!("Hello {},\n\n{text}\n", user.name);
-    Mail { id: MailId::random(random), to: user.email.clone(), subject, text, created: now, sent: None }
+    Mail { id: MailId::random(random), to: user.email.clone(), subject, text, ticket: None, created: now, sent: None }
 }
 
-pub fn verify(brand: &str, link: &str, user: &User, random: &dyn Random, now: Time) -> Mail {
+/// `ticket` is for this person; the link is made when the mail is sent.
+pub fn verify(brand: &str, ticket: Ticket, user: &User, random: &dyn Random, now: Time) -> Mail {
     let text = format!(
-        "Please confirm that this address is yours:\n\n{link}\n\nThe link works for a day. If you did not sign up at {brand}, you need not do anything."
+        "Please confirm that this address is yours:\n\n{LINK}\n\nThe link works for a day. If you did not sign up at {brand}, you need not do anything."
     );
-    mail(user, format!("Confirm your address for {brand}"), text, random, now)
+    Mail { ticket: Some(ticket), ..mail(user, format!("Confirm your address for {brand}"), text, random, now) }
 }
 
 pub fn already_known(brand: &str, site: &str, user: &User, random: &dyn Random, now: Time) -> Mail {
@@ -53,11 +64,12 @@ pub fn already_known(brand: &str, site: &str, user: &User, random: &dyn Random, 
     mail(user, format!("You already have an account at {brand}"), text, random, now)
 }
 
-pub fn reset(brand: &str, link: &str, user: &User, random: &dyn Random, now: Time) -> Mail {
+/// `ticket` is for this person; the link is made when the mail is sent.
+pub fn reset(brand: &str, ticket: Ticket, user: &User, random: &dyn Random, now: Time) -> Mail {
     let text = format!(
-        "Choose a new password here:\n\n{link}\n\nThe link works for 15 minutes and ends every open session. If you did not ask for it, you need not do anything."
+        "Choose a new password here:\n\n{LINK}\n\nThe link works for 15 minutes and ends every open session. If you did not ask for it, you need not do anything."
     );
-    mail(user, format!("A new password for {brand}"), text, random, now)
+    Mail { ticket: Some(ticket), ..mail(user, format!("A new password for {brand}"), text, random, now) }
 }
 
 pub fn running(brand: &str, site: &str, user: &User, order: &Order, charge: &Charge, random: &dyn Random, now: Time) -> Mail {

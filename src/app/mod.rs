@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::base::money::Rate;
+use crate::base::time::DAY;
 use crate::base::{Clock, Random, Result, Time};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::placement::Node;
@@ -63,6 +64,8 @@ pub struct App {
     /// Rung whenever the bills of a new block have been read.
     heads: Notify,
     checked: Mutex<Option<operator::LedgerCheck>>,
+    /// When leftovers were last cleared away.
+    cleared: Mutex<Option<Time>>,
     leap: OnceLock<Leap>,
     /// One call is signed at a time: nonces go up by one.
     signing: tokio::sync::Mutex<()>,
@@ -97,6 +100,7 @@ impl App {
             heard: Mutex::default(),
             heads: Notify::new(),
             checked: Mutex::default(),
+            cleared: Mutex::default(),
             leap: OnceLock::new(),
             signing: tokio::sync::Mutex::new(()),
             asking: tokio::sync::Mutex::new(()),
@@ -157,6 +161,20 @@ impl App {
     /// How the chain is doing.
     pub fn heard(&self) -> Heard {
         lock(&self.heard).clone()
+    }
+
+    /// Removes what is over and needed by nobody, unless that was done within the last day.
+    pub async fn clear_leftovers_daily(&self) -> Result<()> {
+        let now = self.now();
+        if lock(&self.cleared).is_some_and(|last| now.since(last) < DAY) {
+            return Ok(());
+        }
+        let gone = self.store.clear_leftovers(now).await?;
+        *lock(&self.cleared) = Some(now);
+        if gone > 0 {
+            tracing::info!(gone, "leftovers were cleared away");
+        }
+        Ok(())
     }
 
     /// Asks the grid for its nodes again, and for the token's price.

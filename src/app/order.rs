@@ -106,12 +106,7 @@ impl App {
                     return Err(Error::conflict("This offer is more than half an hour old. Please ask for a new one."));
                 }
                 let card = tx.card(card)?.filter(|card| card.user == user && card.removed.is_none()).ok_or_else(no_card)?;
-                let open = tx
-                    .orders_of(user, None, 500)?
-                    .into_iter()
-                    .filter(|order| !matches!(order.state, State::Ended | State::Refunded))
-                    .count();
-                if open >= OPEN_ORDERS_MAX {
+                if tx.open_orders_of(user, OPEN_ORDERS_MAX)? >= OPEN_ORDERS_MAX {
                     return Err(Error::conflict(format!(
                         "You have {OPEN_ORDERS_MAX} VMs already. Please write to us if you need more."
                     )));

@@ -1,5 +1,7 @@
 //! Providers: proving that a farm is theirs, and what it earned.
 
+use std::collections::BTreeSet;
+
 use super::App;
 use crate::base::ids::UserId;
 use crate::base::money::Tft;
@@ -12,7 +14,7 @@ use crate::store::Read;
 use crate::store::account::Accounts;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
-use crate::store::schema::FARM_CLAIMS;
+use crate::store::schema::{FARM_CLAIMS, FARM_TWINS};
 use crate::wire::key::{Scheme, verify};
 
 /// Bills read for one earnings page, of each of a provider's twins.
@@ -52,11 +54,11 @@ impl App {
                 "This signature was not made with the key of the farm's owner, or not over this sentence.",
             ));
         }
-        self.grant_farm(user.id, farm).await
+        self.grant_farm(user.id, farm, node.owner).await
     }
 
-    /// Lets somebody earn what a farm earns. The proof is the caller's business.
-    pub async fn grant_farm(&self, user: UserId, farm: u32) -> Result<()> {
+    /// Lets somebody earn what a farm earns, which is booked for its farmer's twin. The proof is the caller's business.
+    pub async fn grant_farm(&self, user: UserId, farm: u32, twin: u32) -> Result<()> {
         self.store
             .write(move |tx| {
                 if tx.get(&FARM_CLAIMS, farm)?.is_some_and(|owner| owner != user) {
@@ -66,6 +68,7 @@ impl App {
                 user.farms.insert(farm);
                 user.roles.insert(Role::Provider);
                 tx.put(&FARM_CLAIMS, farm, &user.id)?;
+                tx.put(&FARM_TWINS, farm, &twin)?;
                 tx.put_user(&user)
             })
             .await
@@ -79,9 +82,11 @@ impl App {
     /// What a provider's farms earned all in all, and the newest of the bills it came from, newest first.
     pub fn earnings(&self, user: &User) -> Result<(Earned, Vec<Bill>)> {
         let snapshot = self.read()?;
-        let mut owners: Vec<u32> = self.nodes_of(user).iter().map(|node| node.owner).collect();
-        owners.sort_unstable();
-        owners.dedup();
+        // The grid's index may know nothing just now, or a node may have left it: what was earned was earned all the same.
+        let mut owners: BTreeSet<u32> = self.nodes_of(user).iter().map(|node| node.owner).collect();
+        for farm in &user.farms {
+            owners.extend(snapshot.get(&FARM_TWINS, farm)?);
+        }
         let mut earned = Earned::default();
         let mut bills = Vec::new();
         for owner in owners {

@@ -105,7 +105,7 @@ impl Demo {
             let user = app.create_person(form, person.roles.iter().copied().collect()).await?;
             if person.name == HILBERT.name {
                 for farm in self.world.fleet.farms.iter().filter(|farm| farm.name.starts_with("Hilbert")) {
-                    app.grant_farm(user.id, farm.id).await?;
+                    app.grant_farm(user.id, farm.id, farm.twin).await?;
                 }
             }
         }

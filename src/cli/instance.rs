@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::web::{Data, PayloadConfig};
+use actix_web::web::Data;
 use actix_web::{App as Site, HttpServer};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,8 +18,8 @@ use crate::jobs::Jobs;
 use crate::settings::Settings;
 use crate::store::{Options, Store};
 use crate::web::guest::shelf::Shelf;
-use crate::web::hooks::NOTICE_BYTES;
 use crate::web::routes::{Policy, around, routes};
+use crate::web::user::progress::Streams;
 
 /// A slow sender has this long for the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
@@ -83,13 +83,13 @@ impl Instance {
         app.owe_set_up().await?;
         let jobs = Jobs::start(&app, leaps);
         let (data, policy) = (Data::from(app.clone()), Data::new(Policy::new(&app.settings)));
-        let shelf = Data::new(Shelf::default());
+        let (shelf, streams) = (Data::new(Shelf::default()), Data::new(Streams::default()));
         let server = HttpServer::new(move || {
             Site::new()
                 .app_data(data.clone())
                 .app_data(policy.clone())
                 .app_data(shelf.clone())
-                .app_data(PayloadConfig::new(NOTICE_BYTES))
+                .app_data(streams.clone())
                 .wrap(from_fn(around))
                 .wrap(Compress::default())
                 .configure(routes)

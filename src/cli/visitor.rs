@@ -85,7 +85,8 @@ impl Visitor {
             buffer.push_str(&String::from_utf8_lossy(&chunk.map_err(lost)?));
             while let Some(end) = buffer.find("\n\n") {
                 let event: String = buffer.drain(..end + 2).collect();
-                let data = event.trim().strip_prefix("data: ").unwrap_or_default().to_owned();
+                // Events with a name say less than the whole.
+                let Some(data) = event.trim().strip_prefix("data: ").map(str::to_owned) else { continue };
                 let over = done(&data);
                 last = Some(data);
                 if over {

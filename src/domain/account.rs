@@ -41,7 +41,7 @@ pub struct User {
     pub name: PersonName,
     /// PHC string of Argon2id.
     pub password: Secret<String>,
-    /// When the address was proved; None until then, and again after a change of address.
+    /// When the address was proved. Until then the name and the password are those of the newest sign-up, whoever typed them.
     #[serde(default)]
     pub verified: Option<Time>,
     pub roles: BTreeSet<Role>,
@@ -106,6 +106,15 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// The path of the page that its link opens.
+    pub const fn page(self) -> &'static str {
+        match self {
+            Purpose::VerifyEmail => "/verify",
+            Purpose::ResetPassword => "/reset",
+            Purpose::SetUp => "/setup",
+        }
+    }
+
     pub const fn life(self) -> Duration {
         match self {
             Purpose::VerifyEmail => DAY,
@@ -125,6 +134,26 @@ pub struct Ticket {
     /// The epoch it was made in: a changed password kills older reset links.
     #[serde(default)]
     pub epoch: u32,
+    /// For `VerifyEmail`: the one sign-up that the link proves.
+    #[serde(default)]
+    pub sign_up: Option<SignUp>,
+}
+
+/// A sign-up as it was typed. Anybody can sign up with anybody's address, so a link vouches for the sign-up it was mailed for and no other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignUp {
+    pub name: PersonName,
+    /// PHC string of Argon2id.
+    pub password: Secret<String>,
+    /// The mark of the browser in which this password was typed. Any other one is asked for the password.
+    pub browser: Option<String>,
+}
+
+impl SignUp {
+    /// Whether the password was typed in the browser of this mark.
+    pub fn is_from(&self, browser: &str) -> bool {
+        self.browser.as_deref() == Some(browser)
+    }
 }
 
 pub const PASSWORD_MIN: usize = 12;

@@ -91,6 +91,11 @@ impl State {
         matches!(self, State::Active | State::Ended | State::Refunded)
     }
 
+    /// Nothing runs any more, and nothing will.
+    pub const fn over(self) -> bool {
+        matches!(self, State::Ended | State::Refunded)
+    }
+
     pub const fn word(self) -> &'static str {
         match self {
             State::Paying => "Paying",

@@ -24,6 +24,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
         begin("ledger", Duration::from_secs(60), Sweep::Ledger),
+        begin("leftovers", Duration::from_secs(60), Sweep::Leftovers),
     ]
 }
 
@@ -41,6 +42,8 @@ enum Sweep {
     Expired,
     /// Whether the books agree: at the start and then once a day of business time.
     Ledger,
+    /// What is over and needed by nobody: at the start and then once a day of business time.
+    Leftovers,
 }
 
 impl Sweep {
@@ -69,6 +72,7 @@ impl Sweep {
             Sweep::Orders => app.reconcile_orders().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),
             Sweep::Ledger => app.check_ledger_daily().await,
+            Sweep::Leftovers => app.clear_leftovers_daily().await,
         }
     }
 }

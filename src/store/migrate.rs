@@ -1,11 +1,13 @@
 //! How old files become new ones: an append-only list. The version of a file is how much of the list it has been through.
 
 use redb::Database;
+use serde::{Deserialize, Serialize};
 
 use super::health::Health;
-use super::schema::VERSION;
-use super::table::Read;
+use super::schema::{ORDERS, ORDERS_OPEN, VERSION};
+use super::table::{Read, Table};
 use super::tx::{OpenTables, Tx};
+use crate::base::ids::{OrderId, UserId};
 use crate::base::{Error, Result};
 
 /// One step. It reads the old rows with its own frozen copy of their types.
@@ -15,7 +17,32 @@ pub(super) struct Migration {
 }
 
 /// Append only: an entry that has been released is never changed, moved or removed.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration { name: "the first tables", run: |_| Ok(()) }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { name: "the first tables", run: |_| Ok(()) },
+    Migration { name: "each person's open orders", run: list_open_orders },
+];
+
+/// Fills `ORDERS_OPEN`.
+fn list_open_orders(tx: &mut Tx<'_>) -> Result<()> {
+    /// An order as it was then, as far as it matters here.
+    #[derive(Serialize, Deserialize)]
+    struct Row {
+        user: UserId,
+        state: String,
+    }
+    const ROWS: Table<OrderId, Row> = ORDERS.with_rows();
+    let mut open = Vec::new();
+    tx.each(&ROWS, |id, row: Row| {
+        if !matches!(row.state.as_str(), "ended" | "refunded") {
+            open.push((row.user, id));
+        }
+        Ok(())
+    })?;
+    for (user, id) in open {
+        tx.link(&ORDERS_OPEN, user, id);
+    }
+    Ok(())
+}
 
 /// Runs what is pending, all in one transaction: a file is never left between two versions.
 pub(super) fn run(db: &Database, migrations: &[Migration]) -> Result<()> {
@@ -53,4 +80,37 @@ pub(super) fn refuse_newer(version: u64, known: u64) -> Result<()> {
         "The data file was written by a newer Cooperage (version {version} of the file, this program knows {known}). \
          It was left as it is. Install the newer program again, or restore a backup made by this one."
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::order::Orders;
+    use crate::store::{Options, Store};
+
+    #[test]
+    fn open_orders_of_older_files_are_counted() {
+        let folder = std::env::temp_dir().join(format!("cooperage-open-orders-{}", std::process::id()));
+        let (alice, bob) = (UserId::from_bits(1), UserId::from_bits(2));
+        let older = super::super::open::open(&folder, &Options::default(), &MIGRATIONS[..1]).unwrap();
+        let store = Store::start(older, &Options::default()).unwrap();
+        const ROWS: Table<OrderId, serde_json::Value> = ORDERS.with_rows();
+        let rows = [(1, alice, "active"), (2, alice, "ended"), (3, alice, "paying"), (4, bob, "refunded"), (5, bob, "ending")];
+        store
+            .write_blocking(move |tx| {
+                rows.into_iter().try_for_each(|(id, user, state)| {
+                    tx.put(&ROWS, OrderId::from_bits(id), &json!({ "user": user, "state": state, "more": 1 }))
+                })
+            })
+            .unwrap();
+        store.close();
+        let store = Store::open(&folder, Options::default()).unwrap();
+        let snapshot = store.read().unwrap();
+        let count = |user| snapshot.open_orders_of(user, 10).unwrap();
+        assert_eq!((count(alice), count(bob), count(UserId::from_bits(3))), (2, 1, 0));
+        drop((snapshot, store));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

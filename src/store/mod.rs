@@ -22,6 +22,7 @@ mod health;
 pub mod job;
 mod key;
 pub mod ledger;
+mod leftover;
 pub mod measure;
 mod migrate;
 mod open;

@@ -6,7 +6,9 @@ use std::ops::Bound::{Excluded, Included};
 use serde::{Deserialize, Serialize};
 
 use super::page::{AGES, turned};
-use super::schema::{CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, OWNERS, QUOTES, RESERVATIONS};
+use super::schema::{
+    CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, ORDERS_OPEN, OWNERS, QUOTES, RESERVATIONS,
+};
 use super::{Order as From, Read, Turn, Tx};
 use crate::base::ids::{OrderId, QuoteId, UserId};
 use crate::base::{Result, Time};
@@ -100,6 +102,11 @@ pub trait Orders: Read {
         Ok(self.links(&ORDERS_BY_STATE, from..=to, From::Down, most)?.len())
     }
 
+    /// How many of a person's orders are not over; more than `most` are not counted.
+    fn open_orders_of(&self, user: UserId, most: usize) -> Result<usize> {
+        Ok(self.linked(&ORDERS_OPEN, user, From::Up, most)?.len())
+    }
+
     /// How many of our VMs a node carries; more than `most` are not counted.
     fn carried_by(&self, node: u32, most: usize) -> Result<usize> {
         Ok(self.under(&RESERVATIONS, &node, From::Up, most)?.len())
@@ -143,6 +150,7 @@ impl Tx<'_> {
     pub fn add_order(&mut self, order: &Order) -> Result<()> {
         self.link(&ORDERS_BY_USER, (order.user, order.created), order.id);
         self.link(&ORDERS_BY_AGE, order.created, order.id);
+        self.list_open(order);
         self.link(&ORDERS_BY_STATE, (order.state as u8, order.created), order.id);
         self.insert(&ORDERS, order.id, order)
     }
@@ -151,8 +159,16 @@ impl Tx<'_> {
         if let Some(old) = self.order(order.id)?.filter(|old| old.state != order.state) {
             self.unlink(&ORDERS_BY_STATE, (old.state as u8, old.created), old.id);
             self.link(&ORDERS_BY_STATE, (order.state as u8, order.created), order.id);
+            self.list_open(order);
         }
         self.put(&ORDERS, order.id, order)
+    }
+
+    fn list_open(&mut self, order: &Order) {
+        match order.state.over() {
+            true => self.unlink(&ORDERS_OPEN, order.user, order.id),
+            false => self.link(&ORDERS_OPEN, order.user, order.id),
+        }
     }
 
     pub fn put_contract(&mut self, contract: &Contract) -> Result<()> {

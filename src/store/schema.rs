@@ -38,11 +38,15 @@ pub const SESSIONS_BY_USER: Index<UserId, String> = Index::new("sessions_by_user
 pub const TICKETS: Table<String, Ticket> = Table::new("tickets");
 /// Who earns what a farm earns, by the farm's number.
 pub const FARM_CLAIMS: Table<u32, UserId> = Table::new("farm_claims");
+/// The farmer's twin that proved a farm, by the farm's number: earnings are booked for twins.
+pub const FARM_TWINS: Table<u32, u32> = Table::new("farm_twins");
 
 // Orders.
 pub const QUOTES: Table<QuoteId, Quote> = Table::new("quotes");
 pub const ORDERS: Table<OrderId, Order> = Table::new("orders");
 pub const ORDERS_BY_USER: Index<(UserId, Time), OrderId> = Index::new("orders_by_user");
+/// Orders that are not over: what counts against what one person may have.
+pub const ORDERS_OPEN: Index<UserId, OrderId> = Index::new("orders_open");
 pub const ORDERS_BY_AGE: Index<Time, OrderId> = Index::new("orders_by_age");
 /// Under the state's place in `State::ALL`.
 pub const ORDERS_BY_STATE: Index<(u8, Time), OrderId> = Index::new("orders_by_state");

@@ -28,6 +28,11 @@ impl<K: Key, V: Row> Table<K, V> {
     pub const fn new(name: &'static str) -> Self {
         Table { name, types: PhantomData }
     }
+
+    /// The same table with its rows as another program wrote them: for migrations, each of which has its own frozen copy of the type.
+    pub(super) const fn with_rows<W: Row>(&self) -> Table<K, W> {
+        Table { name: self.name, types: PhantomData }
+    }
 }
 
 /// Finds rows of another table: many primary keys `P` under one key `K`, each pair at most once.

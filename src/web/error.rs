@@ -14,6 +14,10 @@ pub enum Fail {
     Error(Error),
     /// Nobody is logged in: to the log-in, and back here afterwards.
     LogIn { next: String },
+    /// A form that is not used: none of our pages has sent it to this browser, or not lately, or it takes for ever to come.
+    Form { status: StatusCode, title: &'static str, text: &'static str },
+    /// A path of ours, asked in a way that it does not answer.
+    Method { allow: String },
 }
 
 pub type PageResult = std::result::Result<HttpResponse, Fail>;
@@ -29,6 +33,8 @@ impl fmt::Display for Fail {
         match self {
             Fail::Error(error) => write!(f, "{error}"),
             Fail::LogIn { .. } => f.write_str("not logged in"),
+            Fail::Form { text, .. } => f.write_str(text),
+            Fail::Method { .. } => f.write_str("another method"),
         }
     }
 }
@@ -52,6 +58,8 @@ impl ResponseError for Fail {
         match self {
             Fail::Error(error) => status(error.kind()),
             Fail::LogIn { .. } => StatusCode::SEE_OTHER,
+            Fail::Form { status, .. } => *status,
+            Fail::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
 
@@ -68,6 +76,8 @@ impl ResponseError for Fail {
                 let query = url_query(&[("next", next)]);
                 answer.insert_header(("location", format!("/login?{query}"))).finish()
             }
+            Fail::Form { text, .. } => answer.body(*text),
+            Fail::Method { allow } => answer.insert_header(("allow", allow.as_str())).finish(),
         }
     }
 }

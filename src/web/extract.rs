@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, Ready, ready};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
-use actix_web::http::{Method, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::error::Fail;
+use super::hooks::NOTICE_BYTES;
 use super::ui::{Chrome, Flash, Mood, Who};
 use crate::app::App;
-use crate::app::limit::Limit;
+use crate::app::limit::{Limit, place};
 use crate::base::{Error, Kind, Secret};
 use crate::domain::account::{Role, Session, User};
 
@@ -102,6 +105,11 @@ impl Browser {
         hex::encode(&Sha256::digest(format!("form/{}", self.secret.reveal()))[..16])
     }
 
+    /// By what the browser is known again, without saying its secret.
+    pub fn mark(&self) -> String {
+        hex::encode(Sha256::digest(format!("browser/{}", self.secret.reveal())))
+    }
+
     pub fn chrome(&self) -> Chrome {
         Chrome {
             brand: self.app.settings.brand.name.clone(),
@@ -177,14 +185,17 @@ fn app(request: &HttpRequest) -> Result<Arc<App>, Fail> {
     Ok(app.clone().into_inner())
 }
 
-/// The peer's address; behind the trusted proxy, the last one it names.
+/// Where a request comes from, as limits count it: the peer's address; behind the trusted proxy, the one it names.
 pub(super) fn sender(request: &HttpRequest, app: &App) -> String {
-    let peer = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    if app.settings.server.trusted_proxy.is_empty() || peer != app.settings.server.trusted_proxy {
-        return peer;
-    }
-    let named = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-    named.and_then(|list| list.rsplit(',').next()).map_or(peer, |last| last.trim().to_owned())
+    let Some(peer) = request.peer_addr().map(|address| address.ip().to_canonical()) else { return String::new() };
+    let trusted = app.settings.server.trusted_proxy.parse::<IpAddr>().is_ok_and(|proxy| proxy.to_canonical() == peer);
+    let named = request.headers().get_all("x-forwarded-for").filter(|_| trusted).last();
+    place(named.and_then(|lines| last_named(lines.to_str().ok()?)).unwrap_or(peer))
+}
+
+/// The last address in the last line is what the proxy itself added; whatever stands before it, anybody may have written.
+fn last_named(line: &str) -> Option<IpAddr> {
+    line.rsplit(',').next()?.trim().parse().ok()
 }
 
 /// Reads the browser behind a request once and remembers it.
@@ -226,7 +237,7 @@ fn me(request: &HttpRequest) -> Result<Me, Fail> {
     let browser = browser(request)?;
     match browser.user().cloned() {
         Some(user) => Ok(Me { browser, user }),
-        None if request.method() == Method::GET => {
+        None if matches!(*request.method(), Method::GET | Method::HEAD) => {
             let query = request.query_string();
             let path = request.path();
             Err(Fail::LogIn { next: if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") } })
@@ -312,21 +323,19 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let browser = browser(request);
-        let mut payload = payload.take();
+        let payload = payload.take();
         let foreign = is_foreign(request);
         Box::pin(async move {
             let browser = browser?;
             if foreign(&browser) {
-                return Err(Error::forbidden("This form did not come from one of our pages.").into());
+                return Err(Fail::Form {
+                    status: StatusCode::FORBIDDEN,
+                    title: "This form came from somewhere else",
+                    text: "It did not come from one of our pages, so nothing was done with it.",
+                });
             }
-            let mut body = Vec::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| Error::new(Kind::Invalid, "The form broke off on its way."))?;
-                if body.len() + chunk.len() > FORM_BYTES {
-                    return Err(Error::new(Kind::Invalid, "This form is larger than any of ours.").into());
-                }
-                body.extend_from_slice(&chunk);
-            }
+            let within = browser.app.settings.server.body_within();
+            let body = read_body(payload, FORM_BYTES, within, StatusCode::UNPROCESSABLE_ENTITY).await?;
             let fields: Vec<(String, String)> =
                 serde_urlencoded::from_bytes(&body).map_err(|_| Error::new(Kind::Invalid, "The form can't be read."))?;
             // Bytes that are no text come out of the decoder as this letter: nobody typed that.
@@ -336,7 +345,11 @@ impl FromRequest for Form {
             let form = Form(fields.into_iter().collect());
             let fits: bool = form.text("csrf").as_bytes().ct_eq(browser.csrf().as_bytes()).into();
             if !fits {
-                return Err(Error::forbidden("This form was open for too long, or your browser keeps no cookies. Please go back, load the page again and try once more.").into());
+                return Err(Fail::Form {
+                    status: StatusCode::FORBIDDEN,
+                    title: "Please send this form once more",
+                    text: "It was open for too long, or your browser keeps no cookies. Go back, load the page again and try once more.",
+                });
             }
             if let Some(user) = browser.user() {
                 browser.app.limits.take(Limit::Change, &user.id.to_string(), browser.app.now())?;
@@ -344,6 +357,44 @@ impl FromRequest for Form {
             Ok(form)
         })
     }
+}
+
+/// The bytes of a notice as they came, for its signature.
+pub struct Raw(pub Vec<u8>);
+
+impl FromRequest for Raw {
+    type Error = Fail;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fail>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (app, payload) = (app(request), payload.take());
+        Box::pin(async move {
+            let within = app?.settings.server.body_within();
+            Ok(Raw(read_body(payload, NOTICE_BYTES, within, StatusCode::PAYLOAD_TOO_LARGE).await?))
+        })
+    }
+}
+
+/// Reads a body of at most so many bytes. A sender who takes longer than all of ours gives the place to others.
+async fn read_body(mut payload: Payload, most: usize, within: Duration, larger: StatusCode) -> Result<Vec<u8>, Fail> {
+    let read = async {
+        let mut body = Vec::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Error::new(Kind::Invalid, "The form broke off on its way."))?;
+            if body.len() + chunk.len() > most {
+                let (title, text) = ("That did not work", "This form is larger than any of ours.");
+                return Err(Fail::Form { status: larger, title, text });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    };
+    let slow = Fail::Form {
+        status: StatusCode::REQUEST_TIMEOUT,
+        title: "This took too long to arrive",
+        text: "Not all of it came in time, so nothing was done with it. Please try once more.",
+    };
+    tokio::time::timeout(within, read).await.unwrap_or(Err(slow))
 }
 
 /// Whether the browser itself says that another site sent this.

@@ -1,11 +1,14 @@
 //! Every route there is, one a line, and what happens around each of them.
 
+use std::collections::BTreeMap;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::web::{Data, ServiceConfig, get, post, to};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
+use actix_web::web::{Data, ServiceConfig, route, to};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, ResponseError, Route, guard};
 
 use super::error::Fail;
 use super::extract::Browser;
@@ -15,7 +18,8 @@ use crate::base::{Error, Kind};
 use crate::settings::Settings;
 
 pub fn routes(config: &mut ServiceConfig) {
-    config
+    let mut site = Site { config, ways: Ways::default() };
+    site
         // Everybody.
         .route("/", get().to(guest::landing::show))
         .route("/catalogue", get().to(guest::catalogue::show))
@@ -74,11 +78,62 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/assets/{name}", get().to(assets::show))
         .route("/livez", get().to(health::live))
         .route("/readyz", get().to(health::ready))
-        .default_service(to(nothing));
+        .close();
 }
 
-async fn nothing() -> Result<HttpResponse, Fail> {
-    Err(Error::not_found("page").into())
+/// What can be asked of each path, for those who ask it something else.
+#[derive(Default)]
+struct Ways(BTreeMap<&'static str, Vec<&'static str>>);
+
+struct Site<'a> {
+    config: &'a mut ServiceConfig,
+    ways: Ways,
+}
+
+impl Site<'_> {
+    fn route(&mut self, path: &'static str, way: Way) -> &mut Self {
+        self.ways.0.entry(path).or_default().extend(way.methods);
+        ServiceConfig::route(self.config, path, way.route);
+        self
+    }
+
+    fn close(&mut self) {
+        let ways = std::mem::take(&mut self.ways);
+        self.config.app_data(Data::new(ways)).default_service(to(nothing));
+    }
+}
+
+/// One way to ask for a path.
+struct Way {
+    methods: &'static [&'static str],
+    route: Route,
+}
+
+/// Reading. HEAD gets what GET would get, without the body.
+fn get() -> Way {
+    Way { methods: &["GET", "HEAD"], route: route().guard(guard::Any(guard::Get()).or(guard::Head())) }
+}
+
+/// Changing.
+fn post() -> Way {
+    Way { methods: &["POST"], route: route().guard(guard::Post()) }
+}
+
+impl Way {
+    fn to<F, Args>(self, handler: F) -> Way
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        Way { route: self.route.to(handler), ..self }
+    }
+}
+
+/// A path that we have, asked in another way; or none of ours.
+async fn nothing(request: HttpRequest, ways: Data<Ways>) -> Result<HttpResponse, Fail> {
+    let known = request.match_pattern().and_then(|pattern| ways.0.get(pattern.as_str()).cloned());
+    Err(known.map_or_else(|| Error::not_found("page").into(), |ways| Fail::Method { allow: ways.join(", ") }))
 }
 
 /// What browsers are told to refuse, worked out once for all answers.
@@ -157,21 +212,34 @@ fn failed<B>(answer: &ServiceResponse<B>) -> Option<HttpResponse> {
     let own = Error::new(Kind::Invalid, "The request can't be read.");
     let (bare, error) = match error.as_error::<Fail>() {
         Some(fail @ Fail::LogIn { .. }) => return Some(fail.error_response()),
+        Some(fail @ Fail::Form { title, text, .. }) => {
+            return Some(error_page(request, fail.error_response(), &Error::new(Kind::Invalid, *text), Some(title)));
+        }
+        Some(fail @ Fail::Method { .. }) => {
+            let text = "There is such a page, but this can't be asked of it.";
+            return Some(error_page(request, fail.error_response(), &Error::new(Kind::Invalid, text), None));
+        }
         Some(fail @ Fail::Error(error)) => (fail.error_response(), error),
         None => (HttpResponse::new(error.as_response_error().status_code()), &own),
     };
     if error.kind() == Kind::Internal {
         tracing::error!(path = request.path(), ?error, "a request failed");
     }
-    Some(error_page(request, bare, error))
+    Some(error_page(request, bare, error, None))
 }
 
-fn error_page(request: &HttpRequest, bare: HttpResponse, error: &Error) -> HttpResponse {
+fn error_page(request: &HttpRequest, bare: HttpResponse, error: &Error, title: Option<&'static str>) -> HttpResponse {
     let Ok(browser) = Browser::from_request(request, &mut actix_web::dev::Payload::None).into_inner() else { return bare };
-    let view = error::View { status: bare.status().as_u16(), message: Some(error.message().to_owned()), reference: None };
+    let view = error::View { title, status: bare.status().as_u16(), message: Some(error.message().to_owned()), reference: None };
     let mut page = browser.show(view.status, error::page(&browser.chrome(), &view));
-    if let Some(wait) = bare.headers().get(header::RETRY_AFTER) {
-        page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    for name in [header::RETRY_AFTER, header::ALLOW] {
+        if let Some(value) = bare.headers().get(&name) {
+            page.headers_mut().insert(name, value.clone());
+        }
+    }
+    if bare.status() == StatusCode::REQUEST_TIMEOUT {
+        // The rest of the body may come or not: nobody waits for it.
+        page.head_mut().set_connection_type(ConnectionType::Close);
     }
     page
 }

@@ -145,6 +145,7 @@ fn the_service_unit_keeps_its_locks() {
         "SystemCallFilter=~@privileged @resources",
         "UMask=0077",
         "LimitCORE=0",
+        "LimitNOFILE=65536",
     ];
     let missing = |unit: &str| {
         locks

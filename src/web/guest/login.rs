@@ -35,7 +35,8 @@ pub async fn new(browser: Browser, next: Query<Next>) -> PageResult {
 }
 
 pub async fn create(browser: Browser, form: Form) -> PageResult {
-    match browser.app.log_in(form.text("email"), form.secret("password"), &browser.from, &browser.agent).await {
+    let (email, password) = (form.text("email"), form.secret("password"));
+    match browser.app.log_in(email, password, &browser.from, &browser.agent, &browser.mark()).await {
         Ok(entered) => {
             let home = home(&entered.user);
             Ok(browser.enter(entered.token.reveal(), &local(form.text("next"), home)))

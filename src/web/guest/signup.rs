@@ -18,7 +18,7 @@ pub async fn new(browser: Browser) -> PageResult {
 pub async fn create(browser: Browser, form: Form) -> PageResult {
     let person =
         NewPerson { name: form.text("name").into(), email: form.text("email").into(), password: form.secret("password") };
-    match browser.app.sign_up(person, &browser.from).await {
+    match browser.app.sign_up(person, &browser.from, &browser.mark()).await {
         Ok(()) => {
             let sent = verify::View::Sent { email: form.text("email").trim().to_lowercase() };
             Ok(browser.show(200, verify::page(&browser.chrome(), &sent)))

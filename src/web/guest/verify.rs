@@ -7,6 +7,7 @@ use crate::base::Kind;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Browser, Form};
 use crate::web::page::guest::verify::{View, page};
+use crate::web::ui::form::Filled;
 
 #[derive(Deserialize)]
 pub struct Link {
@@ -16,12 +17,19 @@ pub struct Link {
 
 /// Opening the link changes nothing: mail programs open links too.
 pub async fn show(browser: Browser, link: Query<Link>) -> PageResult {
-    Ok(browser.show(200, page(&browser.chrome(), &View::Confirm { code: link.into_inner().token })))
+    let code = link.into_inner().token;
+    let asks = browser.app.proof_asks_password(&code, &browser.mark())?;
+    Ok(browser.show(200, page(&browser.chrome(), &View::Confirm { code, asks, filled: Filled::default() })))
 }
 
 pub async fn create(browser: Browser, form: Form) -> PageResult {
-    match browser.app.verify_email(form.text("code"), &browser.from, &browser.agent).await {
+    let (code, password) = (form.text("code"), form.secret("password"));
+    match browser.app.verify_email(code, password, &browser.from, &browser.agent, &browser.mark()).await {
         Ok(entered) => Ok(browser.enter(entered.token.reveal(), "/order")),
+        Err(error) if error.field() == Some("password") => {
+            let view = View::Confirm { code: code.into(), asks: true, filled: Filled::default().refused(&error) };
+            Ok(browser.show(status(error.kind()).as_u16(), page(&browser.chrome(), &view)))
+        }
         Err(error) if error.kind() == Kind::Invalid => {
             Ok(browser.show(status(error.kind()).as_u16(), page(&browser.chrome(), &View::Stale)))
         }

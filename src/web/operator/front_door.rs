@@ -60,7 +60,7 @@ async fn person(
     let email = format!("p{}@example.org", roles.len());
     let form = NewPerson { name: "Pat".into(), email: email.clone(), password: Secret::from(PASSWORD) };
     app.create_person(form, roles.iter().copied().collect::<BTreeSet<_>>()).await.unwrap();
-    let known = app.log_in(&email, Secret::from(PASSWORD), "127.0.0.1", "a test").await.unwrap();
+    let known = app.log_in(&email, Secret::from(PASSWORD), "127.0.0.1", "a test", "").await.unwrap();
     let site = actix_web::App::new()
         .app_data(Data::from(app.clone()))
         .app_data(Data::new(Policy::new(&app.settings)))

@@ -14,7 +14,7 @@ const COUNTED: usize = 10_000;
 pub async fn list(me: Provider) -> PageResult {
     let (nodes, snapshot) = (me.app.nodes_of(&me.user), me.app.read()?);
     let nodes = nodes.iter().map(|node| row(&snapshot, node)).collect::<Result<_>>()?;
-    Ok(me.show(200, page(&me.chrome(), &View { nodes, now: me.app.now() })))
+    Ok(me.show(200, page(&me.chrome(), &View { nodes, now: me.app.now(), known: !me.app.nodes().is_empty() })))
 }
 
 fn row(snapshot: &Snapshot, node: &Node) -> Result<nodes::Node> {

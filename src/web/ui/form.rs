@@ -59,7 +59,7 @@ pub fn post(chrome: &Chrome, action: &str, body: Markup) -> Markup {
 /// A form with fields: wider spacing, and a summary of what is wrong on top.
 pub fn sheet(chrome: &Chrome, action: &str, filled: &Filled, body: Markup) -> Markup {
     html! {
-        form.sheet method="post" action=(action) novalidate { (csrf(chrome)) (summary(filled)) (body) }
+        form.sheet method="post" action=(action) novalidate { (csrf(chrome)) (summary(filled, &body)) (body) }
     }
 }
 
@@ -67,17 +67,21 @@ fn csrf(chrome: &Chrome) -> Markup {
     html! { input type="hidden" name="csrf" value=(chrome.csrf); }
 }
 
-fn summary(filled: &Filled) -> Markup {
+/// What is wrong, on top. An error whose field is not on this form stands here in full: nobody is refused without a reason.
+fn summary(filled: &Filled, body: &Markup) -> Markup {
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        filled.errors.iter().partition(|(name, _)| body.0.contains(&format!("id=\"f-{name}-error\"")));
+    let whole = filled.error.as_ref().into_iter().chain(elsewhere.into_iter().map(|(_, error)| error));
     html! {
-        @if let Some(error) = &filled.error {
+        @for error in whole {
             p.flash.bad role="alert" { (icon(Icon::Alert)) span { (error) } }
         }
-        @if !filled.errors.is_empty() {
+        @if !here.is_empty() {
             div.flash.bad role="alert" {
                 (icon(Icon::Alert))
                 span {
                     "That did not work yet. Please look at "
-                    @for (place, name) in filled.errors.keys().enumerate() {
+                    @for (place, (name, _)) in here.iter().enumerate() {
                         @if place > 0 { ", " }
                         a href={ "#f-" (name) } { (name.replace('_', " ")) }
                     }
@@ -256,6 +260,16 @@ mod tests {
         let page = Text::new("name", "Name").hint("Short.").show(&filled).into_string();
         assert!(page.contains("value=\"Web 1\"") && page.contains("aria-invalid=\"true\""), "{page}");
         assert!(page.contains("aria-describedby=\"f-name-error f-name-hint\"") && page.contains("Small letters only."), "{page}");
+    }
+
+    #[test]
+    fn an_error_without_a_field_on_the_form_is_said_in_full() {
+        let filled = Filled::default().refused(&Error::invalid("region", "Nobody has room.")).wrong("name", "Too long.");
+        let chrome = Chrome { brand: "Cooperage".into(), who: None, csrf: "x".into(), flash: None, path: "/order".into() };
+        let page = sheet(&chrome, "/order", &filled, Text::new("name", "Name").show(&filled)).into_string();
+        assert_eq!(page.matches("Nobody has room.").count(), 1, "{page}");
+        assert_eq!(page.matches("Too long.").count(), 1, "{page}");
+        assert!(page.contains("#f-name") && !page.contains("#f-region"), "{page}");
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! Watching an order climb: the page, and the same part of it again with each change.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::HttpResponse;
-use actix_web::http::header;
-use actix_web::web::{Bytes, Path};
+use actix_web::http::{Method, header};
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 
 use super::deployment::steps;
 use super::id;
-use crate::base::Result;
-use crate::base::ids::OrderId;
+use crate::base::ids::{OrderId, UserId};
+use crate::base::{Error, Kind, Result};
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::order::{Order, State};
 use crate::store::charge::Charges;
@@ -20,20 +22,31 @@ use crate::web::page::user::progress::{self, Outcome, View, page};
 
 /// One stream lasts this long at most; a browser that still cares comes back by itself.
 const STREAM: Duration = Duration::from_secs(120);
+/// Streams one person may have open at once: each of them holds a connection.
+pub const STREAMS_MAX: usize = 24;
 /// How often an unchanged order is looked at, so that the elapsed time moves.
 const TICK: Duration = Duration::from_secs(1);
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    if order.active_since.is_some() && order.state != State::Active {
+        // It ran, and is on its way out or gone: how it came up is over.
+        return Ok(me.go(&format!("/deployments/{}", order.id)));
+    }
     Ok(me.show(200, page(&me.chrome(), &view(&order, me.app.read()?.charge(order.charge)?, me.app.now()))))
 }
 
 /// Server-sent events: the fragment of the page, whenever it says something new.
-pub async fn events(me: Me, path: Path<String>) -> PageResult {
+pub async fn events(me: Me, path: Path<String>, request: HttpRequest, streams: Data<Streams>) -> PageResult {
     let order: OrderId = id(&path, "deployment")?;
     me.app.order_of(me.user.id, order)?;
+    if request.method() == Method::HEAD {
+        return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
+    }
+    let place = streams.into_inner().enter(me.user.id)?;
     let commits = me.app.store.commits();
-    let watch = Watch { me, order, commits, last: String::new(), ended: false, until: tokio::time::Instant::now() + STREAM };
+    let (last, clock, until) = (String::new(), String::new(), tokio::time::Instant::now() + STREAM);
+    let watch = Watch { me, order, commits, last, clock, _place: place, ended: false, until };
     let events =
         stream::unfold(
             watch,
@@ -47,11 +60,47 @@ pub async fn events(me: Me, path: Path<String>) -> PageResult {
         .streaming(events))
 }
 
+/// How many streams each person has open.
+#[derive(Default)]
+pub struct Streams(Mutex<BTreeMap<UserId, usize>>);
+
+impl Streams {
+    fn enter(self: Arc<Self>, user: UserId) -> Result<Place> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(user).or_default();
+        if *count >= STREAMS_MAX {
+            return Err(Error::new(Kind::Limited, "You watch this in many windows already. Please close some of them."));
+        }
+        *count += 1;
+        drop(open);
+        Ok(Place { streams: self, user })
+    }
+}
+
+/// One open stream; given back when it is dropped, however it ends.
+struct Place {
+    streams: Arc<Streams>,
+    user: UserId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.get_mut(&self.user) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(open.remove(&self.user)),
+        }
+    }
+}
+
 struct Watch {
     me: Me,
     order: OrderId,
     commits: tokio::sync::watch::Receiver<u64>,
+    /// What was sent last, without the time that passes.
     last: String,
+    clock: String,
+    _place: Place,
     ended: bool,
     until: tokio::time::Instant,
 }
@@ -59,11 +108,18 @@ struct Watch {
 impl Watch {
     async fn next(&mut self) -> Option<Bytes> {
         while !self.ended && tokio::time::Instant::now() < self.until {
-            let (fragment, ended) = self.fragment().ok()?;
-            self.ended = ended;
-            if fragment != self.last {
-                self.last = fragment;
-                return Some(Bytes::from(format!("data: {}\n\n", self.last.replace('\n', " "))));
+            let view = self.view().ok()?;
+            self.ended = view.outcome != Outcome::Running;
+            let clock = progress::clock(&view);
+            // The time that passes is no news: it is sent by itself, so that nothing else on the page is replaced each second.
+            let still = progress::steps(&View { now: view.started, ..view.clone() }).into_string();
+            if still != self.last {
+                (self.last, self.clock) = (still, clock);
+                return Some(Bytes::from(format!("data: {}\n\n", progress::steps(&view).into_string().replace('\n', " "))));
+            }
+            if clock != self.clock {
+                self.clock = clock;
+                return Some(Bytes::from(format!("event: clock\ndata: {}\n\n", self.clock)));
             }
             tokio::select! {
                 biased;
@@ -74,10 +130,9 @@ impl Watch {
         None
     }
 
-    fn fragment(&self) -> Result<(String, bool)> {
+    fn view(&self) -> Result<View> {
         let order = self.me.app.order_of(self.me.user.id, self.order)?;
-        let view = view(&order, self.me.app.read()?.charge(order.charge)?, self.me.app.now());
-        Ok((progress::steps(&view).into_string(), view.outcome != Outcome::Running))
+        Ok(view(&order, self.me.app.read()?.charge(order.charge)?, self.me.app.now()))
     }
 }
 

@@ -7,6 +7,8 @@ use crate::web::ui::{Chrome, asset, layout, part};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
+    /// What happened, where the status alone does not say it.
+    pub title: Option<&'static str>,
     pub status: u16,
     /// The sentence of the error, if it has one for people outside.
     pub message: Option<String>,
@@ -69,14 +71,15 @@ fn words(status: u16, signed_in: bool) -> Words {
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
     let words = words(view.status, chrome.who.is_some());
+    let title = view.title.unwrap_or(words.title);
     layout(
         chrome,
-        words.title,
+        title,
         html! {
             div.narrow.lost {
                 img src=(asset::url("mark.svg")) alt="" width="64" height="64";
                 p.lost-status { "Error " (view.status) }
-                h1 { (words.title) }
+                h1 { (title) }
                 p.lead { (view.message.as_deref().unwrap_or(words.text)) }
                 p.actions { (part::button(words.href, words.action)) }
                 @if let Some(reference) = &view.reference { p.hint { "If you ask for help, quote " code { (reference) } "." } }

@@ -63,6 +63,7 @@ pub fn reset_page(chrome: &Chrome, view: &ResetView) -> Markup {
                         .hint("Twelve characters or more. A few words you can remember do well.").show(&view.filled))
                     (form::submit("Set the password"))
                 }))
+                p.aside { "The link is older than 15 minutes, or was used? " a href="/forgot" { "Ask for a new one" } "." }
             }
         },
     )

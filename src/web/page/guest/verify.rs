@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::web::ui::form::{Filled, Text};
 use crate::web::ui::{Chrome, form, layout, part};
 
 #[derive(Debug, Clone, Serialize)]
@@ -14,6 +15,9 @@ pub enum View {
     Confirm {
         #[serde(skip)]
         code: String,
+        /// The sign-up was typed in another browser: its password says that it was the same person.
+        asks: bool,
+        filled: Filled,
     },
     /// The link was good.
     Confirmed,
@@ -24,7 +28,8 @@ pub enum View {
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
     let (title, body) = match view {
         View::Sent { email } => ("We sent you a mail", sent(chrome, email)),
-        View::Confirm { code } => ("Confirm your address", confirm(chrome, code)),
+        View::Confirm { code, asks: false, .. } => ("Confirm your address", confirm(chrome, code)),
+        View::Confirm { code, asks: true, filled } => ("Confirm your address", ask(chrome, code, filled)),
         View::Confirmed => ("Your address is confirmed", confirmed(chrome)),
         View::Stale => ("This link no longer works", stale()),
     };
@@ -49,6 +54,20 @@ fn confirm(chrome: &Chrome, code: &str) -> Markup {
             (form::hidden("code", code))
             p.actions { button.btn.large type="submit" { "Yes, this is my address" } }
         }))
+    }
+}
+
+fn ask(chrome: &Chrome, code: &str, filled: &Filled) -> Markup {
+    html! {
+        p.lead { "You signed up in another browser. Type the password that you chose there, and the account is yours." }
+        (form::sheet(chrome, "/verify", filled, html! {
+            (form::hidden("code", code))
+            (Text::password("password", "Password", "current-password").show(filled))
+            (form::submit("Yes, this is my address"))
+        }))
+        p.aside {
+            "It does not fit, or it was not you who signed up? " a href="/forgot" { "Choose a password of your own" } " by mail."
+        }
     }
 }
 

@@ -65,7 +65,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                            @if view.of_list { ", before any discount" } "." },
                     html! {},
                 ))
-                @if view.rows.is_empty() {
+                @if view.rows.is_empty() && view.earned.tft == Tft::default() {
                     (part::empty(
                         "Nothing earned yet",
                         "As soon as a deployment runs on one of your nodes, every hour's bill and your share of it stand here.",

@@ -44,6 +44,8 @@ pub struct Node {
 pub struct View {
     pub nodes: Vec<Node>,
     pub now: Time,
+    /// The grid's index has answered since the start.
+    pub known: bool,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
@@ -57,7 +59,13 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     html! { "Nodes of your farms appear here by themselves, and so does what becomes of them." },
                     html! { @if !view.nodes.is_empty() { a.btn.quiet href="/provider/claim" { "Add a farm" } } },
                 ))
-                @if view.nodes.is_empty() {
+                @if !view.known {
+                    (part::empty(
+                        "We don't know your nodes yet",
+                        "The grid's list of nodes has not come since we started. It is asked for again and again; look once more in a minute.",
+                        part::button("/provider/earnings", "Look at your earnings"),
+                    ))
+                } @else if view.nodes.is_empty() {
                     (part::empty(
                         "No nodes yet",
                         "Show us that a farm is yours and its nodes appear here. There is nothing to install on them.",

@@ -58,6 +58,11 @@ fn heading(view: &View) -> (String, &'static str) {
     }
 }
 
+/// How long it has taken, in words.
+pub fn clock(view: &View) -> String {
+    span(view.now.since(view.started))
+}
+
 /// The part that moves. The page shows it once; after that the server sends it again with each change.
 pub fn steps(view: &View) -> Markup {
     let done = view.steps.iter().filter(|step| step.state == StepState::Done).count();
@@ -71,7 +76,7 @@ pub fn steps(view: &View) -> Markup {
             }
             p.progress-foot {
                 span { (done) " of " (view.steps.len()) " steps" }
-                span { (span(view.now.since(view.started))) }
+                span data-clock { (clock(view)) }
             }
             (chart::staves(done, view.steps.len()))
             (part::steps(&below_headline(&view.steps)))

@@ -37,6 +37,7 @@ pub fn provider_pages() -> Vec<Shown> {
             node(14, "Antwerp, Belgium", nodes::NodeState::Down, 4096, 3 * DAY),
         ],
         now: NOW,
+        known: true,
     };
     let amount = |hundredths| earnings::Amount { tft: tft(hundredths), worth: Some(Usd::from_units(hundredths * 1000)) };
     let row = |node, bits, billed| earnings::Row {
@@ -79,7 +80,8 @@ pub fn provider_pages() -> Vec<Shown> {
     let farms = vec![claim::Farm { id: 3, name: "Freefarm Ghent".into(), nodes: 3 }];
     vec![
         show("nodes", nodes::page(&staff("/provider/nodes"), &farm)),
-        show("nodes-empty", nodes::page(&staff("/provider/nodes"), &nodes::View { nodes: vec![], now: NOW })),
+        show("nodes-unknown", nodes::page(&staff("/provider/nodes"), &nodes::View { nodes: vec![], now: NOW, known: false })),
+        show("nodes-empty", nodes::page(&staff("/provider/nodes"), &nodes::View { nodes: vec![], now: NOW, known: true })),
         show("earnings", earnings::page(&staff("/provider/earnings"), &full)),
         show("earnings-empty", earnings::page(&staff("/provider/earnings"), &none)),
         show("claim", claim::page(&staff("/provider/claim"), &claim::View { sentence: sentence.into(), farms, filled })),

@@ -64,13 +64,15 @@ pub fn guest_pages() -> Vec<Shown> {
     use guest::{catalogue, error, forgot, landing, login, setup, signup, verify};
     let show = |name, markup| Shown { name, of: For::Anybody, markup };
     let lost = |status, who: fn(&str) -> Chrome| {
-        error::page(&who("/nowhere"), &error::View { status, message: None, reference: Some("7f3a-22c1".into()) })
+        error::page(&who("/nowhere"), &error::View { title: None, status, message: None, reference: Some("7f3a-22c1".into()) })
     };
     let wrong = Filled::default()
         .with("name", "Alice")
         .with("email", "alice@")
         .wrong("email", "This is not an e-mail address.")
         .wrong("password", "Twelve characters or more, please.");
+    let confirm = |asks, filled| verify::View::Confirm { code: "x".into(), asks, filled };
+    let wrong_password = Filled::default().wrong("password", "This is not the password of the sign-up that this mail is about.");
     vec![
         show("landing", landing::page(&guest("/"), &landing::View { sizes: sizes(), sla: sla(), nodes: 20, countries: 3 })),
         show("landing-empty", landing::page(&guest("/"), &landing::View { sizes: vec![], sla: sla(), nodes: 0, countries: 0 })),
@@ -89,6 +91,8 @@ pub fn guest_pages() -> Vec<Shown> {
         show("forgot-sent", forgot::page(&guest("/forgot"), &forgot::View { sent: true, ..Default::default() })),
         show("reset", forgot::reset_page(&guest("/reset"), &forgot::ResetView { code: "x".into(), ..Default::default() })),
         show("verify-sent", verify::page(&user("/verify"), &verify::View::Sent { email: "alice@example.org".into() })),
+        show("verify-confirm", verify::page(&guest("/verify"), &confirm(false, Filled::default()))),
+        show("verify-asks", verify::page(&guest("/verify"), &confirm(true, wrong_password))),
         show("verify-confirmed", verify::page(&guest("/verify"), &verify::View::Confirmed)),
         show("verify-stale", verify::page(&user("/verify"), &verify::View::Stale)),
         show("setup", setup::page(&guest("/setup"), &setup::View { code: Some("x".into()), ..Default::default() })),
