@@ -60,6 +60,12 @@ async fn what_is_over_is_cleared_away_and_orders_and_people_stay() {
     market.leap(2 * DAY);
     market.until("links and prices are gone", || counts(&market)[0] == 0 && counts(&market)[2] == 1).await;
     assert!(user(&market, "nora@example.org").is_some(), "she may still ask for the mail again");
+    // Signed up anew, she has a week anew.
+    nora.post("/signup", &form).await;
+    market.until("the second link is there", || counts(&market)[0] > 0).await;
+    market.leap(6 * DAY);
+    market.until("the second link is gone", || counts(&market)[0] == 0).await;
+    assert!(user(&market, "nora@example.org").is_some());
     market.leap(10 * DAY);
     market.until("whoever never came is forgotten", || user(&market, "nora@example.org").is_none()).await;
     market.leap(31 * DAY);

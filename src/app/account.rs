@@ -64,8 +64,9 @@ impl App {
                         return tx.queue_mail(&mail, &*random, now);
                     }
                     Some(known) => {
-                        let user = User { name: user.name, password: user.password, ..known };
-                        tx.put_user(&user)?;
+                        // As old as this sign-up, so that its link is not cleared away with the one before.
+                        let user = User { name: user.name, password: user.password, created: now, ..known.clone() };
+                        tx.renew_user(&known, &user)?;
                         user
                     }
                     None => {

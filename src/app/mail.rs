@@ -29,7 +29,9 @@ impl App {
             return Ok(Next::Done);
         }
         let mut letter = mail.clone();
-        if let Some(ticket) = mail.ticket.clone() {
+        if let Some(mut ticket) = mail.ticket.clone() {
+            // A mail that had to wait brings a link that works as long as any.
+            ticket.expires = self.now() + ticket.purpose.life();
             // A try that fails leaves a ticket behind whose secret nobody knows: it expires.
             let (token, page) = (self.token(), ticket.purpose.page());
             let link = format!("{}{page}?token={}", self.settings.server.public_url, token.reveal());

@@ -71,6 +71,12 @@ impl Tx<'_> {
         self.put(&USERS, user.id, user)
     }
 
+    /// The same person with a new beginning: nobody had proved the old one.
+    pub fn renew_user(&mut self, old: &User, new: &User) -> Result<()> {
+        self.relink(&USERS_BY_AGE, &new.id, Some(&old.created), Some(&new.created));
+        self.put(&USERS, new.id, new)
+    }
+
     pub fn add_session(&mut self, hash: &str, session: &Session) -> Result<()> {
         let mut held: Vec<(Time, String)> = Vec::new();
         for known in self.linked(&SESSIONS_BY_USER, session.user, Order::Up, SESSIONS_MAX + 1)? {
