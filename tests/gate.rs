@@ -41,6 +41,7 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/deployments/{id}/delete", [303, 200, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
+    ("GET", "/cards/new/{id}", [303, 200, 404, 404, 404]),
     ("POST", "/cards", [303; 5]),
     ("GET", "/receipts/{id}", [303, 200, 404, 404, 404]),
     ("GET", "/profile", [303, 200, 200, 200, 200]),
@@ -112,6 +113,8 @@ struct Town {
     order: OrderId,
     quote: String,
     card: CardId,
+    /// `seti_…` of a card that Alice has begun to save.
+    setup: String,
     charge: ChargeId,
     session: SessionId,
     asset: String,
@@ -146,7 +149,10 @@ impl Town {
         drop(snapshot);
         let page = people[GUEST].get("/").await.body;
         let asset = page.split("/assets/").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        Town { order: order.id, charge: order.charge, quote, card, session, asset, people, market }
+        // A card that she has begun to save.
+        let begun = people[GUEST + 1].post("/cards", &[]).await;
+        let setup = begun.header("location").split("/card/").nth(1).unwrap().split('?').next().unwrap().to_owned();
+        Town { order: order.id, charge: order.charge, quote, card, setup, session, asset, people, market }
     }
 
     /// The route's path with Alice's thing in it.
@@ -154,6 +160,7 @@ impl Town {
         let id = match route {
             _ if route.starts_with("/quotes/") => self.quote.clone(),
             _ if route.starts_with("/deployments/") || route.starts_with("/operator/orders/") => self.order.to_string(),
+            _ if route.starts_with("/cards/new/") => self.setup.clone(),
             _ if route.starts_with("/cards/") => self.card.to_string(),
             _ if route.starts_with("/receipts/") => self.charge.to_string(),
             _ if route.starts_with("/sessions/") => self.session.to_string(),

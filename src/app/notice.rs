@@ -2,7 +2,6 @@
 
 use super::App;
 use super::charge::no_answer;
-use super::refund::BANK_REFUSED;
 use crate::base::ids::{ChargeId, JobId};
 use crate::base::{Error, Kind, Result};
 use crate::domain::charge::{ChargeState, Notice};
@@ -80,8 +79,6 @@ impl App {
             Some("re") => match self.refund_came_back(&notice.object).await? {
                 Some((refund, told)) => {
                     self.refund_failed(refund, told).await?;
-                    let (job, now) = (JobId::random(&*self.random), self.now());
-                    self.store.write(move |tx| tx.owe_parked(job, Work::PayRefund(refund), BANK_REFUSED, now)).await?;
                     format!("refund {refund} came to nothing")
                 }
                 None => "noted".to_owned(),

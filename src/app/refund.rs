@@ -2,10 +2,10 @@
 
 use super::App;
 use super::charge::{KEY_DEATH, KEY_LIFE, QUIET, REFUND_LOOK, cents, no_answer};
-use crate::base::ids::{RefundId, TransferId, UserId};
+use crate::base::ids::{JobId, RefundId, TransferId, UserId};
 use crate::base::{Error, Result, Time};
 use crate::domain::charge::{Charge, Refund, RefundState};
-use crate::domain::job::Next;
+use crate::domain::job::{Next, Work};
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::Step;
 use crate::store::Tx;
@@ -14,7 +14,7 @@ use crate::store::order::Orders;
 use crate::wire::stripe::{Metadata, Refund as Told, RefundStatus};
 
 /// What the operator reads at a parked refund.
-pub(super) const BANK_REFUSED: &str =
+const BANK_REFUSED: &str =
     "The customer's bank did not take the refund. The money is in their credit; “try again” sends it once more.";
 
 impl App {
@@ -109,10 +109,11 @@ impl App {
             .await
     }
 
-    /// The bank did not take it, at once or after it had been thought done: the books follow, and the customer reads it.
+    /// The bank did not take it, at once or after it had been thought done: the books follow, the customer reads it, and the
+    /// refund waits for a person.
     pub(super) async fn refund_failed(&self, id: RefundId, told: String) -> Result<()> {
         tracing::error!(refund = %id, "a refund failed: the customer's credit stays until a person looks at it");
-        let (now, transfer) = (self.now(), TransferId::random(&*self.random));
+        let (now, transfer, job) = (self.now(), TransferId::random(&*self.random), JobId::random(&*self.random));
         self.store
             .write(move |tx| {
                 let mut refund = tx.refund(id)?.ok_or_else(|| Error::not_found("refund"))?;
@@ -139,6 +140,8 @@ impl App {
                 refund.state = RefundState::Failed;
                 refund.failed.push(told);
                 tx.put_refund(&refund)?;
+                // In this very write: told twice, it does not wait again for somebody who has had it sent meanwhile.
+                tx.owe_parked(job, Work::PayRefund(id), BANK_REFUSED, now)?;
                 let amount = refund.amount;
                 order.trouble(
                     now,

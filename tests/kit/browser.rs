@@ -206,11 +206,7 @@ impl Browser {
 
     /// Nothing was said in the browser's log: no script error, nothing that the content security policy held back, nothing missing.
     /// That a form came back with 422 is said there too, and is none of it.
-    pub async fn was_quiet(&self) {
-        self.said_only(&[]).await;
-    }
-
-    /// The same, where a script by others may say certain things.
+    /// Where a script by others may say certain things, they are in `words`.
     pub async fn said_only(&self, words: &[&str]) {
         let lines = self.tab.issue_cmd(Log).await.expect("a log");
         let lines = lines.as_array().cloned().unwrap_or_default();

@@ -100,8 +100,14 @@ fn every_page_has_a_title_a_language_and_one_heading() {
 
 #[test]
 fn no_page_needs_an_exception_in_the_content_security_policy() {
+    // The processor's own script is admitted to one page, by a policy of that page's own.
+    const OF_CARDS: &str = "<script src=\"https://js.stripe.com/v3/\" defer></script>";
     for Shown { name, markup, .. } in all() {
-        let html = markup.into_string();
+        let mut html = markup.into_string();
+        if name == "card-form" {
+            assert!(html.contains(OF_CARDS));
+            html = html.replace(OF_CARDS, "");
+        }
         assert!(!html.contains(" style=") && tags(&html, "style").is_empty(), "{name}: style");
         for script in html.split("<script").skip(1) {
             let (tag, rest) = script.split_once('>').expect("a tag ends");

@@ -29,7 +29,8 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     html! { "Number, date and code are typed at the card processor and never reach us. Nothing is charged now." },
                     html! {},
                 ))
-                form.sheet #card-form data-key=(view.publishable_key) data-secret=(view.secret.reveal())
+                // Only the script sends it, and to the processor: without it the button stays dead.
+                form.sheet #card-form method="get" action="/cards" data-key=(view.publishable_key) data-secret=(view.secret.reveal())
                     data-done={ "/cards/done?setup_intent=" (view.intent) } {
                     section.sheet-part {
                         h2 #card-label { "Card" }
