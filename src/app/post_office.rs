@@ -40,7 +40,10 @@ impl PostOffice {
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.clone())
             .map_err(|cause| failed(cause.to_string()))?;
-        transport.send(message).await.map_err(|cause| failed(cause.to_string()))?;
-        Ok(())
+        transport.send(message).await.map(drop).map_err(|cause| match cause.is_permanent() {
+            // It says so again however often it is asked: in the end a person must look.
+            true => Error::internal("The mail server refuses the mail.").because(cause),
+            false => failed(cause.to_string()),
+        })
     }
 }

@@ -267,10 +267,10 @@ async fn operators(market: &Market, album: &mut Album, tom: &Browser) {
         .await;
 }
 
-/// A mail that nobody takes, for a day and more.
+/// A mail that is refused for good, for a day and more.
 async fn parked(market: &Market) {
     for _ in 0..64 {
-        market.demo.world.mail.fail_next(Verdict::Later);
+        market.demo.world.mail.fail_next(Verdict::Never);
     }
     let guest = market.guest();
     let form = [("name", "Ivo"), ("email", "ivo@example.org"), ("password", PASSWORD)];
