@@ -33,6 +33,8 @@ pub use self::engine::SYSTEM;
 
 /// How long a workload takes to start, so that progress can be watched.
 pub const STEP: Duration = Duration::from_millis(120);
+/// So often a node at work looks whether its pace was changed.
+const STRETCH: Duration = Duration::from_millis(50);
 
 /// Ways in which a node can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -317,8 +319,7 @@ impl Nodes {
     async fn provision(self, node: u32, contract: u64) {
         let Some(it) = self.0.nodes.get(&node) else { return };
         loop {
-            let fault = locked(&it.mode).fault;
-            sleep(if let Fault::Slow(delay) = fault { delay } else { self.0.step }).await;
+            let fault = self.work(it).await;
             if !it.alive() {
                 return; // what is pending waits until the node is back
             }
@@ -335,6 +336,21 @@ impl Nodes {
             self.0.chain.report_resources(contract, used);
         }
         self.reconcile(it); // the contract may have changed state meanwhile
+    }
+
+    /// What one workload takes. Whoever hastens the node meanwhile does not wait for the old pace.
+    async fn work(&self, it: &Node) -> Fault {
+        let mut worked = Duration::ZERO;
+        loop {
+            let fault = locked(&it.mode).fault;
+            let takes = if let Fault::Slow(delay) = fault { delay } else { self.0.step };
+            if worked >= takes {
+                return fault;
+            }
+            let stretch = (takes - worked).min(STRETCH);
+            sleep(stretch).await;
+            worked += stretch;
+        }
     }
 
     /// (whether a workload was started, whether nothing is left to do)
