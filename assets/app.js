@@ -27,7 +27,13 @@
       const clock = box.querySelector("[data-clock]");
       if (clock) clock.textContent = event.data;
     });
+    // A stream that is refused, say by a proxy while we start again, is given up by the browser. Without a script the page loads itself again;
+    // with one it does so too.
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 4000);
+    });
     addEventListener("pagehide", () => source.close());
+    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   }
 
   // On a phone the row of pages scrolls: show where we are.

@@ -162,7 +162,7 @@ pub struct Cards {
     pub script: String,
     pub secret_key: Secret<String>,
     pub publishable_key: String,
-    /// Signs webhooks. Without it there is no webhook route and no checkout.
+    /// Signs webhooks. Without it there is no webhook route, and the processor's list of events is all we hear.
     pub webhook_secret: Secret<String>,
     /// The secret before the last rotation, still accepted.
     pub webhook_secret_old: Secret<String>,
@@ -243,7 +243,7 @@ impl Settings {
             .map_err(|cause| Error::internal("The default settings do not print.").because(cause))?;
         match std::fs::read_to_string(file) {
             Ok(text) => {
-                let layer: Table = text.parse().map_err(|cause| wrong(file, &format!("{cause}")))?;
+                let layer: Table = text.parse().map_err(|cause| wrong(file, &place(&text, &cause)))?;
                 merge(&mut all, with_files(layer)?);
             }
             Err(cause) if required || cause.kind() != std::io::ErrorKind::NotFound => {
@@ -396,6 +396,15 @@ fn wrong(file: &Path, cause: &str) -> Error {
     Error::new(crate::base::Kind::Invalid, format!("The settings file {} can't be used: {}", file.display(), cause.trim_end()))
 }
 
+/// What is wrong and in which line, without the line: it may hold a secret.
+fn place(text: &str, cause: &toml::de::Error) -> String {
+    let line = cause.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    match line {
+        Some(line) => format!("line {line}: {}.", cause.message()),
+        None => format!("{}.", cause.message()),
+    }
+}
+
 fn read_secret(path: &Path) -> Result<String> {
     std::fs::read_to_string(path)
         .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
@@ -507,6 +516,13 @@ mod tests {
             let error = load(file, &env, &[]).unwrap_err();
             assert!(error.message().contains(said), "{said}: {error}");
         }
+    }
+
+    #[test]
+    fn a_line_that_does_not_parse_is_named_and_not_shown() {
+        let error = load("[cards]\npage = \"\"\nsecret_key = sk_live_canary\n", &[], &[]).unwrap_err();
+        assert!(error.message().contains("line 3"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl App {
         let email = Email::parse(&form.email).map_err(|why| Error::invalid("email", why))?;
         check_password(form.password.reveal(), &email)?;
         self.limits.take(Limit::SignUp, from, now)?;
-        self.limits.take(Limit::LinkAccount, email.as_str(), now)?;
+        self.limits.take(Limit::SignUpAccount, email.as_str(), now)?;
         let password = self.hasher.hash(form.password, &*self.random).await?;
         let user = new_user(UserId::random(&*self.random), name, email, password, [Role::User].into(), now);
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
@@ -151,7 +151,8 @@ impl App {
         let Ok(email) = Email::parse(email) else {
             return Err(Error::invalid("email", "This does not look like an e-mail address."));
         };
-        self.limits.take(Limit::LogInAccount, email.as_str(), now)?;
+        self.limits.take(Limit::LogInAccount, &format!("{email} {from}"), now)?;
+        self.limits.take(Limit::LogInAnywhere, email.as_str(), now)?;
         let user = self.read()?.user_by_email(&email)?;
         let fits = self.hasher.fits(password, user.as_ref().map(|user| user.password.clone())).await?;
         let user = user.filter(|_| fits).ok_or_else(refused)?;
@@ -171,7 +172,10 @@ impl App {
         self.may_mail_link(&email, from, self.now())?;
         match self.read()?.user_by_email(&email)?.filter(|user| user.verified.is_none()) {
             Some(user) => self.send_verification(&user, None).await,
-            None => Ok(()),
+            None => {
+                let (random, now) = (self.random.clone(), self.now());
+                self.store.write(move |tx| waste(tx, &*random, now)).await
+            }
         }
     }
 
@@ -252,7 +256,7 @@ impl App {
         let random = self.random.clone();
         self.store
             .write(move |tx| {
-                let Some(user) = tx.user_by_email(&email)? else { return Ok(()) };
+                let Some(user) = tx.user_by_email(&email)? else { return waste(tx, &*random, now) };
                 let ticket = ticket(Purpose::ResetPassword, &user, now);
                 tx.queue_mail(&mail::reset(&brand, ticket, &user, &*random, now), &*random, now)
             })
@@ -384,6 +388,13 @@ fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>
 
 fn ticket(purpose: Purpose, user: &User, now: Time) -> Ticket {
     Ticket { purpose, user: Some(user.id), expires: now + purpose.life(), epoch: user.epoch, sign_up: None }
+}
+
+/// A write like the one for an address we know, so that the time an answer takes does not tell who has an account. Nobody knows the
+/// secret of this ticket, it is over already, and it is cleared away like any other.
+fn waste(tx: &mut Tx<'_>, random: &dyn Random, now: Time) -> Result<()> {
+    let nobody = Ticket { purpose: Purpose::ResetPassword, user: None, expires: now, epoch: 0, sign_up: None };
+    tx.add_ticket(&hex::encode(random.bytes::<32>()), &nobody)
 }
 
 /// The ticket that proves the sign-up which `user` holds at this moment.

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::charge::no_answer;
+use super::limit::Limit;
 use crate::base::ids::{CardId, UserId};
 use crate::base::{Error, Result, Secret};
 use crate::domain::account::User;
@@ -19,7 +20,7 @@ impl App {
     /// Begins saving a card. `then` is the path to come back to afterwards.
     pub async fn start_card(&self, user: &User, then: &str) -> Result<CardPage> {
         if self.read()?.cards_of(user.id)?.len() >= CARDS_MAX {
-            return Err(Error::conflict("You have saved twenty cards. Please remove one first."));
+            return Err(too_many_cards());
         }
         let customer = self.customer(user).await?;
         // Nothing is charged by this call; a lost answer leaves an unused set-up that expires by itself.
@@ -71,8 +72,14 @@ impl App {
     pub async fn card_form(&self, user: UserId, intent: &str) -> Result<Secret<String>> {
         let mine = |setup: &CardSetup| setup.user == user && setup.card.is_none();
         self.read()?.card_setup(intent)?.filter(mine).ok_or_else(|| Error::not_found("card form"))?;
+        self.may_ask_processor(user)?;
         let setup = self.cards.setup_intent(intent).await.map_err(no_answer)?;
         setup.client_secret.ok_or_else(|| Error::internal("The card processor gave no secret for its form."))
+    }
+
+    /// Looking at a set-up asks the processor, whose patience is shared by all: it counts like a change.
+    fn may_ask_processor(&self, user: UserId) -> Result<()> {
+        self.limits.take(Limit::Change, &user.to_string(), self.now())
     }
 
     /// The stored key under which a person becomes a customer of the processor; another one than `spent`.
@@ -91,8 +98,15 @@ impl App {
             .await
     }
 
+    /// A browser is back from the processor's page.
+    pub async fn back_from_card_page(&self, intent: &str) -> Result<String> {
+        let row = self.read()?.card_setup(intent)?.ok_or_else(|| Error::not_found("card"))?;
+        self.may_ask_processor(row.user)?;
+        self.finish_card(intent).await
+    }
+
     /// Finishes saving a card: asks the processor what really happened. Gives the path to go to; safe to call twice.
-    pub async fn finish_card(&self, intent: &str) -> Result<String> {
+    pub(super) async fn finish_card(&self, intent: &str) -> Result<String> {
         let row = self.read()?.card_setup(intent)?.ok_or_else(|| Error::not_found("card"))?;
         if row.card.is_some() {
             return Ok(row.then);
@@ -123,6 +137,9 @@ impl App {
             .write(move |tx| {
                 let mut row = tx.card_setup(&intent)?.ok_or_else(|| Error::not_found("card"))?;
                 if row.card.is_none() {
+                    if tx.cards_of(card.user)?.len() >= CARDS_MAX {
+                        return Err(too_many_cards());
+                    }
                     row.card = Some(card.id);
                     tx.add_card(&card)?;
                     tx.put_card_setup(&intent, &row)?;
@@ -165,4 +182,8 @@ impl App {
         let removed = Card { removed: Some(self.now()), ..card };
         self.store.write(move |tx| tx.remove_card(&removed)).await
     }
+}
+
+fn too_many_cards() -> Error {
+    Error::conflict("You have saved twenty cards. Please remove one first.")
 }

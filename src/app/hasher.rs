@@ -60,8 +60,14 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let busy = || Error::unavailable("Too many people are logging in at this moment. Please try again in a few seconds.");
-        let _place = self.places.try_acquire().map_err(|_| busy())?;
-        let _turn = self.at_once.acquire().await.map_err(|_| busy())?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_| busy())?;
+        let turn = self.at_once.clone().acquire_owned().await.map_err(|_| busy())?;
+        // The work keeps its permits: whoever hangs up meanwhile frees nothing, for the hashing goes on.
+        let work = move || {
+            let done = work();
+            drop((turn, place));
+            done
+        };
         tokio::task::spawn_blocking(work).await.map_err(|cause| Error::internal("Hashing broke off.").because(cause))
     }
 }
@@ -79,5 +85,25 @@ mod tests {
         assert!(hasher.fits("barrels and staves".into(), Some(known.clone())).await.unwrap());
         assert!(!hasher.fits("barrels and slaves".into(), Some(known)).await.unwrap());
         assert!(!hasher.fits("nobody has this password".into(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn whoever_hangs_up_frees_no_place_while_the_hashing_goes_on() {
+        let hasher = Hasher::new(&HostRandom).unwrap();
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let (end, may_end) = std::sync::mpsc::channel::<()>();
+        let run = hasher.run(move || {
+            begun.send(()).unwrap();
+            may_end.recv().unwrap();
+        });
+        let mut run = Box::pin(run);
+        assert!(futures_util::poll!(&mut run).is_pending());
+        tokio::task::spawn_blocking(move || has_begun.recv()).await.unwrap().unwrap();
+        drop(run);
+        assert_eq!((hasher.at_once.available_permits(), hasher.places.available_permits()), (AT_ONCE - 1, AT_ONCE + WAITING - 1));
+        end.send(()).unwrap();
+        let all = hasher.places.acquire_many(u32::try_from(AT_ONCE + WAITING).unwrap()).await.unwrap();
+        assert_eq!(hasher.at_once.available_permits(), AT_ONCE);
+        drop(all);
     }
 }

@@ -15,9 +15,13 @@ pub enum Limit {
     Read,
     /// Log-in tries from one address.
     LogIn,
-    /// Log-in tries for one account, from wherever.
+    /// Log-in tries for one account from one address.
     LogInAccount,
+    /// Log-in tries for one account, from wherever. One address alone can't use these up: a stranger must not keep somebody out.
+    LogInAnywhere,
     SignUp,
+    /// Sign-ups with one address, from wherever. Apart from the links somebody asks for, so that a stranger's sign-ups use up none of those.
+    SignUpAccount,
     /// One-time links asked for by one address.
     Link,
     /// One-time links asked for to one address, from wherever: nobody's mailbox is flooded through us.
@@ -40,8 +44,9 @@ impl Limit {
             Limit::Read => (600, Duration::from_millis(50)),
             Limit::LogIn => (20, Duration::from_secs(15)),
             Limit::LogInAccount => (10, MINUTE),
+            Limit::LogInAnywhere => (60, Duration::from_secs(5)),
             Limit::SignUp => (10, Duration::from_secs(6 * MINUTE.as_secs())),
-            Limit::Link | Limit::LinkAccount => (5, Duration::from_secs(HOUR.as_secs() / 5)),
+            Limit::Link | Limit::LinkAccount | Limit::SignUpAccount => (5, Duration::from_secs(HOUR.as_secs() / 5)),
             Limit::Ticket => (20, MINUTE),
             Limit::Notice => (1000, Duration::from_millis(20)),
             Limit::Change => (120, Duration::from_millis(500)),

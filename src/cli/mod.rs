@@ -146,8 +146,9 @@ fn settings(line: &Line) -> Result<Settings> {
 
 /// Logs are for people on a terminal, JSON otherwise, and always on standard error.
 fn start_log(levels: &str) {
-    let filter =
-        tracing_subscriber::EnvFilter::builder().parse_lossy(format!("{levels},hyper=warn,reqwest=warn,actix_server=warn"));
+    // What mail and bus say at lower levels has passwords and links in it.
+    const QUIET: &str = "hyper=warn,reqwest=warn,actix_server=warn,lettre=info,tungstenite=info,tokio_tungstenite=info";
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(format!("{levels},{QUIET}"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // In tests somebody may have started it before.
     let _already = match std::io::stderr().is_terminal() {

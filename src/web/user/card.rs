@@ -69,7 +69,7 @@ pub struct Back {
 
 /// Back from the card page. What the address says is not believed: the processor is asked.
 pub async fn done(browser: Browser, back: Query<Back>) -> PageResult {
-    match browser.app.finish_card(&back.setup_intent).await {
+    match browser.app.back_from_card_page(&back.setup_intent).await {
         Ok(then) => Ok(browser.go_saying(&then, true, "Your card is saved.")),
         Err(error) if error.kind() == Kind::Conflict => Ok(browser.go_saying("/cards", false, error.message())),
         Err(error) => Err(error.into()),
