@@ -11,6 +11,7 @@ use cooperage::domain::charge::RefundState;
 use cooperage::domain::job::Work;
 use cooperage::domain::order::{Order, State};
 use cooperage::domain::signer::Purpose;
+use cooperage::localgrid::card::HookFaults;
 use cooperage::localgrid::node::Fault as NodeFault;
 use cooperage::store::Turn;
 use cooperage::store::charge::Charges;
@@ -388,9 +389,12 @@ async fn a_refund_that_the_bank_sends_back_is_told_and_sent_again_by_a_person() 
     let refunds = || market.demo.instance.app.read().unwrap().refunds_of(order.charge).unwrap();
     market.until("it is paid", || refunds().iter().all(|refund| refund.state == RefundState::Done)).await;
     let (left, amount) = (market.charged(id), refunds()[0].amount);
-    // Days later the customer's bank does not want it.
+    // Days later the customer's bank does not want it. The notice gets lost: the processor's list tells.
+    market.demo.world.cards.set_hook_faults(HookFaults { drop_next: usize::MAX, ..HookFaults::default() });
     assert_eq!(market.demo.world.cards.send_refunds_back(&id.to_string()), 1);
+    market.leap(HOUR);
     market.until("we know it", || refunds()[0].state == RefundState::Failed).await;
+    market.demo.world.cards.set_hook_faults(HookFaults::default());
     assert_eq!(market.charged(id), order.price, "the processor has it all again");
     let said = alice.get(&format!("/deployments/{id}")).await.unwrap();
     assert!(said.says("Your bank did not take"), "{}", said.text());

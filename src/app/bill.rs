@@ -146,8 +146,11 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
             now,
         )?;
         if let Some(mut order) = tx.order(bill.order)?.filter(|order| order.state == State::Active) {
-            earn(tx, &mut order, event.at.min(now))?;
-            tx.put_order(&order)?;
+            // One customer's books must not hold up everybody's bills; at the order's end this is tried again, and fails aloud.
+            match earn(tx, &mut order, event.at.min(now)) {
+                Ok(()) => tx.put_order(&order)?,
+                Err(error) => tracing::error!(order = %order.id, ?error, "hours used can't be booked"),
+            }
         }
     }
     for payment in &report.payments {

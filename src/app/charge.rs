@@ -143,7 +143,10 @@ impl App {
     pub async fn book_fee(&self, id: ChargeId) -> Result<Next> {
         let charge = self.charge(id)?;
         let Some(processor) = charge.processor_charge.clone().filter(|_| charge.fee.is_none()) else { return Ok(Next::Done) };
-        let fee = self.cards.fee_of(&processor).await.map_err(no_answer)?;
+        let (fee, currency) = self.cards.fee_of(&processor).await.map_err(no_answer)?;
+        if currency != "usd" {
+            return Ok(Next::Park("The card processor keeps its fee in another currency than US dollars: book it by hand."));
+        }
         let fee = Usd::from_cents(fee);
         let (now, random) = (self.now(), self.random.clone());
         self.store

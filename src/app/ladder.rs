@@ -106,6 +106,10 @@ impl App {
                 let amount = charge.amount;
                 self.change(order, move |_, order| {
                     order.state = State::Reserving;
+                    // The grid's patience begins now: the bank's time was not its own.
+                    if let Some(attempt) = order.attempts.last_mut() {
+                        attempt.started = now;
+                    }
                     order.note(now, Step::Pay, format!("The bank holds {amount} for you; it is taken when the VM runs."));
                     Ok(())
                 })

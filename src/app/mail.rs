@@ -3,7 +3,7 @@
 use super::App;
 use super::account::hash_token;
 use crate::base::ids::{JobId, MailId};
-use crate::base::{Random, Result, Time};
+use crate::base::{Kind, Random, Result, Time};
 use crate::domain::account::{Ticket, User};
 use crate::domain::charge::Charge;
 use crate::domain::job::{Next, Work};
@@ -38,7 +38,15 @@ impl App {
             letter.text = mail.text.replace(LINK, &link);
             self.store.write(move |tx| tx.add_ticket(&hash_token(token.reveal()), &ticket)).await?;
         }
-        self.post_office.send(&letter).await?;
+        match self.post_office.send(&letter).await {
+            // Anybody can sign up with an address that is nobody's: that is no failure of ours, and no person needs to look.
+            Err(error) if error.kind() == Kind::NotFound && mail.ticket.is_some() => {
+                tracing::info!(mail = %id, ?error, "a link has nowhere to go");
+                self.store.write(move |tx| tx.remove(&MAILS, id)).await?;
+                return Ok(Next::Done);
+            }
+            sent => sent?,
+        }
         mail.sent = Some(self.now());
         (mail.text, mail.ticket) = (String::new(), None);
         self.store.write(move |tx| tx.put(&MAILS, id, &mail)).await?;

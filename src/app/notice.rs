@@ -1,13 +1,40 @@
 //! Webhooks of the card processor: recorded first, believed never. What they point to is fetched again before anything moves.
 
+use std::time::Duration;
+
 use super::App;
 use super::charge::no_answer;
 use crate::base::ids::{ChargeId, JobId};
-use crate::base::{Error, Kind, Result};
+use crate::base::time::HOUR;
+use crate::base::{Error, Kind, Result, Time};
 use crate::domain::charge::{ChargeState, Notice};
 use crate::domain::job::{Next, Work};
 use crate::store::charge::Charges;
-use crate::wire::stripe::{PaymentStatus, StripeError, webhook};
+use crate::store::schema::NOTICED_TO;
+use crate::store::{Read, Tx};
+use crate::wire::stripe::{EventHead, PaymentStatus, StripeError, webhook};
+
+/// So far back the processor's list is read again: what happens there is not listed in the order in which it is written down.
+const OVERLAP: Duration = Duration::from_secs(HOUR.as_secs());
+
+fn notice(id: String, kind: String, object: Option<String>, now: Time) -> Notice {
+    Notice { id, kind, object: object.unwrap_or_default(), received: now, handled: None, note: String::new() }
+}
+
+/// Set-ups, payments and refunds: what `read_notice` can do something about.
+fn is_about_ours(event: &EventHead) -> bool {
+    let object = event.object_id.as_deref().unwrap_or_default();
+    ["seti_", "pi_", "re_"].iter().any(|kind| object.starts_with(kind))
+}
+
+/// A copy of one that is known has no effect.
+fn record(tx: &mut Tx<'_>, notice: &Notice, job: JobId, now: Time) -> Result<()> {
+    if tx.notice(&notice.id)?.is_some() {
+        return Ok(());
+    }
+    tx.put_notice(notice)?;
+    tx.owe(job, Work::ReadNotice(notice.id.clone()), now)
+}
 
 impl App {
     /// Whether notices are taken at all: without a secret anybody could write them.
@@ -27,26 +54,42 @@ impl App {
             tracing::warn!(%refused, "a card notice was refused");
             Error::forbidden("The signature does not fit.")
         })?;
-        let notice = Notice {
-            id: event.id.clone(),
-            kind: event.kind,
-            object: event.object_id.unwrap_or_default(),
-            received: now,
-            handled: None,
-            note: String::new(),
-        };
+        let notice = notice(event.id, event.kind, event.object_id, now);
         let job = JobId::random(&*self.random);
-        self.store
-            .write(move |tx| {
-                if tx.notice(&notice.id)?.is_some() {
-                    return Ok(());
-                }
-                tx.put_notice(&notice)?;
-                tx.owe(job, Work::ReadNotice(notice.id.clone()), now)
-            })
-            .await?;
+        self.store.write(move |tx| record(tx, &notice, job, now)).await?;
         self.nudge();
         Ok(())
+    }
+
+    /// Asks the processor what it told us and did not reach us: without a webhook, or with one that was away for longer than the processor
+    /// repeats itself, nobody would hear of a refund that came back. Gives how many notices were new.
+    pub async fn sweep_notices(&self) -> Result<usize> {
+        let now = self.now();
+        let since = self.read()?.single(&NOTICED_TO)?.unwrap_or(now) - OVERLAP;
+        let told = self.cards.events(since).await.map_err(no_answer)?;
+        let newest = told.iter().map(|event| event.created).max();
+        let random = self.random.clone();
+        let fresh = self
+            .store
+            .write(move |tx| {
+                let mut fresh = 0;
+                for event in told.into_iter().filter(is_about_ours) {
+                    let notice = notice(event.id, event.kind, event.object_id, now);
+                    if tx.notice(&notice.id)?.is_none() {
+                        record(tx, &notice, JobId::random(&*random), now)?;
+                        fresh += 1;
+                    }
+                }
+                let before = tx.single(&NOTICED_TO)?;
+                tx.set(&NOTICED_TO, &newest.max(before).unwrap_or(now))?;
+                Ok(fresh)
+            })
+            .await?;
+        if fresh > 0 {
+            tracing::info!(fresh, "card notices that had not reached us");
+            self.nudge();
+        }
+        Ok(fresh)
     }
 
     /// Looks at the object a notice points to, and lets the order it belongs to look for itself.

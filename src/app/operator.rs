@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::signer::Overdue;
 use super::{App, lock};
 use crate::base::ids::JobId;
-use crate::base::time::{DAY, MONTH};
+use crate::base::time::{DAY, MONTH, SECOND};
 use crate::base::{Error, Result, Time};
-use crate::domain::job::{Next, Work};
+use crate::domain::job::{LONGEST_NAP, Next, Work};
 use crate::domain::order::State;
 use crate::domain::signer::{CallState, Purpose, SignedCall};
 use crate::grid::{Call, Fate};
@@ -108,6 +108,16 @@ impl App {
         let (job, now) = (JobId::random(&*self.random), self.now());
         self.store.write(move |tx| tx.owe(job, Work::SetUpGrid, now)).await?;
         self.nudge();
+        Ok(())
+    }
+
+    /// Jobs that a clock put off which was ahead when the program last ran: nothing waits for so long, so they are looked at now.
+    pub async fn wake_sleepers(&self) -> Result<()> {
+        let now = self.now();
+        let woken = self.store.write(move |tx| tx.wake_jobs(now + LONGEST_NAP + SECOND, now)).await?;
+        if woken > 0 {
+            tracing::warn!(woken, "the clock is behind where it was: jobs that waited for a time far off are looked at now");
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The way out for mails: one SMTP connection pool.
 
+use std::time::Duration;
+
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -7,6 +9,11 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use crate::base::{Error, Kind, Result};
 use crate::domain::mail::Mail;
 use crate::settings::Settings;
+
+/// How long the mail server may take for each of its answers: one that swallows mails must not hold up everything else we owe.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Answers that are about the mailbox (RFC 5321, 4.2.3), not about us.
+const NO_MAILBOX: [&str; 3] = ["550", "551", "553"];
 
 pub struct PostOffice {
     from: Mailbox,
@@ -22,12 +29,15 @@ impl PostOffice {
         let url = settings.mail.smtp.reveal();
         let transport = match url.is_empty() {
             true => None,
-            false => Some(AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| wrong("smtp"))?.build()),
+            false => Some(
+                AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| wrong("smtp"))?.timeout(Some(ANSWER)).build(),
+            ),
         };
         let domain = from.email.domain().to_owned();
         Ok(PostOffice { from, transport, domain })
     }
 
+    /// `NotFound` when there is no such mailbox.
     pub async fn send(&self, mail: &Mail) -> Result<()> {
         let Some(transport) = &self.transport else { return Err(Error::unavailable("No mail server is set (mail.smtp).")) };
         let failed = |cause: String| Error::unavailable("The mail server did not take the mail.").because(cause);
@@ -40,10 +50,14 @@ impl PostOffice {
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.clone())
             .map_err(|cause| failed(cause.to_string()))?;
-        transport.send(message).await.map(drop).map_err(|cause| match cause.is_permanent() {
-            // It says so again however often it is asked: in the end a person must look.
-            true => Error::internal("The mail server refuses the mail.").because(cause),
-            false => failed(cause.to_string()),
+        transport.send(message).await.map(drop).map_err(|cause| {
+            let nobody = cause.status().is_some_and(|code| NO_MAILBOX.contains(&code.to_string().as_str()));
+            match cause.is_permanent() {
+                true if nobody => Error::not_found("mailbox").because(cause),
+                // It says so again however often it is asked: in the end a person must look.
+                true => Error::internal("The mail server refuses the mail.").because(cause),
+                false => failed(cause.to_string()),
+            }
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A running marketplace: store, app, jobs and HTTP server, wired together. Used by `serve`, by `demo` and by tests.
 
 use std::net::TcpListener;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::web::user::progress::Streams;
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// How long open requests may go on after a stop.
 const GRACE_S: u64 = 5;
+/// Over all workers.
 const CONNECTIONS: usize = 10_000;
 
 pub struct Instance {
@@ -80,10 +82,12 @@ impl Instance {
         })?;
         let url = settings.server.public_url.clone();
         let app = App::new(store, clock, random, settings, grid)?;
+        app.wake_sleepers().await?;
         app.owe_set_up().await?;
         let jobs = Jobs::start(&app, leaps);
         let (data, policy) = (Data::from(app.clone()), Data::new(Policy::new(&app.settings)));
         let (shelf, streams) = (Data::new(Shelf::default()), Data::new(Streams::default()));
+        let workers = std::thread::available_parallelism().map_or(2, NonZero::get);
         let server = HttpServer::new(move || {
             Site::new()
                 .app_data(data.clone())
@@ -95,7 +99,8 @@ impl Instance {
                 .configure(routes)
         })
         .client_request_timeout(HEAD_WITHIN)
-        .max_connections(CONNECTIONS)
+        .workers(workers)
+        .max_connections(CONNECTIONS / workers)
         .shutdown_timeout(GRACE_S)
         .disable_signals()
         .listen(listener)

@@ -94,6 +94,9 @@ pub fn backoff(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.min(20)).min(Duration::from_secs(7200))
 }
 
+/// No job waits longer than this between two looks. One that seems to was put off by a clock that was ahead.
+pub const LONGEST_NAP: Duration = Duration::from_secs(2 * 3600);
+
 /// The longest wait for somebody who does not answer: when he is back, everybody should notice soon.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 

@@ -266,12 +266,13 @@ impl Order {
         self.active_since.map(|since| since + MONTH)
     }
 
-    /// What the price has earned after running from `active_since` until `now`: by the started hour, at most all of it.
+    /// What the price has earned after running from `active_since` until it ended, or until `now`: by the started hour, at most all of it.
+    /// Never less than what was earned before, whatever the clock says.
     pub fn earned_by(&self, now: Time) -> Usd {
         let Some(since) = self.active_since else { return Usd::ZERO };
-        let ran = self.ended.map_or(now, |ended| ended.min(now)).since(since);
+        let ran = self.ended.unwrap_or(now).since(since);
         let hours = ran.as_millis().div_ceil(HOUR.as_millis()).min(720);
-        self.price.part(u64::try_from(hours).unwrap_or(720), 720).unwrap_or(self.price)
+        self.price.part(u64::try_from(hours).unwrap_or(720), 720).unwrap_or(self.price).max(self.earned)
     }
 
     /// The step people see as current, and the percentage of the way.
@@ -333,6 +334,11 @@ mod tests {
         assert_eq!(order.earned_by(Time::EPOCH + MONTH + DAY), order.price);
         order.ended = Some(Time::EPOCH + HOUR + HOUR);
         assert_eq!(order.earned_by(Time::EPOCH + MONTH), order.price.part(2, 720).unwrap());
+        // A clock that starts in the past gives nothing back.
+        assert_eq!(order.earned_by(Time::EPOCH), order.price.part(2, 720).unwrap());
+        order.ended = None;
+        order.earned = order.price.part(5, 720).unwrap();
+        assert_eq!(order.earned_by(Time::EPOCH + HOUR), order.earned);
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::base::ids::JobId;
 use crate::base::{Error, Result, Time};
 use crate::domain::job::{Job, Work};
 
+/// Jobs that are woken together.
+const HELPING: usize = 500;
+
 pub trait Jobs: Read {
     fn job(&self, id: JobId) -> Result<Option<Job>> {
         self.get(&JOBS, id)
@@ -108,6 +111,22 @@ impl Tx<'_> {
     pub fn retry_job(&mut self, id: JobId, now: Time) -> Result<()> {
         let job = self.job(id)?.filter(|job| job.parked).ok_or_else(|| Error::not_found("parked job"))?;
         self.put_job(&Job { parked: false, failures: 0, due: now, ..job })
+    }
+
+    /// Makes due what waits for a moment later than `latest`; gives how much that was.
+    pub fn wake_jobs(&mut self, latest: Time, now: Time) -> Result<usize> {
+        let mut woken = 0;
+        loop {
+            let late = self.links::<_, _, Time>(&JOBS_BY_DUE, latest.., Order::Down, HELPING)?;
+            if late.is_empty() {
+                return Ok(woken);
+            }
+            for (_, id) in late {
+                let job: Job = self.need(&JOBS, id, "job")?;
+                self.put_job(&Job { due: now, ..job })?;
+                woken += 1;
+            }
+        }
     }
 
     fn unlist_job(&mut self, id: JobId) -> Result<()> {

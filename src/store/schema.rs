@@ -62,6 +62,8 @@ pub const CHARGE_BY_PAYMENT: Table<String, ChargeId> = Table::new("charge_by_pay
 pub const REFUNDS: Table<RefundId, Refund> = Table::new("refunds");
 pub const REFUNDS_BY_CHARGE: Index<ChargeId, RefundId> = Index::new("refunds_by_charge");
 pub const NOTICES: Table<String, Notice> = Table::new("notices");
+/// The newest of the processor's events that were listed.
+pub const NOTICED_TO: Single<Time> = Single::new("noticed_to");
 /// The number of the last receipt.
 pub const RECEIPTS: Single<u64> = Single::new("receipts");
 

@@ -78,7 +78,7 @@ async fn a_saved_card_is_held_captured_priced_and_partly_refunded() {
 
     let paid = bench.stripe.capture("k2", &held.id, 1_500).await.unwrap();
     assert_eq!((paid.status, paid.amount_received_cents), (PaymentStatus::Succeeded, 1_500));
-    assert_eq!(bench.stripe.fee_of(&charge).await.unwrap(), 74);
+    assert_eq!(bench.stripe.fee_of(&charge).await.unwrap(), (74, "usd".to_owned()));
 
     let why = Metadata::from([("refund".into(), "r-1".into())]);
     let refund = bench.stripe.refund("k3", &held.id, 400, &why).await.unwrap();

@@ -171,11 +171,12 @@ impl Stripe {
         .await
     }
 
-    /// What the processor kept of a captured charge, in cents.
-    pub async fn fee_of(&self, charge: &str) -> Result<i64> {
+    /// What the processor kept of a captured charge: in the smallest unit of the currency the account is settled in, and that currency
+    /// (ISO 4217, small letters). It need not be the currency of the charge.
+    pub async fn fee_of(&self, charge: &str) -> Result<(i64, String)> {
         let charge = self.ask(&RetrieveCharge::new(charge).expand(vec!["balance_transaction".to_owned()])).await?;
         let booked = charge.balance_transaction.as_ref().and_then(|booked| booked.as_object());
-        booked.map(|booked| booked.fee).ok_or_else(|| unknown("the charge is not booked yet"))
+        booked.map(|booked| (booked.fee, booked.currency.to_string())).ok_or_else(|| unknown("the charge is not booked yet"))
     }
 
     /// What happened since a moment, newest first.
