@@ -10,6 +10,7 @@ use cooperage::store::Read;
 use cooperage::store::account::Accounts;
 use cooperage::store::order::Orders;
 use cooperage::store::schema::{CARD_SETUPS, MAILS, NOTICES, QUOTES, SESSIONS, TICKETS};
+use cooperage::wire::smtp::server::Verdict;
 
 use crate::kit::caller::Caller;
 use crate::kit::market::{GOOD_CARD, Market, PASSWORD};
@@ -107,5 +108,17 @@ async fn many_orders_that_came_to_nothing_hide_none_that_are_open() {
     assert_eq!(market.demo.instance.app.read().unwrap().open_orders_of(order.user, 100).unwrap(), 1);
     let next = market.confirm(&alice, &quote).await;
     market.rest(next).await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_up_with_an_address_that_is_nobodys_is_no_failure_of_ours() {
+    let market = Market::open().await;
+    market.demo.world.mail.fail_next(Verdict::Nobody);
+    let nora = Caller::new(market.url());
+    nora.post("/signup", &[("name", "Nora"), ("email", "nobody@example.org"), ("password", PASSWORD)]).await;
+    let mails = || market.demo.instance.app.read().unwrap().all(&MAILS, 100).unwrap();
+    market.until("the mail is given up", || mails().is_empty()).await;
+    market.until("nothing is owed", || market.demo.instance.app.read().unwrap().job_counts().unwrap() == (0, 0)).await;
     market.close().await;
 }

@@ -149,7 +149,7 @@ impl Inbox for Office {
 
     fn receive(&self, envelope: Envelope) -> Verdict {
         let verdict = self.state().verdicts.pop_front().unwrap_or(Verdict::Kept);
-        if matches!(verdict, Verdict::Later | Verdict::Never) {
+        if matches!(verdict, Verdict::Later | Verdict::Never | Verdict::Nobody) {
             return verdict;
         }
         let parsed = MessageParser::default().parse(&envelope.data);
@@ -319,10 +319,11 @@ mod tests {
     #[tokio::test]
     async fn a_bad_day_at_the_post_office() {
         let (world, sender) = world().await;
-        for (verdict, kept) in [(Verdict::Later, 0), (Verdict::Never, 0), (Verdict::HangUp, 1)] {
+        for (verdict, kept) in [(Verdict::Later, 0), (Verdict::Never, 0), (Verdict::Nobody, 0), (Verdict::HangUp, 1)] {
             world.fail_next(verdict);
             let error = sender.send(mail("ada@example.test", "x", "y")).await.unwrap_err();
-            assert_eq!((error.is_transient(), error.is_permanent()), (verdict == Verdict::Later, verdict == Verdict::Never));
+            let for_good = matches!(verdict, Verdict::Never | Verdict::Nobody);
+            assert_eq!((error.is_transient(), error.is_permanent()), (verdict == Verdict::Later, for_good));
             assert_eq!(world.mails().len(), kept, "{verdict:?}");
         }
         sender.send(mail("ada@example.test", "x", "y")).await.unwrap();

@@ -5,6 +5,7 @@ use super::{Key, Read, Row, Store, Table, Tx};
 use crate::base::time::DAY;
 use crate::base::{Result, Time};
 use crate::domain::account::{SESSION_IDLE, SESSION_LIFE, User};
+use crate::domain::mail::Mail;
 use crate::store::order::Orders;
 
 /// Rows looked at together, and removed together at most: the writer is never held for longer.
@@ -31,8 +32,11 @@ impl Store {
         gone += self.clear(&QUOTES, stale, remove(&QUOTES)).await?;
         gone += self.clear(&CARD_SETUPS, move |row| row.created <= month, remove(&CARD_SETUPS)).await?;
         gone += self.clear(&NOTICES, move |row| row.handled.is_some_and(|at| at <= month), remove(&NOTICES)).await?;
-        gone += self.clear(&MAILS, move |row| row.sent.is_some_and(|at| at <= month), remove(&MAILS)).await?;
         let week = now - DAY * UNPROVED_DAYS;
+        // A link that could not be sent for so long: whoever wanted it has asked again, or has gone.
+        let undelivered = move |row: &Mail| row.sent.is_none() && row.ticket.is_some() && row.created <= week;
+        let over = move |row: &Mail| row.sent.is_some_and(|at| at <= month) || undelivered(row);
+        gone += self.clear(&MAILS, over, remove(&MAILS)).await?;
         gone += self
             .clear(&USERS, move |row| row.verified.is_none() && row.created <= week, |tx, _, user| tx.remove_user(user))
             .await?;

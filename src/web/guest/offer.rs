@@ -47,9 +47,9 @@ pub fn regions(app: &App) -> Vec<Region> {
 pub fn sla(sla: &catalogue::Sla) -> Sla {
     Sla {
         availability: sla.availability_bp,
-        performance: format!("Ready within {} minutes of paying, or you pay nothing.", sla.deploy_minutes),
+        performance: format!("Usually ready within {} minutes. You pay only once it runs.", sla.deploy_minutes),
         support: sla.support.clone(),
         backup: sla.backup.clone(),
-        remedy: format!("{} % of the month's price back as credit if we miss it.", sla.credit_percent),
+        remedy: format!("{} % of the month's price back: write to us.", sla.credit_percent),
     }
 }

@@ -30,6 +30,8 @@ pub enum Verdict {
     Later,
     /// Never try again.
     Never,
+    /// There is no such mailbox.
+    Nobody,
     /// The connection breaks before the answer: the sender cannot know.
     HangUp,
 }
@@ -134,6 +136,7 @@ pub async fn session(socket: impl AsyncRead + AsyncWrite + Unpin, inbox: &dyn In
                                 Verdict::Kept => "250 kept",
                                 Verdict::Later => "451 try again later",
                                 Verdict::Never => "554 refused",
+                                Verdict::Nobody => "550 no such mailbox",
                                 Verdict::HangUp => return Ok(()),
                             }
                         }

@@ -42,8 +42,8 @@ fn words(status: u16, signed_in: bool) -> Words {
             action,
         },
         409 => Words {
-            title: "Somebody was faster",
-            text: "What you wanted to change has changed in the meantime. Go back, look again, and try once more.",
+            title: "That can't be done now",
+            text: "What you wanted to change may have changed in the meantime. Go back, look again, and try once more.",
             href,
             action,
         },

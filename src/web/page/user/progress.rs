@@ -49,6 +49,9 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 
 fn heading(view: &View) -> (String, &'static str) {
     match view.outcome {
+        Outcome::Running if lost(view).is_some() => {
+            (format!("{} could not be started", view.name), "It is being undone, and you pay nothing. You may close this page.")
+        }
         Outcome::Running => {
             (format!("Starting {}", view.name), "You may close this page: the work goes on, and you find it under Deployments.")
         }
@@ -107,12 +110,21 @@ fn below_headline(steps: &[Step]) -> Vec<Step> {
     steps.iter().map(quiet).collect()
 }
 
+/// The step at which it went wrong for good, while what was done is undone.
+fn lost(view: &View) -> Option<&Step> {
+    let under_way = view.steps.iter().any(|step| step.state == StepState::Now);
+    view.steps.iter().find(|step| step.state == StepState::Failed).filter(|_| !under_way)
+}
+
 fn headline(view: &View) -> String {
     match view.outcome {
         Outcome::Ready => format!("{} is running.", view.name),
         Outcome::Refunded => "It could not be delivered. Nothing is kept of your money.".into(),
         Outcome::Declined => "The payment did not go through.".into(),
         Outcome::Running => {
+            if let Some(step) = lost(view) {
+                return step.text.clone();
+            }
             let now = view.steps.iter().find(|step| step.state == StepState::Now);
             now.map_or_else(|| "Your order is in the queue.".into(), |step| step.text.clone())
         }
