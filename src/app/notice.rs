@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::App;
 use super::charge::no_answer;
 use crate::base::ids::{ChargeId, JobId};
-use crate::base::time::HOUR;
+use crate::base::time::{DAY, HOUR};
 use crate::base::{Error, Kind, Result, Time};
 use crate::domain::charge::{ChargeState, Notice};
 use crate::domain::job::{Next, Work};
@@ -81,7 +81,9 @@ impl App {
                     }
                 }
                 let before = tx.single(&NOTICED_TO)?;
-                tx.set(&NOTICED_TO, &newest.max(before).unwrap_or(now))?;
+                // What is older than a day is known by now, however wrong our clock is; looked at for ever it would be written down anew
+                // each time it is cleared away.
+                tx.set(&NOTICED_TO, &newest.max(before).unwrap_or(now).max(now - DAY))?;
                 Ok(fresh)
             })
             .await?;
