@@ -10,11 +10,13 @@ use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::job::Work;
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
-use crate::domain::placement::{Choice, choose};
+use crate::domain::placement::{Ask, Choice, choose};
+use crate::domain::pool::{Filter, Pool};
 use crate::grid::Plan;
 use crate::store::Tx;
 use crate::store::account::Accounts;
 use crate::store::charge::Charges;
+use crate::store::exposure::Exposures;
 use crate::store::order::{Orders, Reservation};
 
 /// What an order form sends.
@@ -46,9 +48,9 @@ impl App {
         let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
         let place = Place::parse(&form.region);
         let snapshot = self.read()?;
-        let choice =
-            choose(&self.known_nodes().await?, size.capacity, &place, &snapshot.reserved(now)?, &snapshot.carried()?, &[])
-                .map_err(|none| Error::invalid("region", none.sentence()))?;
+        let ask = Ask { buyer: snapshot.buyer(user)?, ..Ask::new(size.capacity, place.clone()) };
+        let choice = choose(&*self.known_nodes().await?, &ask, &snapshot.market(now)?)
+            .map_err(|none| Error::invalid("region", none.sentence()))?;
         let price = size.price;
         let wish = Wish { name, image, size, ssh_key, place };
         let quote = Quote {
@@ -202,14 +204,14 @@ fn no_card() -> Error {
 }
 
 /// The node of the quote if it still has room, else the best one now: the price stays.
-fn still_free(tx: &Tx<'_>, nodes: &[crate::domain::placement::Node], quote: &Quote, now: Time) -> Result<Choice> {
-    let (reserved, carried) = (tx.reserved(now)?, tx.carried()?);
-    let only: Vec<_> = nodes.iter().filter(|node| node.id == quote.choice.best.node).cloned().collect();
-    let need = quote.wish.size.capacity;
-    if choose(&only, need, &quote.wish.place, &reserved, &carried, &[]).is_ok() {
+fn still_free(tx: &Tx<'_>, nodes: &Pool, quote: &Quote, now: Time) -> Result<Choice> {
+    let (market, buyer) = (tx.market(now)?, tx.buyer_of(quote.user)?);
+    let ask = Ask { buyer, ..Ask::new(quote.wish.size.capacity, quote.wish.place.clone()) };
+    let only = Filter { nodes: [quote.choice.best.node].into(), ..Filter::default() };
+    if choose(nodes, &Ask { filter: only, ..ask.clone() }, &market).is_ok() {
         return Ok(quote.choice.clone());
     }
-    choose(nodes, need, &quote.wish.place, &reserved, &carried, &[]).map_err(|none| Error::unfunded(none.sentence()))
+    choose(nodes, &ask, &market).map_err(|none| Error::unfunded(none.sentence()))
 }
 
 #[allow(clippy::too_many_arguments, reason = "a row is made of its parts")]
@@ -248,16 +250,12 @@ fn new_charge(
 }
 
 /// The next node for an order whose last attempt failed, or None when enough were tried.
-pub(super) fn next_choice(
-    tx: &Tx<'_>,
-    nodes: &[crate::domain::placement::Node],
-    order: &Order,
-    now: Time,
-) -> Result<Option<Choice>> {
+pub(super) fn next_choice(tx: &Tx<'_>, nodes: &Pool, order: &Order, now: Time) -> Result<Option<Choice>> {
     if order.attempts.len() >= crate::domain::order::MAX_ATTEMPTS {
         return Ok(None);
     }
-    Ok(choose(nodes, order.wish.size.capacity, &order.wish.place, &tx.reserved(now)?, &tx.carried()?, &order.tried()).ok())
+    let ask = Ask { buyer: tx.buyer_of(order.user)?, ..Ask::new(order.wish.size.capacity, order.wish.place.clone()) };
+    Ok(choose(nodes, &ask.without_nodes(&order.tried()), &tx.market(now)?).ok())
 }
 
 pub(super) fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {

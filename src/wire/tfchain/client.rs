@@ -1,5 +1,6 @@
 //! A client of one chain over any of its nodes. Every call has a deadline; nothing here retries for ever.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::codec::{Codec, CodecError, blake2_256};
+use super::codec::{Codec, CodecError, blake2_256, malformed, storage_prefix};
 use super::read;
 use super::types::{
-    Balances, Block, Call, Contract, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime, SignedCall, TftPrice,
-    Twin,
+    Balances, Block, Call, Contract, ContractState, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime,
+    SignedCall, TftPrice, Twin,
 };
 use crate::base::Time;
 use crate::wire::key::{AccountId, KeyPair};
@@ -243,6 +244,49 @@ impl ChainClient {
             return Ok(false);
         }
         Ok(self.raw("TfgridModule", "NodeV3BillingOptOut", &[node.encode()], at).await?.is_some())
+    }
+
+    /// Every node that `opted_out` is true of, by the keys of the map, page by page at one block.
+    pub async fn opted_out_nodes(&self, at: Option<Hash>) -> Result<BTreeSet<u32>> {
+        const PAGE: usize = 1000;
+        let mut nodes = BTreeSet::new();
+        if !self.known().codec.has_storage("TfgridModule", "NodeV3BillingOptOut") {
+            return Ok(nodes);
+        }
+        let (prefix, at) = (storage_prefix("TfgridModule", "NodeV3BillingOptOut"), self.pinned(at).await?);
+        let mut after: Option<String> = None;
+        loop {
+            let asked = json!([text(&prefix), PAGE, after, text(&at)]);
+            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+            for key in &keys {
+                let key = unhex(key)?;
+                // Whatever the hasher, the key itself stands at the end.
+                let id = key.strip_prefix(prefix.as_slice()).and_then(|rest| rest.last_chunk::<4>());
+                nodes.insert(u32::from_le_bytes(*id.ok_or_else(|| malformed("the key of a node"))?));
+            }
+            match keys.last() {
+                // A server may give fewer than it is asked for; one that repeats itself would never end.
+                Some(last) if after.as_ref() < Some(last) => after = Some(last.clone()),
+                _ => return Ok(nodes),
+            }
+        }
+    }
+
+    /// The twin that rents a node whole.
+    pub async fn rented_by(&self, node: u32, at: Option<Hash>) -> Result<Option<u32>> {
+        let at = Some(self.pinned(at).await?);
+        let Some(value) = self.value("SmartContractModule", "ActiveRentContractForNode", &[node.encode()], at).await? else {
+            return Ok(None);
+        };
+        let contract = self.contract(read::int(&value)?, at).await?;
+        let live = contract.filter(|contract| !matches!(contract.state, ContractState::Deleted(_)));
+        Ok(live.map(|contract| contract.twin))
+    }
+
+    /// Thousandths of a dollar a month, on top of everything, for whoever rents the node whole.
+    pub async fn extra_fee(&self, node: u32, at: Option<Hash>) -> Result<u64> {
+        let value = self.value("SmartContractModule", "DedicatedNodesExtraFee", &[node.encode()], at).await?;
+        value.map_or(Ok(0), |value| Ok(read::int(&value)?))
     }
 
     pub async fn node(&self, id: u32, at: Option<Hash>) -> Result<Option<Node>> {
