@@ -7,11 +7,12 @@ use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
 use crate::domain::catalogue::Place;
 use crate::domain::charge::{Charge, ChargeState};
+use crate::domain::exposure::Buyer;
 use crate::domain::job::Work;
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
-use crate::domain::placement::{Ask, Choice, choose};
-use crate::domain::pool::{Filter, Pool};
+use crate::domain::placement::{Ask, Choice, Listing, choose, list};
+use crate::domain::pool::{Filter, Pool, Sort};
 use crate::grid::Plan;
 use crate::store::Tx;
 use crate::store::account::Accounts;
@@ -28,6 +29,8 @@ pub struct OrderForm {
     pub ssh_key: String,
     /// A country, or empty for any.
     pub region: String,
+    /// Further wishes as a query, of somebody who chooses for themselves; empty for none.
+    pub filter: String,
 }
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
@@ -48,11 +51,14 @@ impl App {
         let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
         let place = Place::parse(&form.region);
         let snapshot = self.read()?;
-        let ask = Ask { buyer: snapshot.buyer(user)?, ..Ask::new(size.capacity, place.clone()) };
-        let choice = choose(&*self.known_nodes().await?, &ask, &snapshot.market(now)?)
-            .map_err(|none| Error::invalid("region", none.sentence()))?;
+        let filter = Filter::parse(&form.filter).map_err(|wrong| {
+            let why: Vec<String> = wrong.into_iter().map(|wrong| wrong.why).collect();
+            Error::invalid("filter", why.join(" "))
+        })?;
         let price = size.price;
-        let wish = Wish { name, image, size, ssh_key, place };
+        let wish = Wish { name, image, size, ssh_key, place, filter };
+        let choice = choose(&*self.known_nodes().await?, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
+            .map_err(|none| Error::invalid("region", none.sentence()))?;
         let quote = Quote {
             id: QuoteId::random(&*self.random),
             user: user.id,
@@ -74,6 +80,13 @@ impl App {
             })
             .await?;
         Ok(quote)
+    }
+
+    /// What somebody sees who chooses the node for themselves: a page of nodes with room for the need, and counts beside every filter.
+    /// A guest asks with an empty `Buyer`.
+    pub async fn list_nodes(&self, ask: &Ask, sort: Sort, skip: usize, most: usize) -> Result<Listing> {
+        let nodes = self.known_nodes().await?;
+        Ok(list(&nodes, ask, &self.read()?.market(self.now())?, sort, skip, most))
     }
 
     /// A person's own quote.
@@ -184,6 +197,11 @@ impl App {
     }
 }
 
+/// What an order asks of a node.
+fn ask(wish: &Wish, buyer: Buyer) -> Ask {
+    Ask { filter: wish.filter.clone(), buyer, ..Ask::new(wish.size.capacity, wish.place.clone()) }
+}
+
 /// Takes an active order onto its way out.
 pub(super) fn begin_end(tx: &mut Tx<'_>, mut order: Order, reason: &str, random: &dyn Random, now: Time) -> Result<()> {
     match order.state {
@@ -205,9 +223,8 @@ fn no_card() -> Error {
 
 /// The node of the quote if it still has room, else the best one now: the price stays.
 fn still_free(tx: &Tx<'_>, nodes: &Pool, quote: &Quote, now: Time) -> Result<Choice> {
-    let (market, buyer) = (tx.market(now)?, tx.buyer_of(quote.user)?);
-    let ask = Ask { buyer, ..Ask::new(quote.wish.size.capacity, quote.wish.place.clone()) };
-    let only = Filter { nodes: [quote.choice.best.node].into(), ..Filter::default() };
+    let (market, ask) = (tx.market(now)?, ask(&quote.wish, tx.buyer_of(quote.user)?));
+    let only = Filter { nodes: [quote.choice.best.node].into(), ..ask.filter.clone() };
     if choose(nodes, &Ask { filter: only, ..ask.clone() }, &market).is_ok() {
         return Ok(quote.choice.clone());
     }
@@ -254,8 +271,8 @@ pub(super) fn next_choice(tx: &Tx<'_>, nodes: &Pool, order: &Order, now: Time) -
     if order.attempts.len() >= crate::domain::order::MAX_ATTEMPTS {
         return Ok(None);
     }
-    let ask = Ask { buyer: tx.buyer_of(order.user)?, ..Ask::new(order.wish.size.capacity, order.wish.place.clone()) };
-    Ok(choose(nodes, &ask.without_nodes(&order.tried()), &tx.market(now)?).ok())
+    let ask = ask(&order.wish, tx.buyer_of(order.user)?).without_nodes(&order.tried());
+    Ok(choose(nodes, &ask, &tx.market(now)?).ok())
 }
 
 pub(super) fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {

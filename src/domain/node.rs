@@ -93,14 +93,19 @@ fn sine_cosine(angle: i64) -> (i64, i64) {
     }
 }
 
-/// Arc sine × 2²⁰ of `x` ÷ 2²⁰, from 0 to the whole ball: halving the angle keeps the series short.
+/// Arc sine × 2²⁰ of `x` ÷ 2²⁰, from 0 to the whole ball.
 fn arcsine(x: i64) -> i64 {
+    let series = |x: i64| {
+        let square = x * x / BALL;
+        let fourth = square * square / BALL;
+        x * (BALL + square / 6 + fourth * 3 / 40 + fourth * square / BALL * 15 / 336) / BALL
+    };
+    if x <= BALL / 2 {
+        return series(x);
+    }
+    // Half the angle keeps the series short: sin(a/2) = sqrt((1 - cos a) / 2).
     let cosine = i64::try_from((BALL * BALL - x * x).unsigned_abs().isqrt()).unwrap_or(BALL);
-    // sin(a/2) = sqrt((1 - cos a) / 2)
-    let half = i64::try_from((BALL * (BALL - cosine) / 2).unsigned_abs().isqrt()).unwrap_or(BALL);
-    let square = half * half / BALL;
-    let series = BALL + square / 6 + square * square / BALL * 3 / 40 + square * square / BALL * square / BALL * 15 / 336;
-    2 * half * series / BALL
+    2 * series(i64::try_from((BALL * (BALL - cosine) / 2).unsigned_abs().isqrt()).unwrap_or(BALL))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -385,6 +390,7 @@ pub(crate) mod tests {
         let singapore = spot(1_352_100, 103_819_800);
         for (from, to, km) in [
             (ghent, ghent, 0),
+            (ghent, spot(50_879_800, 4_700_500), 72),
             (ghent, berlin, 685),
             (berlin, ghent, 685),
             (ghent, austin, 8172),

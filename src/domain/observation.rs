@@ -145,7 +145,10 @@ fn merged(sums: &[(u32, Looks)], more: impl Iterator<Item = (u32, Looks)>) -> Ve
                 sums.next();
                 first
             }
-            (None, None) => return all,
+            (None, None) => {
+                all.shrink_to_fit();
+                return all;
+            }
         });
     }
 }

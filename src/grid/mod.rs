@@ -149,3 +149,23 @@ pub struct Account {
     /// Relay and encryption key on the chain are the ones we use.
     pub twin_current: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_left_or_is_taken_is_refused_with_a_reason() {
+        let free = Standing { opted_out: false, rented_by: None, extra_fee_musd: 0 };
+        assert_eq!(free.refusal(7), None);
+        assert_eq!(Standing { rented_by: Some(7), extra_fee_musd: 5, ..free }.refusal(7), None, "it is ours");
+        for other in [
+            Standing { opted_out: true, ..free },
+            Standing { rented_by: Some(8), ..free },
+            Standing { extra_fee_musd: 1, ..free },
+            Standing { opted_out: true, rented_by: Some(7), ..free },
+        ] {
+            assert!(other.refusal(7).is_some(), "{other:?}");
+        }
+    }
+}

@@ -113,8 +113,10 @@ impl Pool {
     /// Everything that a page with filters shows, in one pass over the columns.
     pub fn facets(&self, search: &Search<'_>) -> Facets {
         let tests = self.tests(search.filter, search.mine);
-        let mut counters: Vec<(Field, Counter<'_>)> =
-            Field::ALL.into_iter().filter_map(|field| Some((field, self.counter(search, field)?))).collect();
+        // Beside each counter the place of its own field's test, if the filter has one.
+        let place = |field: Field| tests.iter().position(|(tested, _)| *tested == field);
+        let counter = |field| Some((field, place(field), self.counter(search, field)?));
+        let mut counters: Vec<(Field, Option<usize>, Counter<'_>)> = Field::ALL.into_iter().filter_map(counter).collect();
         let mut facets = Facets::default();
         let mut alone = vec![0; tests.len()];
         let mut fails = vec![0; tests.len()];
@@ -135,13 +137,13 @@ impl Pool {
             for (count, fail) in alone.iter_mut().zip(&fails) {
                 *count += (only & fail).count_ones() as usize;
             }
-            for (field, counter) in &mut counters {
-                let own = tests.iter().position(|(tested, _)| tested == field).map_or(0, |place| only & fails[place]);
+            for (_, own, counter) in &mut counters {
+                let own = own.map_or(0, |own| only & fails[own]);
                 counter.add(place, all | own);
             }
         }
         facets.counts =
-            counters.into_iter().map(|(field, counter)| (field, self.counted(search.filter, field, counter))).collect();
+            counters.into_iter().map(|(field, _, counter)| (field, self.counted(search.filter, field, counter))).collect();
         if facets.matches == 0 {
             let single = |((field, _), nodes): (&(Field, Test<'_>), &usize)| Relax { fields: vec![*field], nodes: *nodes };
             facets.relax = tests.iter().zip(&alone).map(single).filter(|relax| relax.nodes > 0).collect();
@@ -238,9 +240,8 @@ impl Pool {
             }
             Counter::Words(_, counts) => self
                 .words
-                .iter()
-                .zip(&counts)
-                .map(|((_, text), nodes)| count(text.to_owned(), text.to_owned(), *nodes as usize))
+                .names()
+                .map(|(word, text)| count(text.to_owned(), text.to_owned(), counts[word.0 as usize] as usize))
                 .filter(|count| (count.nodes > 0 || count.chosen) && !count.value.is_empty())
                 .collect(),
             Counter::Farms(_, counts) => self

@@ -126,13 +126,7 @@ impl Pool {
     }
 
     fn test<'a>(&'a self, filter: &Filter, field: Field, mine: &'a [u32]) -> Option<Test<'a>> {
-        let named = |column: &'a [Word], name: &str| {
-            let small = name.to_lowercase();
-            // Texts that are no names of places may look the same in small letters: the one that the column uses counts.
-            let mut same = self.words.iter().filter(|(_, text)| text.to_lowercase() == small).map(|(word, _)| word);
-            let used = same.find(|word| column.contains(word));
-            used.map_or(Test::Never, |word| Test::Word(column, word))
-        };
+        let named = |column: &'a [Word], name: &str| self.words.name(name).map_or(Test::Never, |word| Test::Word(column, word));
         let gib = |column: &'a [u64], gib: u32| Test::AtLeastBytes(column, u64::from(gib) * GIB);
         let flag = |bit, wanted| Test::Flag(&self.flags, bit, wanted);
         match field {

@@ -12,6 +12,8 @@ pub(super) struct Words {
     text: String,
     /// Where each one ends.
     ends: Vec<u32>,
+    /// Those that are names: no two of them differ in large and small letters only.
+    names: Vec<Word>,
 }
 
 impl Words {
@@ -26,12 +28,18 @@ impl Words {
         self.ends.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Word, &str)> {
-        (0..).map(Word).take(self.len()).map(|word| (word, self.text(word)))
+    pub(super) fn names(&self) -> impl Iterator<Item = (Word, &str)> {
+        self.names.iter().map(|word| (*word, self.text(*word)))
+    }
+
+    /// The word for a name, however it is spelt.
+    pub(super) fn name(&self, text: &str) -> Option<Word> {
+        let small = text.to_lowercase();
+        self.names().find(|(_, known)| known.to_lowercase() == small).map(|(word, _)| word)
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * size_of::<u32>()
+        self.text.capacity() + (self.ends.capacity() + self.names.capacity()) * size_of::<u32>()
     }
 }
 
@@ -64,7 +72,11 @@ impl WordsBuilder {
         let small = text.to_lowercase();
         let word = match self.names.get(small.as_str()) {
             Some(word) => *word,
-            None => self.intern(text),
+            None => {
+                let word = self.intern(text);
+                self.words.names.push(word);
+                word
+            }
         };
         self.names.insert(small.into(), word);
         self.names.insert(text.into(), word);
@@ -74,6 +86,7 @@ impl WordsBuilder {
     pub(super) fn done(mut self) -> Words {
         self.words.text.shrink_to_fit();
         self.words.ends.shrink_to_fit();
+        self.words.names.shrink_to_fit();
         self.words
     }
 }
@@ -88,7 +101,7 @@ mod tests {
         let words: Vec<Word> = ["Ghent", "", "Zürich", "Ghent", "", "ghent"].iter().map(|text| builder.intern(text)).collect();
         assert_eq!(words, [0, 1, 2, 0, 1, 3].map(Word));
         let kept = builder.done();
-        assert_eq!(kept.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["Ghent", "", "Zürich", "ghent"]);
+        assert_eq!([0, 1, 2, 3].map(|word| kept.text(Word(word))), ["Ghent", "", "Zürich", "ghent"]);
     }
 
     #[test]
@@ -97,6 +110,8 @@ mod tests {
         let words: Vec<Word> =
             ["Zürich", "zürich", "ZÜRICH", "Ghent", "Zürich"].iter().map(|text| builder.intern_name(text)).collect();
         assert_eq!(words, [0, 0, 0, 1, 0].map(Word));
-        assert_eq!(builder.done().text(Word(0)), "Zürich");
+        let kept = builder.done();
+        assert_eq!(kept.names().map(|(_, text)| text).collect::<Vec<_>>(), ["Zürich", "Ghent"]);
+        assert_eq!((kept.name("zÜrich"), kept.name("Genf")), (Some(Word(0)), None));
     }
 }

@@ -38,6 +38,7 @@ pub async fn create(me: Me, form: Form) -> PageResult {
         size: form.text("size").into(),
         ssh_key: saved.map_or_else(|| form.text("ssh_key").to_owned(), |key| key.as_str().to_owned()),
         region: form.text("region").into(),
+        filter: String::new(),
     };
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
