@@ -589,7 +589,7 @@ mod tests {
         let near = Ask { near: Spot::new(51_000_000, 4_000_000), ..ask("") };
         let choice = choose(&pool, &near, &Market::default()).unwrap();
         assert_eq!((choice.best.node, choice.best.of()), (3, 120));
-        assert_eq!(choice.best.parts[6].why, "21 km away as the crow flies.");
+        assert_eq!(choice.best.parts[6].why, "20 km away as the crow flies.");
         assert_eq!(choose(&pool, &ask(""), &Market::default()).unwrap().best.node, 1);
     }
 

@@ -30,12 +30,13 @@ pub async fn show(me: Provider, path: Path<String>) -> PageResult {
 }
 
 pub async fn expose(me: Provider, path: Path<String>, form: Form) -> PageResult {
-    let (node, exposed) = (number(&path)?, form.text("exposed"));
-    let exposed = match exposed {
-        "yes" => true,
-        "no" => false,
-        _ => return Err(Error::invalid("exposed", "Please say whether buyers may order on this node.").into()),
-    };
+    let (node, said) = (number(&path)?, form.text("exposed"));
+    let exposed = said == "yes";
+    if !exposed && said != "no" {
+        // A node that is not theirs is not there, whatever was said of it.
+        view(&me, node, Filled::default())?;
+        return Err(Error::invalid("exposed", "Please say whether buyers may order on this node.").into());
+    }
     me.app.expose_node(&me.user, node, exposed).await?;
     let said = if exposed { "Buyers can order on it now." } else { "No new order comes to it any more." };
     Ok(me.go_saying(&format!("/provider/nodes/{node}"), true, said))
@@ -49,7 +50,11 @@ pub async fn offer(me: Provider, path: Path<String>, form: Form) -> PageResult {
     };
     match offered {
         Ok(()) => Ok(me.go_saying(&format!("/provider/nodes/{node}"), true, "It is offered. You see here what becomes of it.")),
-        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict) => {
+        // The page that shows where the node stands has no such form.
+        Err(error) if error.kind() == Kind::Conflict => {
+            Ok(me.go_saying(&format!("/provider/nodes/{node}"), false, error.message()))
+        }
+        Err(error) if error.kind() == Kind::Invalid => {
             let view = view(&me, node, form.filled(&["pool"]).refused(&error))?;
             Ok(me.show(status(error.kind()).as_u16(), node::page(&me.chrome(), &view)))
         }

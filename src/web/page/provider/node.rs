@@ -9,7 +9,7 @@ use crate::base::ids::PoolId;
 use crate::base::money::Usd;
 use crate::domain::node::{Class, Looks, NodeState};
 use crate::web::ui::form::{self, Filled};
-use crate::web::ui::format::{ago, count, cpus, disk, memory, money, percent, span, when};
+use crate::web::ui::format::{about, ago, count, cpus, disk, memory, percent, span, when};
 use crate::web::ui::part::{self, Tone};
 use crate::web::ui::{Chrome, layout};
 
@@ -201,7 +201,7 @@ fn machine(view: &View) -> Markup {
                 @if view.ipv6 { ", IPv6" }
             }),
             ("List price of it all", html! {
-                @match view.price { Some(price) => { (money(price)) " a month" } None => "Not known" }
+                @match view.price { Some(price) => { (about(price)) " a month" } None => "Not known" }
             }),
         ]))
     }
