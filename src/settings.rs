@@ -22,6 +22,7 @@ pub struct Settings {
     pub cards: Cards,
     pub mail: Mail,
     pub brand: Brand,
+    pub nodes: Nodes,
     /// Monthly price of a size in dollars, by its id: `medium = "10.00"`.
     pub prices: BTreeMap<String, String>,
     /// The provider's share, newest rule last.
@@ -205,6 +206,29 @@ pub struct Brand {
 impl Default for Brand {
     fn default() -> Self {
         Brand { name: "Cooperage".into() }
+    }
+}
+
+/// What nodes are taken for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nodes {
+    /// From this much SSD on, in gigabytes of 2³⁰ bytes, a node counts as one for storage.
+    pub storage_ssd_gb: u64,
+    /// Or from this much HDD on.
+    pub storage_hdd_gb: u64,
+}
+
+impl Nodes {
+    /// The same in bytes: SSD and HDD.
+    pub const fn storage_bytes(&self) -> (u64, u64) {
+        (self.storage_ssd_gb.saturating_mul(1 << 30), self.storage_hdd_gb.saturating_mul(1 << 30))
+    }
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        Nodes { storage_ssd_gb: 4096, storage_hdd_gb: 8192 }
     }
 }
 

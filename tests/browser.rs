@@ -16,7 +16,7 @@ use crate::kit::market::{GOOD_CARD, KEY, Market, PASSWORD};
 
 fn pace(market: &Market, pace: Duration) {
     for node in market.demo.instance.app.nodes().iter() {
-        market.demo.world.nodes.set_fault(node.id, Fault::Slow(pace));
+        market.demo.world.nodes.set_fault(node.id(), Fault::Slow(pace));
     }
 }
 

@@ -67,7 +67,7 @@ async fn when_no_node_works_the_money_goes_back() {
     let nora = market.newcomer("Nora").await;
     market.save_card(&nora, GOOD_CARD).await;
     for node in market.demo.instance.app.nodes().iter() {
-        market.demo.world.nodes.set_fault(node.id, Fault::FailsAfterTwo);
+        market.demo.world.nodes.set_fault(node.id(), Fault::FailsAfterTwo);
     }
     let order = market.order(&nora, "web", "").await;
     let order = market.rest(order).await;

@@ -3,6 +3,7 @@
 mod account;
 mod browser;
 mod command;
+mod exposure;
 mod gate;
 mod journey;
 mod kill;

@@ -197,15 +197,8 @@ async fn one_offer_is_one_order_at_the_price_that_was_shown() {
 async fn whatever_a_node_does_the_order_ends_running_or_refunded() {
     let market = Market::open().await;
     let alice = shopper(&market).await;
-    let mut countries: Vec<String> = market
-        .demo
-        .instance
-        .app
-        .nodes()
-        .iter()
-        .filter(|node| node.up && node.sellable)
-        .map(|node| node.country.clone())
-        .collect();
+    let mut countries: Vec<String> =
+        market.demo.instance.app.nodes().iter().filter(|node| node.sellable()).map(|node| node.country().to_owned()).collect();
     countries.sort();
     countries.dedup();
     let faults = [

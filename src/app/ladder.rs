@@ -168,6 +168,14 @@ impl App {
             self.give_up(order, Step::Deploy, "The grid could not be reached for half an hour.".into()).await?;
             return Ok(self.soon());
         }
+        if self.read()?.call(&purpose)?.is_none() {
+            // The list is minutes old, and what is signed costs money: the chain itself is asked before.
+            let standing = self.grid.standing(attempt.node()).await?;
+            if let Some(why) = standing.refusal(self.twin()?) {
+                tracing::info!(order = %order.id, node = attempt.node(), why, "a node can't be had any more");
+                return self.next_node(order, Step::Deploy, why).await;
+            }
+        }
         let fate = self.drive_call(purpose, self.grid.contract_call(order.id, &attempt.hash, attempt.node()), overdue).await?;
         match fate {
             Fate::Pending => Ok(self.at_next_block().await),

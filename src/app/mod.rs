@@ -4,10 +4,12 @@ pub mod account;
 pub mod bill;
 pub mod card;
 pub mod charge;
+pub mod exposure;
 pub mod hasher;
 pub mod ladder;
 pub mod limit;
 pub mod mail;
+pub mod node;
 pub mod notice;
 pub mod operator;
 pub mod order;
@@ -16,6 +18,7 @@ pub mod provider;
 pub mod refund;
 pub mod signer;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -25,9 +28,12 @@ use crate::base::money::Rate;
 use crate::base::time::DAY;
 use crate::base::{Clock, Random, Result, Time};
 use crate::domain::catalogue::Catalogue;
-use crate::domain::placement::Node;
+use crate::domain::exposure::Exposure;
+use crate::domain::observation::Observations;
+use crate::domain::pool::Pool;
 use crate::grid::{Block, Grid};
 use crate::settings::Settings;
+use crate::store::exposure::Exposures;
 use crate::store::{Snapshot, Store};
 use crate::wire::stripe::Stripe;
 
@@ -56,8 +62,14 @@ pub struct App {
     pub(crate) cards: Stripe,
     hasher: hasher::Hasher,
     post_office: post_office::PostOffice,
-    /// Nodes as the index last told, with the moment it did.
-    pool: Mutex<Arc<Vec<Node>>>,
+    /// Nodes as the index last told.
+    pool: Mutex<Arc<Pool>>,
+    /// What we saw of the nodes; None until the first look.
+    observed: Mutex<Option<Observations>>,
+    /// Nodes that carried something of ours and were in trouble at the last look.
+    troubled: Mutex<BTreeMap<u32, node::Trouble>>,
+    /// Whom nodes are sold to, as it is stored: for looking at. Whoever sells asks the store.
+    exposures: Mutex<Arc<Vec<Exposure>>>,
     /// The token's price as the chain last told; None until then.
     price: Mutex<Option<Rate>>,
     heard: Mutex<Heard>,
@@ -84,6 +96,7 @@ impl App {
         for size in &mut catalogue.sizes {
             size.price = settings.price_of(&size.id).unwrap_or(size.price);
         }
+        let exposures = Arc::new(store.read()?.exposures()?);
         Ok(Arc::new(App {
             store,
             clock,
@@ -96,6 +109,9 @@ impl App {
             hasher,
             post_office,
             pool: Mutex::default(),
+            observed: Mutex::default(),
+            troubled: Mutex::default(),
+            exposures: Mutex::new(exposures),
             price: Mutex::default(),
             heard: Mutex::default(),
             heads: Notify::new(),
@@ -135,12 +151,25 @@ impl App {
     }
 
     /// The nodes we know of.
-    pub fn nodes(&self) -> Arc<Vec<Node>> {
+    pub fn nodes(&self) -> Arc<Pool> {
         lock(&self.pool).clone()
     }
 
+    /// What is said of nodes: the same value until something changes.
+    pub fn exposures(&self) -> Arc<Vec<Exposure>> {
+        lock(&self.exposures).clone()
+    }
+
+    /// After a change: from here on everybody sees it.
+    pub(crate) fn reread_exposures(&self) -> Result<()> {
+        // Read while the old ones are held, so that of two changes the later one stays.
+        let mut exposures = lock(&self.exposures);
+        *exposures = Arc::new(self.read()?.exposures()?);
+        Ok(())
+    }
+
     /// The nodes we know of, asked for first where none are known yet: none known is not the same as none there.
-    pub async fn known_nodes(&self) -> Result<Arc<Vec<Node>>> {
+    pub async fn known_nodes(&self) -> Result<Arc<Pool>> {
         let _one = self.asking.lock().await;
         if self.nodes().is_empty() {
             self.refresh_nodes().await?;
@@ -175,19 +204,6 @@ impl App {
             tracing::info!(gone, "leftovers were cleared away");
         }
         Ok(())
-    }
-
-    /// Asks the grid for its nodes again, and for the token's price.
-    pub async fn refresh_nodes(&self) -> Result<usize> {
-        let nodes = Arc::new(self.grid.nodes(self.now()).await?);
-        let count = nodes.len();
-        *lock(&self.pool) = nodes;
-        match self.grid.price_musd().await {
-            Ok(musd) => *lock(&self.price) = Rate::from_musd(musd),
-            // The old price will do: it is for looking at, nothing is booked with it.
-            Err(error) => tracing::info!(?error, "the token's price is not known anew"),
-        }
-        Ok(count)
     }
 }
 

@@ -7,14 +7,17 @@ use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
 use crate::domain::catalogue::Place;
 use crate::domain::charge::{Charge, ChargeState};
+use crate::domain::exposure::Buyer;
 use crate::domain::job::Work;
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
-use crate::domain::placement::{Choice, choose};
+use crate::domain::placement::{Ask, Choice, Listing, choose, list};
+use crate::domain::pool::{Filter, Pool, Sort};
 use crate::grid::Plan;
 use crate::store::Tx;
 use crate::store::account::Accounts;
 use crate::store::charge::Charges;
+use crate::store::exposure::Exposures;
 use crate::store::order::{Orders, Reservation};
 
 /// What an order form sends.
@@ -26,6 +29,8 @@ pub struct OrderForm {
     pub ssh_key: String,
     /// A country, or empty for any.
     pub region: String,
+    /// Further wishes as a query, of somebody who chooses for themselves; empty for none.
+    pub filter: String,
 }
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
@@ -46,11 +51,14 @@ impl App {
         let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
         let place = Place::parse(&form.region);
         let snapshot = self.read()?;
-        let choice =
-            choose(&self.known_nodes().await?, size.capacity, &place, &snapshot.reserved(now)?, &snapshot.carried()?, &[])
-                .map_err(|none| Error::invalid("region", none.sentence()))?;
+        let filter = Filter::parse(&form.filter).map_err(|wrong| {
+            let why: Vec<String> = wrong.into_iter().map(|wrong| wrong.why).collect();
+            Error::invalid("filter", why.join(" "))
+        })?;
         let price = size.price;
-        let wish = Wish { name, image, size, ssh_key, place };
+        let wish = Wish { name, image, size, ssh_key, place, filter };
+        let choice = choose(&*self.known_nodes().await?, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
+            .map_err(|none| Error::invalid("region", none.sentence()))?;
         let quote = Quote {
             id: QuoteId::random(&*self.random),
             user: user.id,
@@ -72,6 +80,13 @@ impl App {
             })
             .await?;
         Ok(quote)
+    }
+
+    /// What somebody sees who chooses the node for themselves: a page of nodes with room for the need, and counts beside every filter.
+    /// A guest asks with an empty `Buyer`.
+    pub async fn list_nodes(&self, ask: &Ask, sort: Sort, skip: usize, most: usize) -> Result<Listing> {
+        let nodes = self.known_nodes().await?;
+        Ok(list(&nodes, ask, &self.read()?.market(self.now())?, sort, skip, most))
     }
 
     /// A person's own quote.
@@ -182,6 +197,11 @@ impl App {
     }
 }
 
+/// What an order asks of a node.
+fn ask(wish: &Wish, buyer: Buyer) -> Ask {
+    Ask { filter: wish.filter.clone(), buyer, ..Ask::new(wish.size.capacity, wish.place.clone()) }
+}
+
 /// Takes an active order onto its way out.
 pub(super) fn begin_end(tx: &mut Tx<'_>, mut order: Order, reason: &str, random: &dyn Random, now: Time) -> Result<()> {
     match order.state {
@@ -202,14 +222,13 @@ fn no_card() -> Error {
 }
 
 /// The node of the quote if it still has room, else the best one now: the price stays.
-fn still_free(tx: &Tx<'_>, nodes: &[crate::domain::placement::Node], quote: &Quote, now: Time) -> Result<Choice> {
-    let (reserved, carried) = (tx.reserved(now)?, tx.carried()?);
-    let only: Vec<_> = nodes.iter().filter(|node| node.id == quote.choice.best.node).cloned().collect();
-    let need = quote.wish.size.capacity;
-    if choose(&only, need, &quote.wish.place, &reserved, &carried, &[]).is_ok() {
+fn still_free(tx: &Tx<'_>, nodes: &Pool, quote: &Quote, now: Time) -> Result<Choice> {
+    let (market, ask) = (tx.market(now)?, ask(&quote.wish, tx.buyer_of(quote.user)?));
+    let only = Filter { nodes: [quote.choice.best.node].into(), ..ask.filter.clone() };
+    if choose(nodes, &Ask { filter: only, ..ask.clone() }, &market).is_ok() {
         return Ok(quote.choice.clone());
     }
-    choose(nodes, need, &quote.wish.place, &reserved, &carried, &[]).map_err(|none| Error::unfunded(none.sentence()))
+    choose(nodes, &ask, &market).map_err(|none| Error::unfunded(none.sentence()))
 }
 
 #[allow(clippy::too_many_arguments, reason = "a row is made of its parts")]
@@ -248,16 +267,12 @@ fn new_charge(
 }
 
 /// The next node for an order whose last attempt failed, or None when enough were tried.
-pub(super) fn next_choice(
-    tx: &Tx<'_>,
-    nodes: &[crate::domain::placement::Node],
-    order: &Order,
-    now: Time,
-) -> Result<Option<Choice>> {
+pub(super) fn next_choice(tx: &Tx<'_>, nodes: &Pool, order: &Order, now: Time) -> Result<Option<Choice>> {
     if order.attempts.len() >= crate::domain::order::MAX_ATTEMPTS {
         return Ok(None);
     }
-    Ok(choose(nodes, order.wish.size.capacity, &order.wish.place, &tx.reserved(now)?, &tx.carried()?, &order.tried()).ok())
+    let ask = ask(&order.wish, tx.buyer_of(order.user)?).without_nodes(&order.tried());
+    Ok(choose(nodes, &ask, &tx.market(now)?).ok())
 }
 
 pub(super) fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {

@@ -9,7 +9,7 @@ use crate::base::{Error, Result};
 use crate::domain::account::{Role, User};
 use crate::domain::bill::Bill;
 use crate::domain::ledger::Account;
-use crate::domain::placement::Node;
+use crate::domain::pool::{Entry, Pool};
 use crate::store::Read;
 use crate::store::account::Accounts;
 use crate::store::grid::Chain;
@@ -38,11 +38,11 @@ impl App {
     /// Proves that a farm is somebody's, by a signature of its twin's key, and makes them a provider.
     pub async fn claim_farm(&self, user: &User, farm: &str, signature: &str) -> Result<()> {
         let farm: u32 = farm.trim().parse().map_err(|_| Error::invalid("farm", "A farm has a number, such as 12."))?;
-        let node = self.nodes().iter().find(|node| node.farm == farm).cloned();
-        let node = node.ok_or_else(|| Error::invalid("farm", "No node of this farm is on the grid right now."))?;
+        let owner = self.nodes().iter().find(|node| node.farm() == farm).map(Entry::owner);
+        let owner = owner.ok_or_else(|| Error::invalid("farm", "No node of this farm is on the grid right now."))?;
         let bytes = hex::decode(signature.trim().trim_start_matches("0x"))
             .map_err(|_| Error::invalid("signature", "A signature is 128 letters of 0 to 9 and a to f."))?;
-        let account = self.grid.account_of(node.owner).await?;
+        let account = self.grid.account_of(owner).await?;
         let text = self.claim_text(user.id);
         let wrapped = format!("<Bytes>{text}</Bytes>"); // what wallet extensions sign
         let fits = [Scheme::Sr25519, Scheme::Ed25519].into_iter().any(|scheme| {
@@ -54,7 +54,7 @@ impl App {
                 "This signature was not made with the key of the farm's owner, or not over this sentence.",
             ));
         }
-        self.grant_farm(user.id, farm, node.owner).await
+        self.grant_farm(user.id, farm, owner).await
     }
 
     /// Lets somebody earn what a farm earns, which is booked for its farmer's twin. The proof is the caller's business.
@@ -74,16 +74,16 @@ impl App {
             .await
     }
 
-    /// The nodes of a provider's farms.
-    pub fn nodes_of(&self, user: &User) -> Vec<Node> {
-        self.nodes().iter().filter(|node| user.farms.contains(&node.farm)).cloned().collect()
+    /// The nodes of a provider's farms, by number.
+    pub fn nodes_of<'a>(&self, user: &User, pool: &'a Pool) -> Vec<Entry<'a>> {
+        pool.iter().filter(|node| user.farms.contains(&node.farm())).collect()
     }
 
     /// What a provider's farms earned all in all, and the newest of the bills it came from, newest first.
     pub fn earnings(&self, user: &User) -> Result<(Earned, Vec<Bill>)> {
         let snapshot = self.read()?;
         // The grid's index may know nothing just now, or a node may have left it: what was earned was earned all the same.
-        let mut owners: BTreeSet<u32> = self.nodes_of(user).iter().map(|node| node.owner).collect();
+        let mut owners: BTreeSet<u32> = self.nodes_of(user, &self.nodes()).into_iter().map(Entry::owner).collect();
         for farm in &user.farms {
             owners.extend(snapshot.get(&FARM_TWINS, farm)?);
         }

@@ -106,6 +106,7 @@ ids! {
     JobId "job" "Something owed, with a payload.",
     MailId "mail" "A mail in the outbox; also its Message-ID.",
     OrderId "ord" "An order, and the deployment it becomes.",
+    PoolId "pool" "A private pool of nodes.",
     QuoteId "quo" "A price given once and kept.",
     RefundId "ref" "An intent to give money back to a card.",
     SessionId "ses" "A browser session as people see it in a list; not the cookie's secret.",

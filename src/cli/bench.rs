@@ -2,6 +2,7 @@
 
 mod load;
 mod process;
+mod selection;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -30,6 +31,12 @@ pub struct Args {
     /// Shorter rounds: says less exactly the same.
     #[arg(long)]
     quick: bool,
+    /// Only what has to do with choosing nodes.
+    #[arg(long)]
+    selection: bool,
+    /// Writes the made-up nodes that are chosen from to this file, for another program to choose from.
+    #[arg(long, hide = true, value_name = "FILE", requires = "selection")]
+    csv: Option<PathBuf>,
     /// Serves nothing at this address: the handler that pages are compared with.
     #[arg(long, hide = true, value_name = "ADDRESS")]
     empty: Option<SocketAddr>,
@@ -116,16 +123,29 @@ pub async fn run(context: &Context, args: Args) -> Result<()> {
     if let Some(address) = args.empty {
         return serve_nothing(address).await;
     }
+    if args.selection {
+        return context.say(&report(chosen(args.csv).await?));
+    }
     let folder = Folder::beside(&context.settings.server.data)?;
     let bench = Bench { folder: &folder.0, extent: if args.quick { QUICK } else { FULL } };
     let mut figures = bench.pages().await?;
     figures.extend(bench.ledger().await?);
     figures.extend(bench.at_rest().await?);
     figures.push(bench.story().await?);
+    figures.extend(chosen(None).await?);
     figures.push(size()?);
+    context.say(&report(figures))
+}
+
+fn report(figures: Vec<Figure>) -> Report {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let report = Report { version: env!("CARGO_PKG_VERSION"), optimised: !cfg!(debug_assertions), cores, figures };
-    context.say(&report)
+    Report { version: env!("CARGO_PKG_VERSION"), optimised: !cfg!(debug_assertions), cores, figures }
+}
+
+/// Choosing nodes. It keeps one core busy, and nobody waiting.
+async fn chosen(csv: Option<PathBuf>) -> Result<Vec<Figure>> {
+    let measured = tokio::task::spawn_blocking(move || selection::measure(csv.as_deref())).await;
+    measured.map_err(|cause| Error::internal("The choosing broke off.").because(cause))?
 }
 
 /// The least a server of this kind can do: one handler, no body.

@@ -116,7 +116,7 @@ impl Demo {
     pub async fn ready(&self) -> Result<()> {
         for _ in 0..600 {
             let app = &self.instance.app;
-            if app.twin().is_ok() && app.nodes().iter().any(|node| node.sellable) {
+            if app.twin().is_ok() && app.nodes().iter().any(|node| node.sellable()) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(25)).await;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Image, Place, Size, Sla};
 use super::placement::Choice;
+use super::pool::Filter;
 use crate::base::Time;
 use crate::base::ids::{CardId, ChargeId, OrderId, QuoteId, UserId};
 use crate::base::money::Usd;
@@ -29,6 +30,9 @@ pub struct Wish {
     pub size: Size,
     pub ssh_key: SshKey,
     pub place: Place,
+    /// What else somebody asks of the node who chooses for themselves.
+    #[serde(default)]
+    pub filter: Filter,
 }
 
 /// A price given once and kept, with the promise and the node it was given for.
@@ -309,6 +313,7 @@ mod tests {
                 ssh_key: SshKey::parse("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti a@b")
                     .unwrap(),
                 place: Place::Anywhere,
+                filter: Filter::default(),
             },
             sla: Sla::default(),
             card: CardId::from_bits(1),

@@ -1,34 +1,13 @@
 //! Which node a VM goes to, and why: a score whose parts a person can read.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Capacity, Place};
-use crate::base::Time;
-
-/// A node as far as selling on it goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
-    pub id: u32,
-    /// Where the node is reached on the message bus.
-    pub twin: u32,
-    pub farm: u32,
-    pub farm_name: String,
-    /// The farmer's twin: whoever it belongs to earns the share.
-    pub owner: u32,
-    pub country: String,
-    pub city: String,
-    pub total: Capacity,
-    pub used: Capacity,
-    pub certified: bool,
-    pub up: bool,
-    /// Takes the deployments that we make: healthy, the right features, not opted out, not somebody's own.
-    pub sellable: bool,
-    /// Seconds since its last start, by its own report.
-    pub uptime_s: u64,
-    pub seen: Time,
-}
+use super::exposure::{Buyer, Market};
+use super::node::Spot;
+use super::pool::{Entry, Facets, Filter, Pool, Rows, Search, Sort};
 
 /// One part of a score: what was looked at, how many points of how many, and the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +79,12 @@ fn lower_first(text: &str) -> String {
 pub enum NoNode {
     /// None in that country, but elsewhere there are.
     NotInCountry { country: String, elsewhere: usize },
+    /// None that is wished for; the sentences say what to drop.
+    NotAsWished { advice: Vec<String> },
+    /// All that fit are to be kept away from, for these reasons.
+    Avoided { fitting: usize, reasons: Vec<String> },
+    /// Not as many as wanted that are so far apart.
+    TooFew { found: usize, wanted: usize, apart: Apart },
     /// Nowhere.
     Nowhere,
 }
@@ -112,6 +97,15 @@ impl NoNode {
                     "Nothing of this size is free in {country} right now. {elsewhere} other places have room: choose “Anywhere” or a smaller size."
                 )
             }
+            NoNode::NotAsWished { advice } => {
+                format!("No node is as you wish it right now. {}", advice.join(" ")).trim().to_owned()
+            }
+            NoNode::Avoided { fitting, reasons } => {
+                format!("{} would fit, and can't be used. {}", count(*fitting as u64, "node"), reasons.join(" "))
+            }
+            NoNode::TooFew { found, wanted, apart } => {
+                format!("{} are wanted {apart}; there is room for {found} right now.", count(*wanted as u64, "node"))
+            }
             NoNode::Nowhere => {
                 "Nothing of this size is free right now. Please try a smaller size, or come back in an hour.".into()
             }
@@ -119,75 +113,369 @@ impl NoNode {
     }
 }
 
-/// Picks the best node. `reserved` is what we promised on a node beyond what the node knows of; `ours` counts our running
-/// VMs a farm; `tried` are nodes that failed this order already. Same input, same answer: ties go to the lower node id.
-pub fn choose(
-    nodes: &[Node],
-    need: Capacity,
-    place: &Place,
-    reserved: &BTreeMap<u32, Capacity>,
-    ours: &BTreeMap<u32, u32>,
-    tried: &[u32],
-) -> Result<Choice, NoNode> {
-    let free = |node: &Node| node.total.minus(node.used).minus(reserved.get(&node.id).copied().unwrap_or_default());
-    let fits = |node: &&Node| {
-        let free = free(node);
-        // Cores may be shared between VMs (`threefoldtech/tfgrid-sdk-go: grid-proxy`): a node must only have as many as the VM wants.
-        node.up
-            && node.sellable
-            && !tried.contains(&node.id)
-            && node.total.cores >= need.cores
-            && free.memory >= need.memory
-            && free.ssd >= need.ssd
-    };
-    let anywhere: Vec<&Node> = nodes.iter().filter(fits).collect();
-    let here: Vec<&Node> = match place {
-        Place::Anywhere => anywhere.clone(),
-        Place::Country(country) => anywhere.iter().filter(|node| node.country.eq_ignore_ascii_case(country)).copied().collect(),
-    };
-    let mut scored: Vec<Scored> =
-        here.iter().map(|node| score(node, free(node), need, ours.get(&node.farm).copied().unwrap_or(0))).collect();
-    scored.sort_by(|left, right| right.points().cmp(&left.points()).then(left.node.cmp(&right.node)));
-    let fitting = scored.len();
-    let mut scored = scored.into_iter();
-    match (scored.next(), place) {
-        (Some(best), _) => Ok(Choice { best, runner_up: scored.next(), fitting }),
-        (None, Place::Country(country)) if !anywhere.is_empty() => {
-            Err(NoNode::NotInCountry { country: country.clone(), elsewhere: anywhere.len() })
+/// Who is not wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    Node(u32),
+    Farm(u32),
+    /// A farmer's twin.
+    Owner(u32),
+}
+
+impl Whom {
+    fn is(self, entry: Entry<'_>) -> bool {
+        match self {
+            Whom::Node(id) => entry.id() == id,
+            Whom::Farm(id) => entry.farm() == id,
+            Whom::Owner(twin) => entry.owner() == twin,
         }
-        (None, _) => Err(NoNode::Nowhere),
     }
 }
 
-fn score(node: &Node, free: Capacity, need: Capacity, ours_on_farm: u32) -> Scored {
-    let days = node.uptime_s / 86_400;
-    let steady = u32::try_from(days.min(40)).unwrap_or(40);
-    let left = free.minus(need);
-    let percent = |left: u64, total: u64| left.saturating_mul(100).checked_div(total).unwrap_or(0);
-    let headroom = percent(left.memory, node.total.memory).min(percent(left.ssd, node.total.ssd));
-    let room = u32::try_from(headroom * 30 / 100).unwrap_or(0);
-    let spread = 20u32.saturating_sub(ours_on_farm.saturating_mul(4));
-    let part = |name: &str, points, of, why: String| Part { name: name.into(), points, of, why };
-    Scored {
-        node: node.id,
-        twin: node.twin,
-        farm: node.farm,
-        farm_name: node.farm_name.clone(),
-        owner: node.owner,
-        country: node.country.clone(),
-        city: node.city.clone(),
-        parts: vec![
-            part("Steadiness", steady, 40, format!("Up without a break for {}.", count(days, "day"))),
-            part("Room to spare", room, 30, format!("{headroom} % of it stays free beside your VM.")),
-            part("Spread", spread, 20, format!("Runs {} for our customers.", count(u64::from(ours_on_farm), "other VM"))),
+/// Somebody to keep away from, and the sentence that says why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Avoid {
+    pub whom: Whom,
+    pub why: String,
+}
+
+/// How far copies of one thing stay apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Apart {
+    Nodes,
+    /// What takes one farm down leaves the others.
+    Farms,
+    /// What one farmer does leaves the others.
+    Owners,
+}
+
+impl fmt::Display for Apart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Apart::Nodes => "on different nodes",
+            Apart::Farms => "on different farms",
+            Apart::Owners => "with different farmers",
+        })
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    pub need: Capacity,
+    pub place: Place,
+    /// Further wishes. Its country, if any, is one more than the place.
+    pub filter: Filter,
+    /// Nearness to here counts.
+    pub near: Option<Spot>,
+    pub avoid: Vec<Avoid>,
+    pub buyer: Buyer,
+}
+
+impl Ask {
+    pub fn new(need: Capacity, place: Place) -> Ask {
+        Ask { need, place, filter: Filter::default(), near: None, avoid: vec![], buyer: Buyer::default() }
+    }
+
+    /// Nodes that failed this order already are not tried again.
+    pub fn without_nodes(mut self, tried: &[u32]) -> Ask {
+        let again = |node: &u32| Avoid { whom: Whom::Node(*node), why: "It was tried there already.".into() };
+        self.avoid.extend(tried.iter().map(again));
+        self
+    }
+
+    /// The filter with the place in it.
+    fn wishes(&self) -> Filter {
+        match &self.place {
+            Place::Anywhere => self.filter.clone(),
+            Place::Country(country) => Filter { country: Some(country.clone()), ..self.filter.clone() },
+        }
+    }
+}
+
+/// Picks the best node. Same input, same answer: ties go to the lower node number.
+pub fn choose(pool: &Pool, ask: &Ask, market: &Market) -> Result<Choice, NoNode> {
+    let scale = Scale::new(pool, ask, market);
+    let wishes = ask.wishes();
+    let roomy = scale.roomy(market.for_sale(pool, &ask.buyer));
+    let wished = pool.find(&Search { filter: &wishes, among: &roomy, mine: &ask.buyer.twins });
+    let fitting = keep_away(pool, wished.clone(), &ask.avoid);
+    let mut best = pool.best(&fitting, Sort::Score, 2, |row| scale.points(row)).into_iter().filter_map(|row| scale.scored(row));
+    match best.next() {
+        Some(first) => Ok(Choice { best: first, runner_up: best.next(), fitting: fitting.count() }),
+        None => Err(no_node(pool, ask, &wishes, &roomy, &wished)),
+    }
+}
+
+fn no_node(pool: &Pool, ask: &Ask, wishes: &Filter, roomy: &Rows, wished: &Rows) -> NoNode {
+    if !wished.is_empty() {
+        let hit = |avoid: &&Avoid| wished.iter().filter_map(|row| pool.at(row)).any(|entry| avoid.whom.is(entry));
+        let mut reasons: Vec<String> = ask.avoid.iter().filter(hit).map(|avoid| avoid.why.clone()).collect();
+        reasons.dedup();
+        return NoNode::Avoided { fitting: wished.count(), reasons };
+    }
+    let left = keep_away(pool, roomy.clone(), &ask.avoid);
+    match &ask.place {
+        _ if left.is_empty() => NoNode::Nowhere,
+        Place::Country(country) if ask.filter.is_empty() => {
+            NoNode::NotInCountry { country: country.clone(), elsewhere: left.count() }
+        }
+        _ => {
+            let facets = pool.facets(&Search { filter: wishes, among: &left, mine: &ask.buyer.twins });
+            NoNode::NotAsWished { advice: facets.relax.iter().take(3).map(|relax| relax.sentence(wishes)).collect() }
+        }
+    }
+}
+
+fn keep_away(pool: &Pool, mut rows: Rows, avoid: &[Avoid]) -> Rows {
+    let (nodes, others): (Vec<Whom>, Vec<Whom>) =
+        avoid.iter().map(|avoid| avoid.whom).partition(|whom| matches!(whom, Whom::Node(_)));
+    for whom in nodes {
+        if let Whom::Node(id) = whom
+            && let Some(entry) = pool.node(id)
+        {
+            rows.remove(entry.row());
+        }
+    }
+    if others.is_empty() {
+        return rows;
+    }
+    let hit: Vec<usize> =
+        rows.iter().filter(|row| pool.at(*row).is_some_and(|entry| others.iter().any(|whom| whom.is(entry)))).collect();
+    hit.into_iter().for_each(|row| rows.remove(row));
+    rows
+}
+
+/// Picks nodes for so many copies of one thing that they don't fall together, the best first.
+///
+/// Taking the best one, then the best one that is far enough from it, and so on finds as many as there are: each choice closes
+/// only what no other could have used beside it.
+pub fn choose_many(pool: &Pool, ask: &Ask, market: &Market, copies: usize, apart: Apart) -> Result<Vec<Choice>, NoNode> {
+    let (mut ask, mut choices) = (ask.clone(), Vec::with_capacity(copies));
+    while choices.len() < copies {
+        let choice = match choose(pool, &ask, market) {
+            Ok(choice) => choice,
+            Err(none) if choices.is_empty() => return Err(none),
+            Err(_) => return Err(NoNode::TooFew { found: choices.len(), wanted: copies, apart }),
+        };
+        let whom = match apart {
+            Apart::Nodes => Whom::Node(choice.best.node),
+            Apart::Farms => Whom::Farm(choice.best.farm),
+            Apart::Owners => Whom::Owner(choice.best.owner),
+        };
+        ask.avoid.push(Avoid { whom, why: "Another copy is there already.".into() });
+        choices.push(choice);
+    }
+    Ok(choices)
+}
+
+/// A page of nodes to choose from by oneself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    pub facets: Facets,
+    /// How many there are on all pages.
+    pub total: usize,
+    pub nodes: Vec<Scored>,
+}
+
+/// What somebody sees who chooses for themselves: nodes with room for `ask.need` that this buyer can order on, in order, from `skip`
+/// on, and counts beside every value of every filter.
+pub fn list(pool: &Pool, ask: &Ask, market: &Market, sort: Sort, skip: usize, most: usize) -> Listing {
+    let scale = Scale::new(pool, ask, market);
+    let wishes = ask.wishes();
+    let roomy = keep_away(pool, scale.roomy(market.for_sale(pool, &ask.buyer)), &ask.avoid);
+    let search = Search { filter: &wishes, among: &roomy, mine: &ask.buyer.twins };
+    let (facets, found) = (pool.facets(&search), pool.find(&search));
+    let best = pool.best(&found, sort, skip.saturating_add(most), |row| scale.points(row));
+    let nodes = best.into_iter().skip(skip).filter_map(|row| scale.scored(row)).collect();
+    Listing { total: facets.matches, facets, nodes }
+}
+
+const PRICE: u32 = 15;
+const RELIABILITY: u32 = 35;
+const ROOM: u32 = 20;
+const SPREAD: u32 = 15;
+const SPEED: u32 = 5;
+const HARDWARE: u32 = 10;
+const DISTANCE: u32 = 20;
+/// What a node says of itself is worth less than what we saw.
+const SAID_MAX: u32 = 25;
+/// Up less often than this earns nothing.
+const RELIABLE_BP: u32 = 9000;
+/// Kilometres that cost one point: a hundred are a millisecond there and back.
+const KM_A_POINT: u32 = 100;
+
+/// Weighs the nodes of a pool for one ask. Points need no text, so that many nodes can be weighed; the sentences are made for the few
+/// that are shown.
+struct Scale<'a> {
+    pool: &'a Pool,
+    ask: &'a Ask,
+    market: &'a Market,
+    /// Rows whose node has something promised.
+    promised: Rows,
+    /// VMs of ours on a farm and with its farmer, by the farm's place in the pool.
+    carried: Vec<(u32, u32)>,
+}
+
+impl<'a> Scale<'a> {
+    fn new(pool: &'a Pool, ask: &'a Ask, market: &'a Market) -> Self {
+        let carried = pool.by_farm(&market.ours);
+        Scale { pool, ask, market, promised: pool.rows_of(market.reserved.keys().copied()), carried }
+    }
+
+    /// Those of `rows` with room for the need.
+    fn roomy(&self, rows: Rows) -> Rows {
+        let mut rows = self.pool.with_room(rows, self.ask.need);
+        for row in self.promised.iter() {
+            let need = self.ask.need;
+            let short = self.pool.at(row).is_some_and(|entry| {
+                let free = self.free(entry);
+                free.memory < need.memory || free.ssd < need.ssd || free.hdd < need.hdd
+            });
+            if short {
+                rows.remove(row);
+            }
+        }
+        rows
+    }
+
+    /// What is neither used nor promised. Cores may be shared between VMs (`threefoldtech/tfgrid-sdk-go: grid-proxy`): a node must only
+    /// have as many as the VM wants.
+    fn free(&self, entry: Entry<'_>) -> Capacity {
+        match self.promised.contains(entry.row()) {
+            true => entry.free().minus(self.market.reserved.get(&entry.id()).copied().unwrap_or_default()),
+            false => entry.free(),
+        }
+    }
+
+    fn points(&self, row: usize) -> u32 {
+        let Some(entry) = self.pool.at(row) else { return 0 };
+        let distance = self.ask.near.map_or(0, |near| near_points(entry, near).0);
+        price_points(entry)
+            + reliability_points(entry)
+            + self.headroom(entry) * ROOM / 100
+            + self.spread_points(entry)
+            + speed_points(entry)
+            + hardware_points(entry)
+            + distance
+    }
+
+    /// Percent of the node that stays free beside the need: of memory or of disk, whichever is less.
+    fn headroom(&self, entry: Entry<'_>) -> u32 {
+        let (left, total) = (self.free(entry).minus(self.ask.need), entry.total());
+        let percent = |left: u64, total: u64| left.saturating_mul(100).checked_div(total).unwrap_or(0);
+        u32::try_from(percent(left.memory, total.memory).min(percent(left.ssd, total.ssd)).min(100)).unwrap_or(100)
+    }
+
+    fn spread_points(&self, entry: Entry<'_>) -> u32 {
+        let (farm, owner) = self.carried.get(entry.farm_place()).copied().unwrap_or_default();
+        SPREAD.saturating_sub(farm.saturating_mul(3)).saturating_sub(owner.saturating_sub(farm))
+    }
+
+    fn scored(&self, row: usize) -> Option<Scored> {
+        let entry = self.pool.at(row)?;
+        Some(Scored {
+            node: entry.id(),
+            twin: entry.twin(),
+            farm: entry.farm(),
+            farm_name: entry.farm_name().to_owned(),
+            owner: entry.owner(),
+            country: entry.country().to_owned(),
+            city: entry.city().to_owned(),
+            parts: self.parts(entry),
+        })
+    }
+
+    fn parts(&self, entry: Entry<'_>) -> Vec<Part> {
+        let part = |name: &str, points, of, why: String| Part { name: name.into(), points, of, why };
+        let headroom = self.headroom(entry);
+        let (farm, owner) = self.carried.get(entry.farm_place()).copied().unwrap_or_default();
+        let spread = match owner.saturating_sub(farm) {
+            0 => format!("Its farm runs {} for our customers.", count(farm.into(), "other VM")),
+            more => {
+                format!(
+                    "Its farm runs {} for our customers, and its farmer {more} more elsewhere.",
+                    count(farm.into(), "other VM")
+                )
+            }
+        };
+        let mut parts = vec![
+            part("Price", price_points(entry), PRICE, price_sentence(entry)),
+            part("Reliability", reliability_points(entry), RELIABILITY, reliability_sentence(entry)),
+            part("Room to spare", headroom * ROOM / 100, ROOM, format!("{headroom} % of it stays free beside your VM.")),
+            part("Spread", self.spread_points(entry), SPREAD, spread),
+            part("Speed", speed_points(entry), SPEED, speed_sentence(entry)),
             part(
                 "Hardware",
-                if node.certified { 10 } else { 0 },
-                10,
-                if node.certified { "Certified hardware.".into() } else { "Self-built hardware.".into() },
+                hardware_points(entry),
+                HARDWARE,
+                if entry.certified() { "Certified hardware.".into() } else { "Self-built hardware.".into() },
             ),
-        ],
+        ];
+        if let Some(near) = self.ask.near {
+            let (points, km) = near_points(entry, near);
+            let why = km.map_or("Where it stands is not known.".to_owned(), |km| format!("{km} km away as the crow flies."));
+            parts.push(part("Distance", points, DISTANCE, why));
+        }
+        parts
     }
+}
+
+/// All points at the plain list price, none at twice that.
+fn price_points(entry: Entry<'_>) -> u32 {
+    PRICE * 20_000u32.saturating_sub(entry.rate_bp().into()).min(10_000) / 10_000
+}
+
+fn price_sentence(entry: Entry<'_>) -> String {
+    match entry.rate_bp().cmp(&10_000) {
+        std::cmp::Ordering::Less => format!("{} below the usual price.", hundredths(10_000 - entry.rate_bp())),
+        std::cmp::Ordering::Equal => "At the usual price.".into(),
+        std::cmp::Ordering::Greater => format!("{} above the usual price.", hundredths(entry.rate_bp() - 10_000)),
+    }
+}
+
+/// What we saw; while we saw too little, what the node says of itself, at a discount.
+fn reliability_points(entry: Entry<'_>) -> u32 {
+    match entry.measured_bp() {
+        Some(points) => RELIABILITY * u32::from(points).saturating_sub(RELIABLE_BP).min(1000) / 1000,
+        None => u32::try_from(entry.uptime_s() / 86_400).unwrap_or(SAID_MAX).min(SAID_MAX),
+    }
+}
+
+fn reliability_sentence(entry: Entry<'_>) -> String {
+    match entry.measured_bp() {
+        Some(points) => format!("Up {} of the {} times we looked.", hundredths(points), entry.looks().seen),
+        None => format!(
+            "Up without a break for {}, by its own report: we have not looked often enough yet.",
+            count(entry.uptime_s() / 86_400, "day")
+        ),
+    }
+}
+
+/// A thousand points of the benchmark are all points here.
+fn speed_points(entry: Entry<'_>) -> u32 {
+    entry.benchmark().unwrap_or(0).min(1000) * SPEED / 1000
+}
+
+fn speed_sentence(entry: Entry<'_>) -> String {
+    entry.benchmark().map_or("No benchmark was run on it yet.".into(), |points| format!("{points} points in our benchmark."))
+}
+
+fn hardware_points(entry: Entry<'_>) -> u32 {
+    if entry.certified() { HARDWARE } else { 0 }
+}
+
+fn near_points(entry: Entry<'_>, near: Spot) -> (u32, Option<u32>) {
+    let km = entry.spot().map(|spot| spot.km_to(near));
+    (km.map_or(0, |km| DISTANCE.saturating_sub(km / KM_A_POINT)), km)
+}
+
+/// `99.5 %`
+fn hundredths(basis_points: u16) -> String {
+    let text = format!("{}.{:02}", basis_points / 100, basis_points % 100);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn count(number: u64, noun: &str) -> String {
@@ -200,69 +488,155 @@ fn count(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::domain::catalogue::GIB;
+    use crate::domain::node::tests::node as plain;
+    use crate::domain::node::{Looks, Node, StorageClass};
+    use crate::domain::pool::{Field, GpuWish};
 
     fn node(id: u32, country: &str, days: u64) -> Node {
-        Node {
-            id,
-            twin: id,
-            farm: id,
-            farm_name: format!("Farm {id}"),
-            owner: id,
-            country: country.into(),
-            city: "Town".into(),
-            total: Capacity { cores: 8, memory: 32 * GIB, ssd: 500 * GIB, hdd: 0 },
-            used: Capacity::default(),
-            certified: false,
-            up: true,
-            sellable: true,
-            uptime_s: days * 86_400,
-            seen: Time::EPOCH,
-        }
+        Node { country: country.into(), city: "Town".into(), uptime_s: days * 86_400, ..plain(id) }
     }
 
     const NEED: Capacity = Capacity { cores: 2, memory: 4 * GIB, ssd: 50 * GIB, hdd: 0 };
 
-    fn pick(nodes: &[Node], place: &Place) -> Result<Choice, NoNode> {
-        choose(nodes, NEED, place, &BTreeMap::new(), &BTreeMap::new(), &[])
+    fn pool(nodes: &[Node]) -> Pool {
+        Pool::new(nodes.to_vec(), StorageClass::default())
+    }
+
+    fn ask(place: &str) -> Ask {
+        Ask::new(NEED, Place::parse(place))
+    }
+
+    fn pick(nodes: &[Node], place: &str) -> Result<Choice, NoNode> {
+        choose(&pool(nodes), &ask(place), &Market::default())
     }
 
     #[test]
     fn the_steadier_node_wins_and_the_loser_is_explained() {
-        let choice = pick(&[node(1, "Belgium", 3), node(2, "Germany", 30)], &Place::Anywhere).unwrap();
-        assert_eq!((choice.best.node, choice.fitting), (2, 2));
+        let choice = pick(&[node(1, "Belgium", 3), node(2, "Germany", 30)], "").unwrap();
+        assert_eq!((choice.best.node, choice.fitting, choice.best.of()), (2, 2, 100));
         assert_eq!(
             choice.why_not_runner_up().unwrap(),
-            "Farm 1 in Town came second with 49 of 100 points: up without a break for 3 days."
+            "Farm 1 in Town came second with 50 of 100 points: up without a break for 3 days, by its own report: \
+             we have not looked often enough yet."
         );
+    }
+
+    #[test]
+    fn what_we_saw_counts_more_than_what_a_node_says() {
+        let boast = node(1, "Belgium", 400);
+        let seen = Node { looks: Looks { seen: 5000, up: 4990 }, ..node(2, "Belgium", 1) };
+        let choice = pick(&[boast.clone(), seen], "").unwrap();
+        assert_eq!(choice.best.node, 2);
+        let why = &choice.best.parts[1].why;
+        assert_eq!(why, "Up 99.8 % of the 5000 times we looked.");
+        let shaky = Node { looks: Looks { seen: 5000, up: 4600 }, ..node(3, "Belgium", 100) };
+        assert_eq!(pick(&[boast, shaky], "").unwrap().best.node, 1);
     }
 
     #[test]
     fn the_country_is_honoured_or_the_order_is_refused() {
         let nodes = [node(1, "Belgium", 3), node(2, "Germany", 30)];
-        assert_eq!(pick(&nodes, &Place::parse("belgium")).unwrap().best.node, 1);
-        assert_eq!(pick(&nodes, &Place::parse("Peru")), Err(NoNode::NotInCountry { country: "Peru".into(), elsewhere: 2 }));
-        assert_eq!(pick(&[], &Place::Anywhere), Err(NoNode::Nowhere));
+        assert_eq!(pick(&nodes, "belgium").unwrap().best.node, 1);
+        assert_eq!(pick(&nodes, "Peru"), Err(NoNode::NotInCountry { country: "Peru".into(), elsewhere: 2 }));
+        assert_eq!(pick(&[], ""), Err(NoNode::Nowhere));
     }
 
     #[test]
     fn what_is_promised_to_others_is_not_sold_again() {
         let reserved = BTreeMap::from([(1, Capacity { memory: 29 * GIB, ..Capacity::default() })]);
-        let refused = choose(&[node(1, "Belgium", 3)], NEED, &Place::Anywhere, &reserved, &BTreeMap::new(), &[]);
-        assert_eq!(refused, Err(NoNode::Nowhere));
-        assert_eq!(
-            choose(&[node(1, "Belgium", 3)], NEED, &Place::Anywhere, &BTreeMap::new(), &BTreeMap::new(), &[1]),
-            Err(NoNode::Nowhere)
-        );
+        let market = Market { reserved, ..Market::default() };
+        let pool = pool(&[node(1, "Belgium", 3)]);
+        assert_eq!(choose(&pool, &ask(""), &market), Err(NoNode::Nowhere));
     }
 
     #[test]
-    fn a_farm_that_carries_much_of_ours_falls_behind() {
-        let ours = BTreeMap::from([(1, 4)]);
-        let choice =
-            choose(&[node(1, "Belgium", 30), node(2, "Belgium", 30)], NEED, &Place::Anywhere, &BTreeMap::new(), &ours, &[])
-                .unwrap();
-        assert_eq!(choice.best.node, 2);
+    fn a_node_that_failed_the_order_is_not_tried_again() {
+        let pool = pool(&[node(1, "Belgium", 3)]);
+        let refused = choose(&pool, &ask("").without_nodes(&[1]), &Market::default()).unwrap_err();
+        assert_eq!(refused, NoNode::Avoided { fitting: 1, reasons: vec!["It was tried there already.".into()] });
+        assert_eq!(refused.sentence(), "1 node would fit, and can't be used. It was tried there already.");
+    }
+
+    #[test]
+    fn a_farm_that_carries_much_of_ours_falls_behind_and_so_do_its_farmers_others() {
+        let carried = |nodes: &[Node]| {
+            let market = Market { ours: BTreeMap::from([(1, 4)]), ..Market::default() };
+            choose(&pool(nodes), &ask(""), &market).unwrap()
+        };
+        assert_eq!(carried(&[node(1, "Belgium", 30), node(2, "Belgium", 30)]).best.node, 2);
+        let sister = Node { owner: 101, ..node(2, "Belgium", 30) };
+        let choice = carried(&[node(1, "Belgium", 30), sister, node(3, "Belgium", 30)]);
+        assert_eq!((choice.best.node, choice.runner_up.as_ref().unwrap().node), (3, 2));
+        let why = &choice.runner_up.unwrap().parts[3].why;
+        assert_eq!(why, "Its farm runs no other VMs for our customers, and its farmer 4 more elsewhere.");
+    }
+
+    #[test]
+    fn hardware_that_costs_more_loses_points_for_that_and_says_so() {
+        let choice = pick(&[Node { rate_bp: 12_500, ..node(1, "Belgium", 3) }], "").unwrap();
+        assert_eq!((choice.best.parts[0].points, choice.best.parts[0].why.as_str()), (11, "25 % above the usual price."));
+    }
+
+    #[test]
+    fn nearness_counts_when_there_is_somewhere_to_be_near_to() {
+        let far = Node { spot: Spot::new(1_352_100, 103_819_800), ..node(1, "Singapore", 10) };
+        let nowhere = Node { spot: None, ..node(2, "Belgium", 10) };
+        let pool = pool(&[far, nowhere, node(3, "Belgium", 3)]);
+        let near = Ask { near: Spot::new(51_000_000, 4_000_000), ..ask("") };
+        let choice = choose(&pool, &near, &Market::default()).unwrap();
+        assert_eq!((choice.best.node, choice.best.of()), (3, 120));
+        assert_eq!(choice.best.parts[6].why, "20 km away as the crow flies.");
+        assert_eq!(choose(&pool, &ask(""), &Market::default()).unwrap().best.node, 1);
+    }
+
+    #[test]
+    fn wishes_are_fulfilled_or_the_refusal_says_which_to_drop() {
+        let pool = pool(&[node(1, "Belgium", 3), Node { ipv6: true, ..node(2, "Germany", 3) }]);
+        let wish = |place: &str, query: &str| {
+            let ask = Ask { filter: Filter::parse(query).unwrap(), ..ask(place) };
+            choose(&pool, &ask, &Market::default())
+        };
+        assert_eq!(wish("", "ipv6=yes").unwrap().best.node, 2);
+        let refused = wish("Belgium", "ipv6=yes").unwrap_err();
+        assert_eq!(
+            refused.sentence(),
+            "No node is as you wish it right now. Without “Country: Belgium” there is 1 node. Without “IPv6: yes” there is 1 node."
+        );
+        let gpu = Ask { filter: Filter { gpu: Some(GpuWish::Any), ..Filter::default() }, ..ask("") };
+        assert!(matches!(choose(&pool, &gpu, &Market::default()), Err(NoNode::NotAsWished { .. })));
+    }
+
+    #[test]
+    fn copies_go_as_far_apart_as_is_asked_or_nowhere() {
+        // Three farms, of which the first two are one farmer's; the best two nodes stand on the first.
+        let on = |id, farm, owner, days| Node { farm, owner, ..node(id, "Belgium", days) };
+        let pool = pool(&[on(1, 1, 7, 20), on(2, 1, 7, 19), on(3, 2, 7, 5), on(4, 3, 8, 1)]);
+        let many = |copies, apart| {
+            let choices = choose_many(&pool, &ask(""), &Market::default(), copies, apart);
+            choices.map(|choices| choices.into_iter().map(|choice| choice.best.node).collect::<Vec<_>>())
+        };
+        assert_eq!(many(2, Apart::Nodes), Ok(vec![1, 2]));
+        assert_eq!(many(3, Apart::Farms), Ok(vec![1, 3, 4]));
+        assert_eq!(many(2, Apart::Owners), Ok(vec![1, 4]));
+        let few = many(3, Apart::Owners).unwrap_err();
+        assert_eq!(few.sentence(), "3 nodes are wanted with different farmers; there is room for 2 right now.");
+        assert!(many(1, Apart::Nodes).is_ok());
+    }
+
+    #[test]
+    fn the_list_is_in_order_and_goes_on_where_it_stopped() {
+        let nodes: Vec<Node> = (1..=30).map(|id| node(id, "Belgium", u64::from(id))).collect();
+        let (pool, market) = (pool(&nodes), Market::default());
+        let page = |sort, skip| list(&pool, &ask(""), &market, sort, skip, 10);
+        let ids = |listing: &Listing| listing.nodes.iter().map(|node| node.node).collect::<Vec<_>>();
+        assert_eq!(ids(&page(Sort::Node, 10)), (11..=20).collect::<Vec<_>>());
+        assert_eq!(ids(&page(Sort::Node, 30)), [] as [u32; 0]);
+        let best = page(Sort::Score, 0);
+        assert_eq!((ids(&best)[..3].to_vec(), best.total), (vec![25, 26, 27], 30), "at most 25 days count");
+        assert_eq!(best.facets.of(Field::Country)[0].nodes, 30);
     }
 }

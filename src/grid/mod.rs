@@ -1,5 +1,6 @@
 //! What we ask of any compute grid, in our own words. `tfgrid.rs` is the first that answers; nothing above knows which.
 
+pub mod census;
 mod tfgrid;
 
 pub use tfgrid::{Config, Tfgrid as Grid};
@@ -8,7 +9,36 @@ use serde_json::Value;
 
 use crate::base::Time;
 use crate::base::money::Tft;
+use crate::domain::node::Node;
 use crate::domain::order::Access;
+
+/// Every node that the index told of and that makes sense.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Census {
+    pub nodes: Vec<Node>,
+    /// Rows of the index's answer that could not be read or can't be true.
+    pub dropped: usize,
+}
+
+/// What the chain itself says of a node, at the moment before money depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub opted_out: bool,
+    pub rented_by: Option<u32>,
+    pub extra_fee_musd: u64,
+}
+
+impl Standing {
+    /// Why `twin` can't have a contract there, in words for a timeline.
+    pub fn refusal(&self, twin: u32) -> Option<&'static str> {
+        match self {
+            Standing { opted_out: true, .. } => Some("takes no new orders any more"),
+            Standing { rented_by: Some(other), .. } if *other != twin => Some("was rented as a whole by somebody else"),
+            Standing { extra_fee_musd: 1.., rented_by: None, .. } => Some("is only rented out as a whole now"),
+            _ => None,
+        }
+    }
+}
 
 /// A finalized block: what it says can't change any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,4 +148,24 @@ pub struct Account {
     pub twin: Option<u32>,
     /// Relay and encryption key on the chain are the ones we use.
     pub twin_current: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_left_or_is_taken_is_refused_with_a_reason() {
+        let free = Standing { opted_out: false, rented_by: None, extra_fee_musd: 0 };
+        assert_eq!(free.refusal(7), None);
+        assert_eq!(Standing { rented_by: Some(7), extra_fee_musd: 5, ..free }.refusal(7), None, "it is ours");
+        for other in [
+            Standing { opted_out: true, ..free },
+            Standing { rented_by: Some(8), ..free },
+            Standing { extra_fee_musd: 1, ..free },
+            Standing { opted_out: true, rented_by: Some(7), ..free },
+        ] {
+            assert!(other.refusal(7).is_some(), "{other:?}");
+        }
+    }
 }

@@ -11,16 +11,17 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{Account, BillEvent, Block, BlockReport, Call, Fate, PaymentEvent, Plan, Progress, Signed, Wallet};
+use super::{
+    Account, BillEvent, Block, BlockReport, Call, Census, Fate, PaymentEvent, Plan, Progress, Signed, Standing, Wallet, census,
+};
 use crate::base::ids::OrderId;
 use crate::base::money::Tft;
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
-use crate::domain::catalogue::{Boot, Capacity};
+use crate::domain::catalogue::Boot;
 use crate::domain::order::{Access, Wish};
-use crate::domain::placement::{Choice, Node};
+use crate::domain::placement::Choice;
 use crate::wire::gridproxy::client::GridProxy;
 use crate::wire::gridproxy::filter::{FarmFilter, NodeFilter};
-use crate::wire::gridproxy::types::Status;
 use crate::wire::key::{AccountId, KeyPair, Scheme, address};
 use crate::wire::rmb::client::{Directory, Peer, RmbClient, RmbError};
 use crate::wire::rmb::codec::public_key;
@@ -35,7 +36,7 @@ use crate::wire::zos::vm::{Disk, Mycelium, PrivateNet, Vm};
 /// Blocks a signed call may wait: about six minutes.
 const ERA_BLOCKS: u64 = 64;
 const INDEX_ANSWER: Duration = Duration::from_secs(15);
-/// Nodes asked about at once, when each must be looked up on the chain.
+/// Blocks asked for at once.
 const AT_ONCE: usize = 16;
 const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
 /// The VM's name inside its deployment: workload names have no hyphen (`threefoldtech/zosbase: pkg/gridtypes`).
@@ -210,53 +211,26 @@ impl Tfgrid {
         Planner { twin }
     }
 
-    /// Every node of the grid that is up, with what selling on it needs.
-    pub async fn nodes(&self, now: Time) -> Result<Vec<Node>> {
+    /// Every node of the grid, with what selling on it needs. Whether a node opted out is asked of the chain, for all at once.
+    pub async fn nodes(&self, now: Time) -> Result<Census> {
         let (every_node, every_farm) = (NodeFilter::default(), FarmFilter::default());
         let (nodes, farms) = tokio::try_join!(self.index.every_node(&every_node), self.index.every_farm(&every_farm))
             .map_err(|cause| Error::unavailable("The node index does not answer.").because(cause))?;
-        let owners: BTreeMap<u32, u32> = farms.iter().map(|farm| (farm.farm_id, farm.twin_id)).collect();
-        self.learn_farmers(owners.values().copied()).await?;
         let chain = self.chain.get().await?;
-        let opted_out: Vec<(u32, bool)> = stream::iter(nodes.iter().map(|node| node.node_id).collect::<Vec<_>>())
-            .map(|id| async move { chain.opted_out(id, None).await.map(|out| (id, out)) })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await
-            .map_err(chain_error)?;
-        let opted_out: BTreeMap<u32, bool> = opted_out.into_iter().collect();
-        let takes = |features: &[String]| {
-            ["zmachine", "network", "mycelium"].iter().all(|wanted| features.iter().any(|has| has == wanted))
-        };
-        Ok(nodes
-            .into_iter()
-            .map(|node| {
-                let capacity = |own: crate::wire::gridproxy::types::Resources| Capacity {
-                    cores: own.cru,
-                    memory: own.mru,
-                    ssd: own.sru,
-                    hdd: own.hru,
-                };
-                let ours = !node.rented && !node.dedicated && !node.in_dedicated_farm && node.extra_fee == 0;
-                let out = opted_out.get(&node.node_id).copied().unwrap_or(true);
-                Node {
-                    id: node.node_id,
-                    twin: node.twin_id,
-                    farm: node.farm_id,
-                    owner: owners.get(&node.farm_id).copied().unwrap_or(0),
-                    total: capacity(node.total_resources),
-                    used: capacity(node.used_resources),
-                    certified: node.certification_type == "Certified",
-                    up: node.status == Status::Up,
-                    sellable: node.healthy && ours && !out && owners.contains_key(&node.farm_id) && takes(&node.features),
-                    uptime_s: u64::try_from(node.uptime).unwrap_or(0),
-                    seen: if node.updated_at > 0 { Time::from_secs(node.updated_at) } else { now },
-                    farm_name: node.farm_name,
-                    country: node.country,
-                    city: node.city,
-                }
-            })
-            .collect())
+        let (opted_out, policy) =
+            tokio::try_join!(chain.opted_out_nodes(None), chain.pricing_policy(None)).map_err(chain_error)?;
+        let beside = census::Beside { farms: &farms.items, opted_out: &opted_out, policy: &policy, now };
+        Ok(census::take(nodes.items, nodes.dropped.saturating_add(farms.dropped), &beside))
+    }
+
+    /// What the chain says of one node now.
+    pub async fn standing(&self, node: u32) -> Result<Standing> {
+        let chain = self.chain.get().await?;
+        let at = Some(chain.finalized().await.map_err(chain_error)?.hash);
+        let (opted_out, rented_by, extra_fee_musd) =
+            tokio::try_join!(chain.opted_out(node, at), chain.rented_by(node, at), chain.extra_fee(node, at))
+                .map_err(chain_error)?;
+        Ok(Standing { opted_out, rented_by, extra_fee_musd })
     }
 
     async fn learn_farmers(&self, twins: impl Iterator<Item = u32>) -> Result<()> {

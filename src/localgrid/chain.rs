@@ -159,6 +159,17 @@ impl Chain {
         });
     }
 
+    /// A farmer takes a node out of billing, or back into it.
+    pub fn set_opted_out(&self, node: u32, out: bool) {
+        self.change(|world| match out {
+            true => {
+                let now = world.seconds();
+                world.put_tfgrid("NodeV3BillingOptOut", &node, &now);
+            }
+            false => world.remove_tfgrid("NodeV3BillingOptOut", &node),
+        });
+    }
+
     pub fn balances(&self, account: &AccountId) -> Balances {
         let account = self.world().account(account);
         Balances { nonce: account.nonce, free: account.free, reserved: account.reserved, frozen: account.frozen }

@@ -270,7 +270,7 @@ mod tests {
     #[tokio::test]
     async fn nodes_are_chosen_by_what_a_marketplace_asks_for() {
         let (world, index, client) = world().await;
-        let find = async |filter| client.every_node(&filter).await.unwrap();
+        let find = async |filter| client.every_node(&filter).await.unwrap().items;
         let all = find(NodeFilter::default()).await;
         assert_eq!(all.len(), fleet().nodes.len());
         let up = NodeFilter { status: vec![Status::Up], healthy: Some(true), ..Default::default() };
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(barn.public_ips.iter().map(|ip| ip.contract_id).sum::<u64>(), 1);
 
         let ours = ContractFilter { twin_id: Some(OPERATOR), kind: Some("node".into()), ..Default::default() };
-        let contracts = client.every_contract(&ours).await.unwrap();
+        let contracts = client.every_contract(&ours).await.unwrap().items;
         assert_eq!(contracts.len(), 1);
         assert_eq!(contracts[0].details.deployment_hash.as_deref(), Some(&*deployment.hash_hex().unwrap()));
         assert_eq!(contracts[0].details.farm_name.as_deref(), Some("Hilbert's Barn"));

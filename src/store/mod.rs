@@ -17,6 +17,7 @@
 pub mod account;
 pub mod charge;
 pub mod check;
+pub mod exposure;
 pub mod grid;
 mod health;
 pub mod job;
@@ -25,6 +26,7 @@ pub mod ledger;
 mod leftover;
 pub mod measure;
 mod migrate;
+pub mod observation;
 mod open;
 pub mod order;
 mod page;

@@ -129,6 +129,16 @@ pub trait Orders: Read {
         Ok(sums)
     }
 
+    /// How many live VMs of ours each node carries.
+    fn carrying(&self) -> Result<BTreeMap<u32, u32>> {
+        let mut counts = BTreeMap::new();
+        self.each(&RESERVATIONS, |(node, _), _: Reservation| {
+            *counts.entry(node).or_default() += 1;
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
     /// How many live VMs of ours each farm carries.
     fn carried(&self) -> Result<BTreeMap<u32, u32>> {
         let mut counts = BTreeMap::new();

@@ -3,13 +3,15 @@
 use super::order::Reservation;
 use super::table::{Index, Single, Table};
 use crate::base::Time;
-use crate::base::ids::{CardId, ChargeId, JobId, MailId, OrderId, QuoteId, RefundId, TransferId, UserId};
+use crate::base::ids::{CardId, ChargeId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, TransferId, UserId};
 use crate::domain::account::{Session, Ticket, User};
 use crate::domain::bill::{Bill, Contract};
 use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
+use crate::domain::exposure::{Exposure, PrivatePool};
 use crate::domain::job::Job;
 use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
+use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
 use crate::domain::signer::SignedCall;
 
@@ -90,6 +92,17 @@ pub const UNREAD_BLOCKS: Table<u32, u32> = Table::new("unread_blocks");
 pub const OWNERS: Single<std::collections::BTreeSet<u32>> = Single::new("owners");
 /// Our twin on the grid.
 pub const TWIN: Single<u32> = Single::new("twin");
+
+// Whom nodes are sold to.
+pub const PRIVATE_POOLS: Table<PoolId, PrivatePool> = Table::new("private_pools");
+/// Under the node's number: a node is in one pool at most.
+pub const EXPOSURES: Table<u32, Exposure> = Table::new("exposures");
+/// Under the pool, how far the node is on its way into it (`Stage`), and since when.
+pub const EXPOSURES_BY_POOL: Index<(PoolId, u8, Time), u32> = Index::new("exposures_by_pool");
+
+// What we saw of nodes.
+/// Under the day's number since 1970.
+pub const OBSERVATIONS: Table<u32, Day> = Table::new("observations");
 
 // What we owe.
 pub const JOBS: Table<JobId, Job> = Table::new("jobs");

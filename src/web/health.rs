@@ -5,6 +5,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use crate::app::App;
+use crate::domain::exposure::{Buyer, for_sale};
 
 /// The process answers.
 pub async fn live() -> HttpResponse {
@@ -15,7 +16,7 @@ pub async fn live() -> HttpResponse {
 pub async fn ready(app: Data<App>) -> HttpResponse {
     let store = app.read().is_ok();
     let grid = app.twin().is_ok();
-    let nodes = app.nodes().iter().filter(|node| node.up && node.sellable).count();
+    let nodes = for_sale(&app.nodes(), &app.exposures(), &Buyer::default()).count();
     let ready = store && grid && nodes > 0;
     let body = json!({ "ready": ready, "store": store, "grid_account": grid, "nodes_for_sale": nodes });
     let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

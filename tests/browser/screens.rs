@@ -55,7 +55,7 @@ impl Album {
 
 fn all(market: &Market, fault: Fault) {
     for node in market.demo.instance.app.nodes().iter() {
-        market.demo.world.nodes.set_fault(node.id, fault);
+        market.demo.world.nodes.set_fault(node.id(), fault);
     }
 }
 

@@ -443,7 +443,22 @@ async fn the_client_works_straight_into_the_server_without_sockets() {
     assert_eq!(client.farm(1, None).await.unwrap().unwrap().public_ips.len(), 2);
     let node = client.node(2, None).await.unwrap().unwrap();
     assert_eq!((node.farm, node.certified, node.country.as_str()), (1, true, "Belgium"));
-    assert!(!client.opted_out(3, None).await.unwrap());
+    // The recorded metadata is older than the map: it is found all the same.
+    assert!(client.opted_out(3, None).await.unwrap() && !client.opted_out(1, None).await.unwrap());
+}
+
+#[tokio::test]
+async fn whoever_left_billing_is_found_page_by_page_and_by_name() {
+    let bench = bench().await;
+    let many: Vec<u32> = (1000..2100).collect();
+    many.iter().for_each(|node| bench.chain.set_opted_out(*node, true));
+    let found = bench.client.opted_out_nodes(None).await.unwrap();
+    assert_eq!(found.len(), 1101, "node 3 from the beginning, and 1100 more");
+    assert!(found.contains(&3) && many.iter().all(|node| found.contains(node)));
+    bench.chain.set_opted_out(3, false);
+    assert!(!bench.client.opted_out(3, None).await.unwrap());
+    assert_eq!(bench.client.rented_by(1, None).await.unwrap(), None);
+    assert_eq!(bench.client.extra_fee(1, None).await.unwrap(), 0);
 }
 
 #[test]

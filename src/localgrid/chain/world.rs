@@ -334,6 +334,10 @@ impl World {
         self.db.put(entry("TfgridModule", item, key), value);
     }
 
+    pub fn remove_tfgrid(&mut self, item: &str, key: &impl Encode) {
+        self.db.remove(entry("TfgridModule", item, key));
+    }
+
     pub fn counter(&mut self, pallet: &str, item: &str) -> u64 {
         // Counters are u32 or u64; the low bytes are the same.
         let key = plain(pallet, item);

@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use super::offer;
 use super::shelf::Shelf;
 use crate::app::App;
+use crate::domain::exposure::Buyer;
 use crate::web::error::PageResult;
 use crate::web::extract::Browser;
 use crate::web::page::guest::catalogue::{View, page};
@@ -18,7 +19,7 @@ fn view(app: &App) -> View {
     View {
         sizes: offer::sizes(app),
         images: offer::images(app),
-        regions: offer::regions(app),
+        regions: offer::regions(app, &Buyer::default()),
         sla: offer::sla(&app.catalogue.sla),
     }
 }

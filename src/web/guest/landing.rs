@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use super::offer;
 use super::shelf::Shelf;
 use crate::app::App;
+use crate::domain::exposure::Buyer;
 use crate::web::error::PageResult;
 use crate::web::extract::Browser;
 use crate::web::page::guest::landing::{View, page};
@@ -15,7 +16,7 @@ pub async fn show(browser: Browser, request: HttpRequest, shelf: Data<Shelf>) ->
 }
 
 fn view(app: &App) -> View {
-    let regions = offer::regions(app);
+    let regions = offer::regions(app, &Buyer::default());
     View {
         sizes: offer::sizes(app),
         sla: offer::sla(&app.catalogue.sla),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::app::App;
 use crate::domain::catalogue;
+use crate::domain::exposure::{Buyer, for_sale};
 use crate::web::ui::offer::{Image, Region, Size, Sla};
 
 pub fn size(size: &catalogue::Size) -> Size {
@@ -35,11 +36,12 @@ pub fn images(app: &App) -> Vec<Image> {
     app.catalogue.images.iter().map(image).collect()
 }
 
-/// Countries with nodes that could take an order now, by name.
-pub fn regions(app: &App) -> Vec<Region> {
+/// Countries with nodes that could take an order of this buyer now, by name.
+pub fn regions(app: &App, buyer: &Buyer) -> Vec<Region> {
+    let pool = app.nodes();
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    for node in app.nodes().iter().filter(|node| node.up && node.sellable) {
-        *counts.entry(node.country.clone()).or_default() += 1;
+    for node in for_sale(&pool, &app.exposures(), buyer).iter().filter_map(|row| pool.at(row)) {
+        *counts.entry(node.country().to_owned()).or_default() += 1;
     }
     counts.into_iter().map(|(name, nodes)| Region { slug: name.clone(), name, nodes }).collect()
 }

@@ -1,4 +1,4 @@
-//! Pages that are the same for every guest: made once, packed once, and kept until the nodes change.
+//! Pages that are the same for every guest: made once, packed once, and kept until the nodes change, or whom they are sold to.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,8 @@ use flate2::write::GzEncoder;
 use maud::Markup;
 
 use crate::base::{Error, Result};
-use crate::domain::placement::Node;
+use crate::domain::exposure::Exposure;
+use crate::domain::pool::Pool;
 use crate::web::extract::Browser;
 
 /// The pages, by their path. They hold no form and say nothing to anybody, so that they need no cookie either.
@@ -23,8 +24,8 @@ pub struct Shelf {
 
 #[derive(Clone)]
 struct Kept {
-    /// The nodes it was made from: the index's next answer is another list, and asks for another page.
-    nodes: Arc<Vec<Node>>,
+    /// What it was made from: the index's next answer is another pool, and asks for another page.
+    from: (Arc<Pool>, Arc<Vec<Exposure>>),
     plain: Bytes,
     packed: Bytes,
 }
@@ -41,11 +42,12 @@ impl Shelf {
         if !browser.is_plain_guest() {
             return Ok(browser.show(200, make()));
         }
-        let nodes = browser.app.nodes();
-        let kept = self.kept(path).filter(|kept| Arc::ptr_eq(&kept.nodes, &nodes));
+        let from = (browser.app.nodes(), browser.app.exposures());
+        let same = |kept: &Kept| Arc::ptr_eq(&kept.from.0, &from.0) && Arc::ptr_eq(&kept.from.1, &from.1);
+        let kept = self.kept(path).filter(same);
         let kept = match kept {
             Some(kept) => kept,
-            None => self.keep(path, nodes, make())?,
+            None => self.keep(path, from, make())?,
         };
         let mut answer = HttpResponse::Ok();
         answer.content_type("text/html; charset=utf-8").insert_header((header::VARY, "accept-encoding"));
@@ -59,13 +61,13 @@ impl Shelf {
         self.pages.read().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
     }
 
-    fn keep(&self, path: &'static str, nodes: Arc<Vec<Node>>, page: Markup) -> Result<Kept> {
+    fn keep(&self, path: &'static str, from: (Arc<Pool>, Arc<Vec<Exposure>>), page: Markup) -> Result<Kept> {
         let plain = Bytes::from(page.into_string());
         debug_assert!(!plain.windows(5).any(|word| word == b"<form"), "a form is its browser's own and can't be kept");
         let mut packer = GzEncoder::new(Vec::new(), Compression::best());
         let packed = packer.write_all(&plain).and_then(|()| packer.finish());
         let packed = packed.map_err(|cause| Error::internal("A page can't be packed.").because(cause))?.into();
-        let kept = Kept { nodes, plain, packed };
+        let kept = Kept { from, plain, packed };
         self.pages.write().unwrap_or_else(PoisonError::into_inner).insert(path, kept.clone());
         Ok(kept)
     }

@@ -7,6 +7,7 @@ pub mod job;
 pub mod order;
 pub mod overview;
 pub mod person;
+pub mod pool;
 pub mod setting;
 mod trace;
 

@@ -14,7 +14,7 @@ use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::{Form, Operator};
-use crate::web::page::operator::overview::{Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
+use crate::web::page::operator::overview::{AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
 
 /// Orders of one state that are counted; beyond it the page says "more".
 const COUNTED: usize = 10_000;
@@ -56,6 +56,11 @@ fn view(app: &App, snapshot: &Snapshot, now: Time) -> Result<View> {
         journal: journal_check(app),
         unread: snapshot.unread_blocks()?,
         grid: state_of_grid(app),
+        at_risk: app
+            .at_risk()?
+            .into_iter()
+            .map(|risk| AtRisk { node: risk.node, trouble: risk.trouble.sentence(), deployments: risk.vms })
+            .collect(),
         clock: app.can_skip(),
         now,
     })
@@ -159,7 +164,7 @@ fn state_of_grid(app: &App) -> Grid {
         network: app.settings.grid.network.name().into(),
         reachable: heard.answers,
         block: heard.head.map(|head| (head.number, head.at)),
-        nodes_up: nodes.iter().filter(|node| node.up).count(),
+        nodes_up: nodes.iter().filter(|node| node.up()).count(),
         nodes: nodes.len(),
     }
 }

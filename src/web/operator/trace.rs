@@ -272,6 +272,7 @@ pub(super) mod tests {
                 size: catalogue.sizes[0].clone(),
                 ssh_key: SshKey::parse(key).unwrap(),
                 place: Place::Anywhere,
+                filter: Default::default(),
             },
             price: Usd::from_cents(1000),
             sla: Default::default(),

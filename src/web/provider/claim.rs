@@ -27,11 +27,12 @@ fn can_be_mended(error: &Error) -> bool {
 }
 
 fn view(me: &Me, filled: Filled) -> View {
-    let nodes = me.app.nodes_of(&me.user);
+    let pool = me.app.nodes();
+    let nodes = me.app.nodes_of(&me.user, &pool);
     let farm = |id: &u32| {
-        let of_it: Vec<_> = nodes.iter().filter(|node| node.farm == *id).collect();
+        let of_it: Vec<_> = nodes.iter().filter(|node| node.farm() == *id).collect();
         // The index tells no name of a farm whose nodes are all away.
-        let name = of_it.first().map_or_else(|| format!("Farm {id}"), |node| node.farm_name.clone());
+        let name = of_it.first().map_or_else(|| format!("Farm {id}"), |node| node.farm_name().to_owned());
         Farm { id: *id, name, nodes: of_it.len() }
     };
     View { sentence: me.app.claim_text(me.user.id), farms: me.user.farms.iter().map(farm).collect(), filled }

@@ -1,6 +1,7 @@
 //! Every page with rich and with empty data: held against the rules all pages share, and written out to be looked at.
 
 mod back;
+mod exposure;
 mod front;
 
 use std::time::Duration;
@@ -61,6 +62,7 @@ fn all() -> Vec<Shown> {
         front::deployment_pages(),
         front::money_pages(),
         back::provider_pages(),
+        exposure::pages(),
         back::overview_pages(),
         back::trace_pages(),
         back::list_pages(),

@@ -82,12 +82,13 @@ const USER: [Link; 5] = [
 ];
 const PROVIDER: [Link; 3] =
     [link("/provider/nodes", "Nodes"), link("/provider/earnings", "Earnings"), link("/provider/claim", "Add a farm")];
-const OPERATOR: [Link; 6] = [
+const OPERATOR: [Link; 7] = [
     link("/operator", "Overview"),
     link("/operator/orders", "Orders"),
     link("/operator/jobs", "Jobs"),
     link("/operator/accounts", "Ledger"),
     link("/operator/people", "People"),
+    link("/operator/pools", "Pools"),
     link("/operator/settings", "Settings"),
 ];
 

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::app::order::OrderForm;
-use crate::base::Kind;
 use crate::base::text::SshKey;
+use crate::base::{Kind, Result};
+use crate::store::exposure::Exposures;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
@@ -26,7 +27,7 @@ pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
     if let Some(key) = &me.user.ssh_key {
         filled = filled.with("key", fingerprint(key));
     }
-    Ok(me.show(200, page(&me.chrome(), &view(&me, filled))))
+    Ok(me.show(200, page(&me.chrome(), &view(&me, filled)?)))
 }
 
 pub async fn create(me: Me, form: Form) -> PageResult {
@@ -37,6 +38,7 @@ pub async fn create(me: Me, form: Form) -> PageResult {
         size: form.text("size").into(),
         ssh_key: saved.map_or_else(|| form.text("ssh_key").to_owned(), |key| key.as_str().to_owned()),
         region: form.text("region").into(),
+        filter: String::new(),
     };
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
@@ -46,15 +48,17 @@ pub async fn create(me: Me, form: Form) -> PageResult {
                 // It came here by mistake: at least no page, no cache and no screenshot has it.
                 filled = filled.with("ssh_key", "");
             }
-            Ok(me.show(status(error.kind()).as_u16(), page(&me.chrome(), &view(&me, filled))))
+            Ok(me.show(status(error.kind()).as_u16(), page(&me.chrome(), &view(&me, filled)?)))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn view(me: &Me, filled: Filled) -> View {
+fn view(me: &Me, filled: Filled) -> Result<View> {
+    let buyer = me.app.read()?.buyer(&me.user)?;
+    let regions = offer::regions(&me.app, &buyer);
     let keys = me.user.ssh_key.iter().map(|key| SavedKey { fingerprint: fingerprint(key), name: key_name(key) }).collect();
-    View { sizes: offer::sizes(&me.app), images: offer::images(&me.app), regions: offer::regions(&me.app), keys, filled }
+    Ok(View { sizes: offer::sizes(&me.app), images: offer::images(&me.app), regions, keys, filled })
 }
 
 /// Short and unmistakable: the first letters of the key's SHA-256.

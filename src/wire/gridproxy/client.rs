@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::filter::{ContractFilter, FarmFilter, NodeFilter, Paging};
 use super::types::{Contract, Farm, Node, Stats, Twin};
@@ -34,6 +35,13 @@ pub struct Page<T> {
     pub count: Option<u64>,
 }
 
+/// All pages of a list. A row that can't be read is left out and counted: one bad row must not hide all the others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Every<T> {
+    pub items: Vec<T>,
+    pub dropped: usize,
+}
+
 #[derive(Debug, Clone)]
 pub struct GridProxy {
     bases: Vec<Url>,
@@ -56,7 +64,7 @@ impl GridProxy {
     }
 
     /// All nodes that match, page by page.
-    pub async fn every_node(&self, filter: &NodeFilter) -> Result<Vec<Node>, IndexError> {
+    pub async fn every_node(&self, filter: &NodeFilter) -> Result<Every<Node>, IndexError> {
         self.every("nodes", filter).await
     }
 
@@ -68,7 +76,7 @@ impl GridProxy {
         self.list("farms", filter, paging).await
     }
 
-    pub async fn every_farm(&self, filter: &FarmFilter) -> Result<Vec<Farm>, IndexError> {
+    pub async fn every_farm(&self, filter: &FarmFilter) -> Result<Every<Farm>, IndexError> {
         self.every("farms", filter).await
     }
 
@@ -76,7 +84,7 @@ impl GridProxy {
         self.list("contracts", filter, paging).await
     }
 
-    pub async fn every_contract(&self, filter: &ContractFilter) -> Result<Vec<Contract>, IndexError> {
+    pub async fn every_contract(&self, filter: &ContractFilter) -> Result<Every<Contract>, IndexError> {
         self.every("contracts", filter).await
     }
 
@@ -89,14 +97,14 @@ impl GridProxy {
         self.one("stats", &()).await
     }
 
-    async fn every<T: DeserializeOwned>(&self, path: &str, filter: &impl Serialize) -> Result<Vec<T>, IndexError> {
-        let mut all = Vec::new();
+    async fn every<T: DeserializeOwned>(&self, path: &str, filter: &impl Serialize) -> Result<Every<T>, IndexError> {
+        let mut all = Every { items: Vec::new(), dropped: 0 };
         for page in 1..=MOST_PAGES {
             let paging = Paging { page, size: PAGE_SIZE, ret_count: true };
-            let Page { items, count } = self.list(path, filter, paging).await?;
-            let (got, short) = (items.len() as u64, (items.len() as u64) < PAGE_SIZE);
-            all.extend(items);
-            if got == 0 || count.map_or(short, |count| all.len() as u64 >= count) {
+            let answer = self.first_answer(path, filter, Some(paging)).await?;
+            let got = sift(&answer.body, &mut all)?;
+            let (seen, short) = ((all.items.len() + all.dropped) as u64, got < PAGE_SIZE);
+            if got == 0 || answer.count.map_or(short, |count| seen >= count) {
                 return Ok(all);
             }
         }
@@ -165,6 +173,20 @@ impl GridProxy {
             _ => Err(IndexError::Unavailable(format!("{} {text}", status.as_u16()))),
         }
     }
+}
+
+/// Adds the rows of a page that can be read; tells how many rows there were.
+pub fn sift<T: DeserializeOwned>(body: &[u8], all: &mut Every<T>) -> Result<u64, IndexError> {
+    let unread = |error: serde_json::Error| IndexError::Unavailable(format!("not what was expected: {error}"));
+    let rows: Option<Vec<&RawValue>> = serde_json::from_slice(body).map_err(unread)?;
+    let rows = rows.unwrap_or_default();
+    for row in &rows {
+        match serde_json::from_str(row.get()) {
+            Ok(item) => all.items.push(item),
+            Err(_) => all.dropped += 1,
+        }
+    }
+    Ok(rows.len() as u64)
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, IndexError> {
@@ -260,14 +282,25 @@ mod tests {
         assert_eq!(index.nodes(&NodeFilter::default(), paging(4)).await.unwrap().items, vec![]);
         let default = index.nodes(&NodeFilter::default(), Paging::default()).await.unwrap();
         assert_eq!((default.items.len(), default.count), (50, None));
-        assert_eq!(index.every_node(&NodeFilter::default()).await.unwrap().len(), 120);
-        assert_eq!(index.every_farm(&FarmFilter::default()).await.unwrap().len(), 12);
+        assert_eq!(index.every_node(&NodeFilter::default()).await.unwrap().items.len(), 120);
+        assert_eq!(index.every_farm(&FarmFilter::default()).await.unwrap().items.len(), 12);
+    }
+
+    #[test]
+    fn a_bad_row_costs_itself_only() {
+        let mut all = Every { items: Vec::new(), dropped: 0 };
+        let page =
+            r#"[{"nodeId":1},{"nodeId":-1},7,null,"x",{"nodeId":2,"status":["up"]},{"nodeId":3,"uptime":"long"},{"nodeId":4}]"#;
+        assert_eq!(sift::<Node>(page.as_bytes(), &mut all), Ok(8));
+        assert_eq!((ids(&all.items), all.dropped), (vec![1, 4], 6));
+        assert_eq!(sift::<Node>(b"null", &mut all), Ok(0));
+        assert!(sift::<Node>(b"<html>", &mut all).is_err() && sift::<Node>(b"{\"nodeId\":1}", &mut all).is_err());
     }
 
     #[tokio::test]
     async fn filters_and_order_reach_the_server() {
         let index = GridProxy::new(vec![serve()], http());
-        let find = async |filter| ids(&index.every_node(&filter).await.unwrap());
+        let find = async |filter| ids(&index.every_node(&filter).await.unwrap().items);
         let filter = NodeFilter { free_mru: Some(118 << 30), ..Default::default() };
         assert_eq!(find(filter.clone()).await, [118, 119, 120]);
         assert_eq!(find(NodeFilter { sort_by: Some("free_cru".into()), ..filter.clone() }).await, [120, 119, 118]);
@@ -286,7 +319,7 @@ mod tests {
         assert_eq!(find(NodeFilter { certification_type: Some("Certified".into()), ..few }).await, [1; 0]);
 
         let live = ContractFilter { state: vec!["Created".into(), "GracePeriod".into()], ..Default::default() };
-        let contracts = index.every_contract(&live).await.unwrap();
+        let contracts = index.every_contract(&live).await.unwrap().items;
         assert_eq!(contracts.iter().map(|contract| contract.contract_id).collect::<Vec<_>>(), [1, 2]);
     }
 

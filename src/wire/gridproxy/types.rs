@@ -50,6 +50,14 @@ pub struct Location {
     pub latitude: f64,
 }
 
+impl Location {
+    /// Latitude and longitude in millionths of a degree; None for what is no number or not on the earth.
+    pub fn micro_degrees(&self) -> Option<(i32, i32)> {
+        let micro = |degrees: f64, most: f64| (degrees.abs() <= most).then(|| (degrees * 1e6).round() as i32);
+        Some((micro(self.latitude, 90.0)?, micro(self.longitude, 180.0)?))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PublicConfig {
@@ -330,6 +338,14 @@ mod tests {
         assert_eq!(node.features.len(), 3);
         let again: Node = serde_json::from_value(serde_json::to_value(&node).unwrap()).unwrap();
         assert_eq!(again, node);
+    }
+
+    #[test]
+    fn a_place_is_read_to_the_millionth_of_a_degree() {
+        let at = |latitude, longitude| Location { latitude, longitude, ..Location::default() }.micro_degrees();
+        assert_eq!(at(51.05, -3.7), Some((51_050_000, -3_700_000)));
+        assert_eq!(at(90.1, 0.0), None);
+        assert_eq!(at(f64::NAN, 0.0), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A client of one chain over any of its nodes. Every call has a deadline; nothing here retries for ever.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::codec::{Codec, CodecError, blake2_256};
+use super::codec::{Codec, CodecError, blake2_128, blake2_256, malformed, storage_prefix};
 use super::read;
 use super::types::{
-    Balances, Block, Call, Contract, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime, SignedCall, TftPrice,
-    Twin,
+    Balances, Block, Call, Contract, ContractState, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime,
+    SignedCall, TftPrice, Twin,
 };
 use crate::base::Time;
 use crate::wire::key::{AccountId, KeyPair};
@@ -41,6 +42,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// How nodes say that they no longer have the state of a block (`paritytech/polkadot-sdk`: sc-client-db, sc-rpc).
 const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknown block"];
+
+/// Nodes whose owners took them out of billing: a map that runtimes after spec 149 have (`threefoldtech/tfchain: pallet-tfgrid`).
+const OPT_OUT: (&str, &str) = ("TfgridModule", "NodeV3BillingOptOut");
 
 /// Whether an error says that the state of a block is no longer kept.
 pub fn forgotten(error: &Error) -> bool {
@@ -237,12 +241,54 @@ impl ChainClient {
         value.map_or(Ok(0), |value| Ok(read::int(&value)?))
     }
 
-    /// Whether a node's owner took it out of billing, so that it refuses new contracts. Older runtimes know no such thing.
+    /// Whether a node's owner took it out of billing, so that it refuses new contracts.
     pub async fn opted_out(&self, node: u32, at: Option<Hash>) -> Result<bool> {
-        if !self.known().codec.has_storage("TfgridModule", "NodeV3BillingOptOut") {
-            return Ok(false);
+        let (pallet, item) = OPT_OUT;
+        // A runtime whose metadata does not tell of the map has nothing under its prefix, unless it hides it: it costs nothing to look.
+        let key = self.known().codec.storage_key(pallet, item, &[node.encode()]);
+        let key =
+            key.unwrap_or_else(|_| [storage_prefix(pallet, item), blake2_128(&node.encode()).to_vec(), node.encode()].concat());
+        Ok(self.raw_at(&key, at).await?.is_some())
+    }
+
+    /// Every node that `opted_out` is true of, by the keys of the map, page by page at one block.
+    pub async fn opted_out_nodes(&self, at: Option<Hash>) -> Result<BTreeSet<u32>> {
+        const PAGE: usize = 1000;
+        let mut nodes = BTreeSet::new();
+        let (prefix, at) = (storage_prefix(OPT_OUT.0, OPT_OUT.1), self.pinned(at).await?);
+        let mut after: Option<String> = None;
+        loop {
+            let asked = json!([text(&prefix), PAGE, after, text(&at)]);
+            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+            for key in &keys {
+                let key = unhex(key)?;
+                // Whatever the hasher, the key itself stands at the end.
+                let id = key.strip_prefix(prefix.as_slice()).and_then(|rest| rest.last_chunk::<4>());
+                nodes.insert(u32::from_le_bytes(*id.ok_or_else(|| malformed("the key of a node"))?));
+            }
+            match keys.last() {
+                // A server may give fewer than it is asked for; one that repeats itself would never end.
+                Some(last) if after.as_ref() < Some(last) => after = Some(last.clone()),
+                _ => return Ok(nodes),
+            }
         }
-        Ok(self.raw("TfgridModule", "NodeV3BillingOptOut", &[node.encode()], at).await?.is_some())
+    }
+
+    /// The twin that rents a node whole.
+    pub async fn rented_by(&self, node: u32, at: Option<Hash>) -> Result<Option<u32>> {
+        let at = Some(self.pinned(at).await?);
+        let Some(value) = self.value("SmartContractModule", "ActiveRentContractForNode", &[node.encode()], at).await? else {
+            return Ok(None);
+        };
+        let contract = self.contract(read::int(&value)?, at).await?;
+        let live = contract.filter(|contract| !matches!(contract.state, ContractState::Deleted(_)));
+        Ok(live.map(|contract| contract.twin))
+    }
+
+    /// Thousandths of a dollar a month, on top of everything, for whoever rents the node whole.
+    pub async fn extra_fee(&self, node: u32, at: Option<Hash>) -> Result<u64> {
+        let value = self.value("SmartContractModule", "DedicatedNodesExtraFee", &[node.encode()], at).await?;
+        value.map_or(Ok(0), |value| Ok(read::int(&value)?))
     }
 
     pub async fn node(&self, id: u32, at: Option<Hash>) -> Result<Option<Node>> {
@@ -367,8 +413,12 @@ impl ChainClient {
 
     async fn raw(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Vec<u8>>> {
         let key = self.known().codec.storage_key(pallet, item, keys)?;
+        self.raw_at(&key, at).await
+    }
+
+    async fn raw_at(&self, key: &[u8], at: Option<Hash>) -> Result<Option<Vec<u8>>> {
         let at = self.pinned(at).await?;
-        let value: Option<String> = self.nodes.ask("state_getStorage", json!([text(&key), text(&at)])).await?;
+        let value: Option<String> = self.nodes.ask("state_getStorage", json!([text(key), text(&at)])).await?;
         value.as_deref().map(unhex).transpose()
     }
 

@@ -6,4 +6,6 @@ pub mod order;
 pub mod orders;
 pub mod overview;
 pub mod people;
+pub mod pool;
+pub mod pools;
 pub mod settings;

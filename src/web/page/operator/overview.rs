@@ -57,6 +57,15 @@ pub struct Grid {
     pub nodes: usize,
 }
 
+/// A node that carries deployments and should not be relied on.
+#[derive(Debug, Clone, Serialize)]
+pub struct AtRisk {
+    pub node: u32,
+    /// `is down`
+    pub trouble: &'static str,
+    pub deployments: u32,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct OrderCount {
     pub state: State,
@@ -90,6 +99,8 @@ pub struct View {
     /// The newest blocks that could not be read, from and to: their bills are in nobody's books.
     pub unread: Option<(u32, u32)>,
     pub grid: Grid,
+    /// Nodes that carry something of ours and are in trouble.
+    pub at_risk: Vec<AtRisk>,
     /// Whether time can be moved here.
     pub clock: bool,
     pub now: Time,
@@ -128,6 +139,9 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
     )
 }
 
+/// Nodes in trouble that are named; the others are counted.
+const RISKS_SHOWN: usize = 8;
+
 /// What an operator has to act on, above everything else.
 fn alarms(view: &View) -> Markup {
     html! {
@@ -147,6 +161,13 @@ fn alarms(view: &View) -> Markup {
             p.flash.notice { span {
                 strong { (view.jobs.parked) @if view.jobs.parked == 1 { " job is" } @else { " jobs are" } " parked. " }
                 "It was tried as often as it may be and needs you. " a href="/operator/jobs?state=parked" { "See what is wrong" }
+            } }
+        }
+        @if !view.at_risk.is_empty() {
+            p.flash.bad role="alert" { span {
+                strong { (count(view.at_risk.iter().map(|risk| u64::from(risk.deployments)).sum())) " running deployments are at risk. " }
+                @for risk in view.at_risk.iter().take(RISKS_SHOWN) { "Node " (risk.node) " " (risk.trouble) " (" (count(risk.deployments.into())) "). " }
+                @if view.at_risk.len() > RISKS_SHOWN { "And " (count((view.at_risk.len() - RISKS_SHOWN) as u64)) " more nodes." }
             } }
         }
         @if view.wallet.runway_days.is_some_and(|days| days < 30) {

@@ -2,4 +2,5 @@
 
 pub mod claim;
 pub mod earnings;
+pub mod node;
 pub mod nodes;

@@ -4,24 +4,18 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::base::Time;
+use crate::domain::node::NodeState;
 use crate::web::ui::format::{ago, disk, memory};
 use crate::web::ui::part::{self, Tone, number, text};
 use crate::web::ui::{Chrome, layout};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NodeState {
-    Up,
-    Down,
-}
-
-impl NodeState {
-    fn badge(self) -> Markup {
-        match self {
-            NodeState::Up => part::badge(Tone::Good, "Up"),
-            NodeState::Down => part::badge(Tone::Bad, "Down"),
-        }
-    }
+pub(super) fn badge(state: NodeState) -> Markup {
+    let tone = match state {
+        NodeState::Up => Tone::Good,
+        NodeState::Standby => Tone::Warn,
+        NodeState::Down => Tone::Bad,
+    };
+    part::badge(tone, state.word())
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +32,17 @@ pub struct Node {
     pub last_contact: Time,
     /// Running here through this instance.
     pub deployments: usize,
+    pub sold: Sold,
+}
+
+/// To whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sold {
+    Everybody,
+    /// The members of a private pool.
+    Pool,
+    KeptBack,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -79,13 +84,26 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
     )
 }
 
-const COLUMNS: [part::Column; 7] =
-    [text("Node"), text("State"), text("Place"), number("Cores"), text("Memory in use"), number("Disk"), number("Deployments")];
+const COLUMNS: [part::Column; 8] = [
+    text("Node"),
+    text("State"),
+    text("Sold to"),
+    text("Place"),
+    number("Cores"),
+    text("Memory in use"),
+    number("Disk"),
+    number("Deployments"),
+];
 
 fn row(node: &Node, now: Time) -> Vec<Markup> {
     vec![
-        html! { strong { "Node " (node.id) } span.sub { (node.farm_name) " (farm " (node.farm) ")" } },
-        html! { (node.state.badge()) span.sub { "Seen " (ago(node.last_contact, now)) } },
+        html! { a.row-link href={ "/provider/nodes/" (node.id) } { "Node " (node.id) } span.sub { (node.farm_name) " (farm " (node.farm) ")" } },
+        html! { (badge(node.state)) span.sub { "Seen " (ago(node.last_contact, now)) } },
+        match node.sold {
+            Sold::Everybody => html! { "Everybody" },
+            Sold::Pool => html! { "A private pool" },
+            Sold::KeptBack => part::badge(Tone::Quiet, "Nobody else"),
+        },
         html! { (node.place) },
         html! { (node.cores) },
         html! {

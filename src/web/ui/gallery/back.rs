@@ -5,6 +5,7 @@ use crate::base::ids::{JobId, OrderId, TransferId, UserId};
 use crate::base::money::{Tft, Usd};
 use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::domain::account::Role;
+use crate::domain::node::NodeState;
 use crate::domain::order::State;
 use crate::web::page::{operator, provider};
 use crate::web::ui::form::Filled;
@@ -29,12 +30,13 @@ pub fn provider_pages() -> Vec<Shown> {
         state,
         last_contact: ago(span),
         deployments: 3,
+        sold: if id == 12 { nodes::Sold::KeptBack } else { nodes::Sold::Everybody },
     };
     let farm = nodes::View {
         nodes: vec![
-            node(11, "Ghent, Belgium", nodes::NodeState::Up, 22_528, 40 * SECOND),
-            node(12, "Ghent, Belgium", nodes::NodeState::Up, 0, 2 * HOUR),
-            node(14, "Antwerp, Belgium", nodes::NodeState::Down, 4096, 3 * DAY),
+            node(11, "Ghent, Belgium", NodeState::Up, 22_528, 40 * SECOND),
+            node(12, "Ghent, Belgium", NodeState::Up, 0, 2 * HOUR),
+            node(14, "Antwerp, Belgium", NodeState::Down, 4096, 3 * DAY),
         ],
         now: NOW,
         known: true,
@@ -93,7 +95,7 @@ pub fn provider_pages() -> Vec<Shown> {
 }
 
 pub fn overview_pages() -> Vec<Shown> {
-    use operator::overview::{Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
+    use operator::overview::{AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
     let show = |name, markup| Shown { name, of: For::Staff, markup };
     let numbers = [2, 1, 0, 1, 112, 0, 1, 9, 3];
     let coins = |hundredths| Tokens { tft: tft(hundredths), worth: Some(Usd::from_units(hundredths * 1000)) };
@@ -128,10 +130,15 @@ pub fn overview_pages() -> Vec<Shown> {
             nodes_up: 18,
             nodes: 20,
         },
+        at_risk: vec![],
         clock: true,
         now: NOW,
     };
     let storm = View {
+        at_risk: vec![
+            AtRisk { node: 27, trouble: "is down", deployments: 2 },
+            AtRisk { node: 32, trouble: "left the grid's billing", deployments: 1 },
+        ],
         jobs: Jobs { waiting: 12, parked: 2 },
         unread: None,
         journal: Some(JournalCheck {
