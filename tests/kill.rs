@@ -527,10 +527,11 @@ async fn bills_of_a_contract_that_is_learnt_of_late_are_in_the_books() {
     // The blocks are read while the order still has to wait; nor does the list of notices wake it.
     siege.put_off(order, Duration::from_secs(3600)).await;
     siege.hush().await;
-    for _ in 0..10 {
+    for round in 1..=10 {
         let mut process = siege.house.start();
         siege.house.ready(&mut process).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Each time longer: a machine that is slow enough would never read a helping of blocks to its end.
+        tokio::time::sleep(Duration::from_secs(round)).await;
         process.stop(Duration::from_secs(10)).await.expect("it does not stop within ten seconds");
         if siege.house.store().read().unwrap().single(&BILLED_TO).unwrap() >= Some(1800) {
             break;
@@ -546,10 +547,11 @@ async fn bills_of_a_contract_that_is_learnt_of_late_are_in_the_books() {
     drop(store);
     siege.put_off(order, Duration::ZERO).await;
     // Nodes refuse a caller whose clock is hours behind, so the order gets no further; its bills must.
-    for _ in 0..10 {
+    for round in 1..=10 {
         let mut process = siege.house.start();
         siege.house.ready(&mut process).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Each time longer: a machine that is slow enough would never read a helping of blocks to its end.
+        tokio::time::sleep(Duration::from_secs(round)).await;
         process.stop(Duration::from_secs(10)).await.expect("it does not stop within ten seconds");
         if siege.house.store().read().unwrap().bills_of(contract, 100).unwrap().len() == 3 {
             break;
