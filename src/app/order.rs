@@ -57,7 +57,8 @@ impl App {
         })?;
         let price = size.price;
         let wish = Wish { name, image, size, ssh_key, place, filter };
-        let choice = choose(&*self.known_nodes().await?, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
+        let nodes = self.known_nodes().await?;
+        let choice = choose(&nodes, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
             .map_err(|none| Error::invalid("region", none.sentence()))?;
         let quote = Quote {
             id: QuoteId::random(&*self.random),

@@ -130,7 +130,8 @@ fn merged(sums: &[(u32, Looks)], more: impl Iterator<Item = (u32, Looks)>) -> Ve
     loop {
         all.push(match (sums.peek().copied(), more.peek().copied()) {
             (Some((node, looks)), Some((other, others))) if node == other => {
-                (sums.next(), more.next());
+                sums.next();
+                more.next();
                 (node, sum(looks, others))
             }
             (Some(first), Some(other)) if first.0 < other.0 => {

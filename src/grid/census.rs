@@ -248,7 +248,7 @@ mod tests {
         leaf.prop_recursive(2, 12, 4, |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::btree_map("[a-z_]{1,9}", inner, 0..4).prop_map(|map| Value::from_iter(map)),
+                proptest::collection::btree_map("[a-z_]{1,9}", inner, 0..4).prop_map(Value::from_iter),
             ]
         })
     }

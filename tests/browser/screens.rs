@@ -252,6 +252,7 @@ async fn operators(market: &Market, album: &mut Album, tom: &Browser) {
         ("operator-jobs-none", "/operator/jobs?state=parked"),
         ("operator-accounts", "/operator/accounts"),
         ("operator-people", "/operator/people"),
+        ("operator-pools", "/operator/pools"),
         ("operator-settings", "/operator/settings"),
     ];
     album.visit(market, tom, &pages).await;
@@ -291,6 +292,7 @@ async fn providers(market: &Market, album: &mut Album) {
     log_in(market, &hilbert, &HILBERT).await;
     let pages = [
         ("provider-nodes", "/provider/nodes"),
+        ("provider-node", "/provider/nodes/1"),
         ("provider-earnings", "/provider/earnings"),
         ("provider-claim-known", "/provider/claim"),
         ("user-profile-provider", "/profile"),

@@ -147,14 +147,17 @@ impl Bare {
 
     fn choose(&self) -> (usize, Vec<usize>) {
         let mut hits: Vec<(i64, usize)> = Vec::new();
-        for row in 0..self.prices.len() {
-            if self.regions[row] == self.europe
-                && self.cores[row] >= 8
-                && self.memory[row] >= 32 * GIB
-                && self.ssd[row] >= 500 * GIB
-                && self.mbps[row] >= 100
-                && self.uptime_bp[row] >= 9900
-            {
+        let places = self.regions.iter().zip(&self.cores).zip(&self.memory);
+        let lines = self.ssd.iter().zip(&self.mbps).zip(&self.uptime_bp);
+        for (row, (((region, cores), memory), ((ssd, mbps), uptime_bp))) in places.zip(lines).enumerate() {
+            // Without `&&`: a branch that nobody can foresee costs more than all six comparisons.
+            let fits = (*region == self.europe)
+                & (*cores >= 8)
+                & (*memory >= 32 * GIB)
+                & (*ssd >= 500 * GIB)
+                & (*mbps >= 100)
+                & (*uptime_bp >= 9900);
+            if fits {
                 hits.push((self.prices[row], row));
             }
         }

@@ -545,7 +545,7 @@ pub(crate) mod tests {
                 Node {
                     farm: 1 + dice(7) % 9,
                     farm_name: format!("Farm {}", 1 + dice(7) % 9),
-                    owner: 100 + (1 + dice(7) % 9) / 2,
+                    owner: 100 + (dice(7) % 9).div_ceil(2),
                     region: region.into(),
                     country: country.into(),
                     city: city.into(),

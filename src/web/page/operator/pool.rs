@@ -98,7 +98,7 @@ fn nodes(view: &View) -> Markup {
             p.soft { "None yet. A node comes in when its provider offers it and you take it." }
         } @else {
             ul.lines { @for node in &view.nodes { li {
-                (described(node, view.now, "In here since"))
+                (described(node, view.now, "Came in"))
                 (refusal(view, node, "Let it go …"))
             } } }
             (part::pager(&view.pager))
