@@ -12,7 +12,7 @@ use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::codec::{Codec, CodecError, blake2_256};
+use super::codec::{Codec, CodecError, blake2_256, storage_prefix};
 use super::read;
 use super::types::{
     Balances, Block, Call, Contract, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime, SignedCall, TftPrice,
@@ -41,6 +41,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// How nodes say that they no longer have the state of a block (`paritytech/polkadot-sdk`: sc-client-db, sc-rpc).
 const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknown block"];
+
+/// Keys of a map that are asked for at once: as many as nodes give.
+const KEYS_AT_ONCE: u32 = 500;
 
 /// Whether an error says that the state of a block is no longer kept.
 pub fn forgotten(error: &Error) -> bool {
@@ -100,6 +103,11 @@ struct Version {
 #[derive(Deserialize)]
 struct Header {
     number: String,
+}
+
+#[derive(Deserialize)]
+struct ChangeSet {
+    changes: Vec<(String, Option<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +204,39 @@ impl ChainClient {
     pub async fn contract(&self, id: u64, at: Option<Hash>) -> Result<Option<Contract>> {
         let value = self.value("SmartContractModule", "Contracts", &[id.encode()], at).await?;
         Ok(value.map(|value| read::contract(&value)).transpose()?)
+    }
+
+    /// Every contract of a twin that is not gone, oldest first. The chain has no list of them, so all contracts are read.
+    pub async fn contracts_of(&self, twin: u32, at: Option<Hash>) -> Result<Vec<Contract>> {
+        let at = self.pinned(at).await?;
+        let prefix = storage_prefix("SmartContractModule", "Contracts");
+        let (mut contracts, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let asked = json!([text(&prefix), KEYS_AT_ONCE, after, text(&at)]);
+            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+            // A node that goes in circles, or leaves the map, would never be done with.
+            let onwards = keys.iter().is_sorted() && keys.first() > after.as_ref();
+            if !keys.is_empty() && (!onwards || keys.iter().any(|key| !key.starts_with(&text(&prefix)))) {
+                return Err(Error::Decode("a list of keys that are not the map's".into()));
+            }
+            let Some(last) = keys.last().cloned() else { break };
+            let sets: Vec<ChangeSet> = self.nodes.ask("state_queryStorageAt", json!([keys, text(&at)])).await?;
+            for (_, value) in sets.into_iter().flat_map(|set| set.changes) {
+                let Some(value) = value else { continue };
+                let value = self.known().codec.decode_storage("SmartContractModule", "Contracts", &unhex(&value)?)?;
+                contracts.push(read::contract(&value)?);
+            }
+            after = Some(last);
+        }
+        contracts.retain(|contract| contract.twin == twin);
+        contracts.sort_by_key(|contract| contract.id);
+        Ok(contracts)
+    }
+
+    /// Until when a contract has been billed. None for one that is gone.
+    pub async fn billed_until(&self, contract: u64, at: Option<Hash>) -> Result<Option<Time>> {
+        let value = self.value("SmartContractModule", "ContractBillingInformationByID", &[contract.encode()], at).await?;
+        Ok(value.map(|value| read::billed_until(&value)).transpose()?)
     }
 
     /// The live contract with this deployment hash on a node, whoever owns it: compare the twin before adopting it.
