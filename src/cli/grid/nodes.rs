@@ -180,7 +180,7 @@ impl Say for OneNode {
             ("Takes", or_none(&self.features.iter().map(|it| clean(it)).collect::<Vec<_>>().join(", "))),
             ("Notes", or_none(notes)),
         ];
-        rows.iter().map(|(name, value)| format!("{name:22}{value}\n")).collect()
+        rows.iter().map(|(name, value)| format!("{name:24}{value}\n")).collect()
     }
 }
 

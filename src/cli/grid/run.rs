@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::serve::STEP;
 use super::super::{Context, Say};
+use crate::base::money::Tft;
 use crate::base::time::HOUR;
 use crate::base::{Error, Kind, Random, Result, Secret};
 use crate::cli::demo::HOUR_EVERY;
@@ -76,7 +77,8 @@ struct Account {
     name: &'static str,
     mnemonic: String,
     address: String,
-    tft: String,
+    /// Of 10⁻⁷ TFT.
+    units: i64,
 }
 
 impl Say for Ready {
@@ -100,9 +102,8 @@ impl Say for Ready {
             text += &format!("    mail      {}  pages {}\n", mail.smtp, mail.pages);
         }
         text += "\n  Accounts with tokens; the words are public and worth nothing elsewhere:\n\n";
-        for account in &self.accounts {
-            text +=
-                &format!("    {:9} {} TFT  {}\n              {}\n", account.name, account.tft, account.address, account.mnemonic);
+        for Account { name, mnemonic, address, units } in &self.accounts {
+            text += &format!("    {name:9} {}  {address}\n              {mnemonic}\n", Tft::from_units(*units));
         }
         text += &format!(
             "\n  For a marketplace of yours:\n\n    COOPERAGE_GRID__CHAIN={} COOPERAGE_GRID__RELAY={} COOPERAGE_GRID__INDEX={}\n",
@@ -148,7 +149,7 @@ pub async fn run(context: &Context, args: Alone) -> Result<()> {
         accounts: accounts()
             .map_err(failed)?
             .into_iter()
-            .map(|it| Account { name: it.name, mnemonic: it.words, address: it.address, tft: it.balance.to_string() })
+            .map(|it| Account { name: it.name, mnemonic: it.words, address: it.address, units: it.balance.units() })
             .collect(),
         nodes: grid.fleet.nodes.len(),
         farms: grid.fleet.farms.len(),

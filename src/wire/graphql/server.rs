@@ -120,8 +120,12 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn sort(rows: &mut [Row], order: &Value) -> Result<(), String> {
-    let order = order.as_array().and_then(|orders| orders.first()).unwrap_or(order);
     let unknown = || format!("Unknown order {order}.");
+    let order = match order.as_array().map(Vec::as_slice) {
+        Some([order]) => order,
+        Some(_) => return Err(unknown()),
+        None => order,
+    };
     let (field, direction) = order.as_str().and_then(|order| order.rsplit_once('_')).ok_or_else(unknown)?;
     if !["ASC", "DESC"].contains(&direction) || rows.iter().any(|row| !row.contains_key(field)) {
         return Err(unknown());
@@ -203,6 +207,7 @@ mod tests {
             "{ nodeContracts(first: 1) { contractID } }",
             "{ nodeContracts(limit: -1) { contractID } }",
             "{ nodeContracts(orderBy: what_ASC) { contractID } }",
+            "{ nodeContracts(orderBy: [nodeID_ASC, contractID_ASC]) { contractID } }",
             "{ nodeContractsConnection(limit: 1) { totalCount } }",
             "{ nodeContractsConnection { edges } }",
         ] {

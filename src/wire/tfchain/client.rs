@@ -214,9 +214,7 @@ impl ChainClient {
         loop {
             let asked = json!([text(&prefix), KEYS_AT_ONCE, after, text(&at)]);
             let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
-            // A node that goes in circles, or leaves the map, would never be done with.
-            let onwards = keys.iter().is_sorted() && keys.first() > after.as_ref();
-            if !keys.is_empty() && (!onwards || keys.iter().any(|key| !key.starts_with(&text(&prefix)))) {
+            if !goes_on(&keys, after.as_ref(), &text(&prefix)) {
                 return Err(Error::Decode("a list of keys that are not the map's".into()));
             }
             let Some(last) = keys.last().cloned() else { break };
@@ -559,6 +557,13 @@ fn late() -> Error {
     Error::Unavailable("no answer in time".into())
 }
 
+/// Whether a page of a map's keys comes after the one before and stays in the map: a node that goes in circles would never
+/// be done with.
+fn goes_on(keys: &[String], after: Option<&String>, prefix: &str) -> bool {
+    let within = keys.iter().all(|key| key.starts_with(prefix));
+    keys.is_empty() || within && keys.is_sorted_by(|a, b| a < b) && keys.first() > after
+}
+
 fn text(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
@@ -569,4 +574,37 @@ fn unhex(text: &str) -> Result<Vec<u8>> {
 
 fn fixed(text: &str) -> Result<Hash> {
     unhex(text)?.try_into().map_err(|_| Error::Decode("a hash".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_keys_that_goes_in_circles_is_refused() {
+        let keys = |list: &[&str]| list.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        let last = "0xab2".to_owned();
+        assert!(goes_on(&[], Some(&last), "0xab") && goes_on(&keys(&["0xab1", "0xab2"]), None, "0xab"));
+        assert!(goes_on(&keys(&["0xab3"]), Some(&last), "0xab"));
+        for bad in [&["0xab2"][..], &["0xab1"], &["0xab4", "0xab3"], &["0xab3", "0xab3"], &["0xac0"]] {
+            assert!(!goes_on(&keys(bad), Some(&last), "0xab"), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_keys_come_each_page_is_further_on(pages: Vec<Vec<String>>) {
+            let mut after = None;
+            for page in pages {
+                if !goes_on(&page, after.as_ref(), "") {
+                    break;
+                }
+                let last = page.last().cloned();
+                prop_assert!(last.is_none() || last > after);
+                after = last.or(after);
+            }
+        }
+    }
 }
