@@ -266,7 +266,7 @@ mod tests {
         let units = |value: &Value| (value.as_f64().unwrap() * 1e7).round() as u64;
         assert_eq!(name_contract(&policy(), MONTH), Some(units(&vectors["name_contract_usd_month"])));
         let cases = vectors["cases"].as_array().unwrap();
-        assert_eq!(cases.len(), 36);
+        assert_eq!(cases.len(), 27);
         for case in cases {
             let gib = |name: &str| case["resources_gib"][name].as_u64().unwrap();
             let used = Resources { cru: gib("cru"), mru: gib("mru") * GIB, sru: gib("sru") * GIB, hru: gib("hru") * GIB };
