@@ -18,7 +18,7 @@ use crate::settings::Network;
 use crate::store::order::Orders;
 
 /// While nothing is in the making, an hour goes by in so many seconds.
-const HOUR_EVERY: Duration = Duration::from_secs(20);
+pub const HOUR_EVERY: Duration = Duration::from_secs(20);
 /// A node of the story takes less time than one that is watched by a person.
 const STORY_STEP: Duration = Duration::from_millis(60);
 

@@ -3,6 +3,7 @@
 mod admin;
 mod bench;
 pub mod demo;
+mod grid;
 mod health;
 pub mod instance;
 mod ledger;
@@ -52,6 +53,8 @@ enum Verb {
     Serve,
     /// Run it with its own grid, ready-made people and a fast clock, in a folder that is thrown away.
     Demo(demo::Args),
+    /// Run the local grid alone, for tests of other programs; or look at the nodes and contracts of a grid.
+    Grid(grid::Args),
     /// Make and list people who run this.
     Admin(admin::Args),
     /// Check and export the books.
@@ -79,10 +82,18 @@ pub trait Say: Serialize {
 impl Context {
     /// Says it on standard output, in the form that was asked for.
     pub fn say(&self, what: &impl Say) -> Result<()> {
+        self.print(what, serde_json::to_string_pretty)
+    }
+
+    /// As `say`, with all of the JSON on one line: for what a program waits for.
+    pub fn line(&self, what: &impl Say) -> Result<()> {
+        self.print(what, serde_json::to_string)
+    }
+
+    fn print<T: Say>(&self, what: &T, json: fn(&T) -> serde_json::Result<String>) -> Result<()> {
         use std::io::Write;
         let text = match self.json {
-            true => serde_json::to_string_pretty(what)
-                .map_err(|cause| Error::internal("The answer does not print.").because(cause))?,
+            true => json(what).map_err(|cause| Error::internal("The answer does not print.").because(cause))?,
             false => what.words(),
         };
         // A reader that has gone, such as `head`, is no error of ours.
@@ -121,6 +132,7 @@ fn run(line: Line) -> Result<()> {
     match line.verb {
         Verb::Serve => runtime.block_on(serve::run(&context)),
         Verb::Demo(args) => runtime.block_on(demo::run(&context, args)),
+        Verb::Grid(args) => runtime.block_on(grid::run(&context, args)),
         Verb::Admin(args) => runtime.block_on(admin::run(&context, args)),
         Verb::Ledger(args) => ledger::run(&context, args),
         Verb::Health => runtime.block_on(health::run(&context)),

@@ -28,7 +28,7 @@ pub use self::seed::{FOUNDATION, STAKING_POOL};
 pub use self::world::Reward;
 use self::world::{BLOCK_MS, Failure, World, dispatch_info};
 use super::genesis::{self, Genesis};
-use super::{ChainView, ContractStateView, ContractView, TwinView};
+use super::{BillView, ChainView, ContractStateView, ContractView, TwinView};
 use crate::base::Clock;
 use crate::base::money::Tft;
 use crate::wire::key::AccountId;
@@ -337,8 +337,12 @@ fn view(contract: &Contract, created: i64) -> ContractView {
         deployment_data: String::new(),
         public_ips: 0,
         ips: vec![],
+        name: None,
         created,
     };
+    if let Kind::Name { name } = &contract.kind {
+        view.name = Some(text(name));
+    }
     if let Kind::Node { hash, data, public_ips, ips, .. } = &contract.kind {
         view.deployment_hash = Some(text(hash));
         view.deployment_data = text(data);
@@ -372,6 +376,10 @@ impl ChainView for Chain {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    fn bills(&self, contract: u64) -> Vec<BillView> {
+        self.world().bills.iter().filter(|bill| bill.contract == contract).copied().collect()
     }
 
     fn report_resources(&self, contract: u64, used: genesis::Resources) {

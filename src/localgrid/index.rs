@@ -8,17 +8,19 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::{self, Data, Query};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fleet::Condition;
 use super::genesis::{FarmSeed, Genesis, NodeSeed, Resources};
+use super::graph::Graph;
 use super::node::{NodeView, Nodes, SYSTEM};
-use super::{ChainView, ContractStateView, ContractView};
+use super::{BillView, ChainView, ContractStateView, ContractView};
 use crate::base::Clock;
+use crate::wire::graphql::answer;
 use crate::wire::gridproxy::server::{IndexBackend, routes};
 use crate::wire::gridproxy::types::{
-    Contract, ContractDetails, Farm, FarmIp, Location, Node, Power, PublicConfig, Resources as IndexResources, Speed, Status,
-    Twin,
+    Bill, Contract, ContractDetails, Farm, FarmIp, Location, Node, Power, PublicConfig, Resources as IndexResources, Speed,
+    Status, Twin,
 };
 use crate::wire::key;
 
@@ -35,17 +37,28 @@ pub struct Index {
 }
 
 impl Index {
-    /// Serves on a free port of this machine. Must be called inside a tokio runtime.
-    pub fn start(genesis: &Genesis, chain: Arc<dyn ChainView>, nodes: Nodes, clock: Arc<dyn Clock>) -> io::Result<Index> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Serves on a port of this machine, 0 for any. Must be called inside a tokio runtime.
+    pub fn start(
+        genesis: &Genesis,
+        chain: Arc<dyn ChainView>,
+        nodes: Nodes,
+        clock: Arc<dyn Clock>,
+        port: u16,
+    ) -> io::Result<Index> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let url = format!("http://{}/", listener.local_addr()?);
         let url = url.parse().map_err(|_| io::Error::other("the machine's own address is no URL"))?;
+        let graph = Data::new(Graph::new(genesis, chain.clone()));
+        let people = Data::from(chain.clone());
         let (farms, seeds) = (genesis.farms.clone(), genesis.nodes.clone());
         let world = Arc::new(World { farms, seeds, chain, nodes: nodes.clone(), clock });
         let app = move || {
             App::new()
                 .app_data(Data::new(nodes.clone()))
+                .app_data(graph.clone())
+                .app_data(people.clone())
                 .route("/api/v1/status", web::get().to(identity))
+                .route("/graphql", web::post().to(graphql))
                 .configure(routes(world.clone()))
         };
         let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run();
@@ -66,12 +79,32 @@ impl Index {
 
 #[derive(Deserialize)]
 struct IdentityQuery {
-    twin_id: u32,
+    /// How nodes ask.
+    twin_id: Option<u32>,
+    /// How clients ask: an SS58 address.
+    client_id: Option<String>,
 }
 
-async fn identity(nodes: Data<Nodes>, query: Query<IdentityQuery>) -> HttpResponse {
-    let status = if nodes.is_verified(query.twin_id) { "VERIFIED" } else { "UNVERIFIED" };
+/// Whoever has no twin is nobody the service has heard of.
+async fn identity(nodes: Data<Nodes>, chain: Data<dyn ChainView>, query: Query<IdentityQuery>) -> HttpResponse {
+    let twin = match (&query.twin_id, &query.client_id) {
+        (Some(twin), _) => Some(*twin),
+        (None, Some(address)) => {
+            let of = |twin: super::TwinView| (key::address(&twin.account) == *address).then_some(twin.id);
+            chain.twins().into_iter().find_map(of)
+        }
+        (None, None) => return HttpResponse::BadRequest().json(json!({ "error": "twin_id or client_id is missing" })),
+    };
+    let Some(twin) = twin else { return HttpResponse::NotFound().json(json!({ "error": "not found" })) };
+    let status = if nodes.is_verified(twin) { "VERIFIED" } else { "UNVERIFIED" };
     HttpResponse::Ok().json(json!({ "result": { "status": status } }))
+}
+
+async fn graphql(graph: Data<Graph>, body: web::Bytes) -> HttpResponse {
+    match answer(&**graph, &body) {
+        Ok(answer) => HttpResponse::Ok().json(answer),
+        Err(refusal) => HttpResponse::BadRequest().json(refusal),
+    }
 }
 
 struct World {
@@ -224,7 +257,7 @@ impl IndexBackend for World {
                     deployment_data: of_node.then_some(it.deployment_data),
                     deployment_hash: it.deployment_hash,
                     number_of_public_ips: of_node.then_some(it.public_ips),
-                    name: None,
+                    name: it.name,
                     farm_name: farm.map(|farm| farm.name.clone()),
                     farm_id: farm.map(|farm| farm.id),
                 },
@@ -242,12 +275,27 @@ impl IndexBackend for World {
         };
         self.chain.twins().into_iter().map(twin).collect()
     }
+
+    fn with_ipv6(&self) -> Vec<u32> {
+        self.seeds.iter().filter(|seed| seed.ipv6).map(|seed| seed.id).collect()
+    }
+
+    fn statistics(&self, node: u32) -> Option<Value> {
+        self.nodes.statistics(node)
+    }
+
+    fn bills(&self, contract: u64) -> Vec<Bill> {
+        let bill = |it: BillView| Bill {
+            amount_billed: u64::try_from(it.amount).unwrap_or(u64::MAX),
+            discount_received: format!("{:?}", it.level),
+            timestamp: i64::try_from(it.at).unwrap_or(i64::MAX),
+        };
+        self.chain.bills(contract).into_iter().rev().map(bill).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::super::fleet::fleet;
     use super::super::node::Fault;
     use super::super::node::kit::{self, GIB, OPERATOR};
@@ -262,7 +310,7 @@ mod tests {
 
     async fn world() -> (kit::World, Index, GridProxy) {
         let world = kit::World::start().await;
-        let index = Index::start(&world.genesis, world.chain.clone(), world.nodes.clone(), world.clock.clone()).unwrap();
+        let index = Index::start(&world.genesis, world.chain.clone(), world.nodes.clone(), world.clock.clone(), 0).unwrap();
         let client = GridProxy::new(vec![index.url().clone()], http());
         (world, index, client)
     }
@@ -331,6 +379,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn lists_can_be_asked_for_by_what_only_the_index_knows() {
+        let (_world, index, client) = world().await;
+        let find = async |filter| client.every_node(&filter).await.unwrap();
+        let seeds = fleet().nodes;
+        let with_ipv6 = find(NodeFilter { has_ipv6: Some(true), ..Default::default() }).await.len();
+        assert_eq!(with_ipv6, seeds.iter().filter(|seed| seed.ipv6).count());
+        let owned = find(NodeFilter { owned_by: Some(1), ..Default::default() }).await;
+        assert!(!owned.is_empty() && owned.iter().all(|node| node.farm_name == "Hilbert's Barn"));
+        let dedicated = find(NodeFilter { dedicated: Some(true), ..Default::default() }).await;
+        assert!(!dedicated.is_empty() && dedicated.iter().all(|node| node.in_dedicated_farm));
+        let farms = FarmFilter { country: Some("Belgium".into()), node_certified: Some(true), ..Default::default() };
+        let farms: Vec<_> = client.every_farm(&farms).await.unwrap().into_iter().map(|farm| farm.name).collect();
+        assert_eq!(farms, ["Hilbert's Barn", "Lieve Servers"]);
+        index.stop().await;
+    }
+
+    #[tokio::test]
+    async fn the_chains_rows_are_asked_for_in_graphql_too() {
+        let (world, index, _) = world().await;
+        let mut deployment = kit::vm().deployment(OPERATOR).unwrap();
+        world.contract(&mut deployment, 1, 1, &[]);
+        let ask = async |query: &str| {
+            let url = index.url().join("graphql").unwrap();
+            let answer = http().post(url).json(&json!({ "query": query, "variables": {} })).send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        };
+        let (status, answer) = ask("{ nodes(where: {nodeID_eq: 1}) { twinID } nodeContracts { contractID nodeID state } }").await;
+        let contract = json!({ "contractID": "1", "nodeID": 1, "state": "Created" });
+        let twin = fleet().nodes[0].twin;
+        assert_eq!((status, answer), (200, json!({ "data": { "nodes": [{ "twinID": twin }], "nodeContracts": [contract] } })));
+        for list in ["farms", "twins", "nameContracts", "rentContracts", "contractBillReports"] {
+            assert_eq!(ask(&format!("{{ {list}Connection {{ totalCount }} }}")).await.0, 200, "{list}");
+        }
+        assert_eq!(ask("{ uptimeEvents { id } }").await.0, 400);
+        index.stop().await;
+    }
+
+    #[tokio::test]
     async fn the_identity_service_says_who_is_verified() {
         let (world, index, _) = world().await;
         let ask = async || {
@@ -340,6 +426,14 @@ mod tests {
         assert_eq!(ask().await, json!({"result": {"status": "VERIFIED"}}));
         world.nodes.set_verified(OPERATOR, false);
         assert_ne!(ask().await["result"]["status"], "VERIFIED");
+        // Clients ask by address, and whoever the chain does not know is not found.
+        let by_address = async |account| {
+            let url = index.url().join(&format!("api/v1/status?client_id={}", key::address(&account))).unwrap();
+            http().get(url).send().await.unwrap()
+        };
+        let known = by_address(kit::operator_key().public()).await.json::<Value>().await.unwrap();
+        assert_eq!(known["result"]["status"], "UNVERIFIED");
+        assert_eq!(by_address([7; 32]).await.status(), 404);
         index.stop().await;
     }
 }

@@ -2,8 +2,11 @@
 
 pub mod card;
 pub mod chain;
+pub mod control;
 pub mod fleet;
 pub mod genesis;
+pub mod graph;
+pub mod grid;
 pub mod index;
 pub mod mail;
 pub mod node;
@@ -11,6 +14,7 @@ pub mod relay;
 pub mod world;
 
 use crate::wire::key::AccountId;
+use crate::wire::tfchain::Level;
 
 /// What nodes, relay and index may know of the pretended chain, and the one thing they may tell it.
 pub trait ChainView: Send + Sync + 'static {
@@ -21,6 +25,8 @@ pub trait ChainView: Send + Sync + 'static {
     fn contracts(&self) -> Vec<ContractView>;
     /// Changes whenever a contract changes state, so that a node can wait for the next change.
     fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
+    /// What a contract was billed so far, oldest first.
+    fn bills(&self, contract: u64) -> Vec<BillView>;
     /// A node reports what a contract uses (`SmartContractModule.NodeContractResources`).
     fn report_resources(&self, contract: u64, used: genesis::Resources);
 }
@@ -55,6 +61,19 @@ pub struct ContractView {
     pub public_ips: u32,
     /// CIDR addresses that the chain reserved for the contract.
     pub ips: Vec<String>,
+    /// What a name contract holds; None for the others.
+    pub name: Option<String>,
     /// Unix seconds.
     pub created: i64,
+}
+
+/// One bill of a contract, as its event told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BillView {
+    pub contract: u64,
+    /// Unix seconds.
+    pub at: u64,
+    pub level: Level,
+    /// Token units.
+    pub amount: u128,
 }

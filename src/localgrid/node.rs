@@ -163,6 +163,11 @@ impl Nodes {
         self.catch_up(node);
     }
 
+    /// Every node there is.
+    pub fn ids(&self) -> Vec<u32> {
+        self.0.nodes.keys().copied().collect()
+    }
+
     pub fn fault(&self, node: u32) -> Option<Fault> {
         self.mode(node).map(|mode| mode.fault)
     }
@@ -208,6 +213,13 @@ impl Nodes {
         })
     }
 
+    /// What a node would answer to `zos.statistics.get`; None if it would not answer.
+    pub fn statistics(&self, node: u32) -> Option<Value> {
+        let node = self.0.nodes.get(&node).filter(|node| node.alive())?;
+        let lies = locked(&node.mode).fault == Fault::LiesAboutCapacity;
+        Some(command::statistics(&locked(&node.engine), lies))
+    }
+
     fn mode(&self, node: u32) -> Option<Mode> {
         self.0.nodes.get(&node).map(|node| *locked(&node.mode))
     }
@@ -238,7 +250,8 @@ impl Nodes {
         let now = self.0.clock.now().secs();
         // Who cannot be believed gets no answer, as with the real ones.
         let sender = self.0.chain.twin(request.source_twin()).filter(|twin| codec::verify(&request, &twin.account));
-        let Some(sender) = sender.filter(|_| request.destination_twin() == it.twin && !request.expired(now)) else {
+        let late = request.expired(self.0.relay.now().secs());
+        let Some(sender) = sender.filter(|_| request.destination_twin() == it.twin && !late) else {
             return tracing::debug!(node, "local node ignored a message");
         };
         if !it.alive() {

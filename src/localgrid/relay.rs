@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{ChainView, fleet};
-use crate::base::Clock;
+use crate::base::{Clock, Time};
 use crate::wire::rmb::server::{Accepted, Lookup, accept};
 use crate::wire::rmb::types::Empty;
 use crate::wire::rmb::{Address, Envelope, FAIL_FAST, Failure, Message, Payload, codec};
@@ -50,9 +50,10 @@ struct Session {
 }
 
 impl Relay {
-    /// Listens on a free port of this machine. The second value is the address for clients.
-    pub async fn start(chain: Arc<dyn ChainView>, clock: Arc<dyn Clock>) -> io::Result<(Relay, reqwest::Url)> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    /// Listens on a port of this machine, 0 for any. `clock` is by what tokens and messages expire. The second value is the
+    /// address for clients.
+    pub async fn start(chain: Arc<dyn ChainView>, clock: Arc<dyn Clock>, port: u16) -> io::Result<(Relay, reqwest::Url)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("ws://{}/", listener.local_addr()?);
         let url = url.parse().map_err(|_| io::Error::other("the machine's own address is no URL"))?;
         let (rooms, task) = Default::default();
@@ -60,6 +61,11 @@ impl Relay {
         let task = tokio::spawn(relay.clone().listen(listener)).abort_handle();
         *relay.0.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         Ok((relay, url))
+    }
+
+    /// The bus has a time of its own: a chain that leaps does not take programs by others with it.
+    pub fn now(&self) -> Time {
+        self.0.clock.now()
     }
 
     /// Stops listening and hangs up on everybody.

@@ -1,26 +1,18 @@
 //! The whole pretended world in one value: chain, relay, nodes, index, card processor and post office, each on a port of its own.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::card::{CardWorld, Options};
 use super::chain::Chain;
-use super::fleet::{Fleet, fleet};
+use super::fleet::Fleet;
+pub use super::grid::OPERATOR_WORDS;
+use super::grid::{Grid, Ports};
 use super::index::Index;
 use super::mail::MailWorld;
 use super::node::Nodes;
 use super::relay::Relay;
-use crate::base::money::{SCALE, Tft};
 use crate::base::{Clock, Random, Secret};
-use crate::wire::key::{KeyPair, Scheme};
-
-/// The operator's words on the local grid: a public test phrase, worth nothing anywhere else.
-pub const OPERATOR_WORDS: &str = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
-/// Enough for the largest discount on everything the catalogue sells.
-const OPERATOR_BALANCE: Tft = Tft::from_units(500_000 * SCALE);
-/// Thousandths of a dollar.
-const TFT_PRICE: u32 = 10;
 
 /// The running world. `stop` ends it.
 pub struct World {
@@ -53,14 +45,8 @@ pub struct Addresses {
 impl World {
     /// Starts everything on free ports of this machine. `step` is how long a node takes for each part of a deployment.
     pub async fn start(clock: Arc<dyn Clock>, random: Arc<dyn Random>, step: Duration) -> std::io::Result<World> {
-        let fleet = fleet();
-        let operator = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).map_err(std::io::Error::other)?;
-        let genesis = fleet.genesis(vec![(operator.public(), OPERATOR_BALANCE)], TFT_PRICE);
-        let listen = (Ipv4Addr::LOCALHOST, 0).into();
-        let (chain, chain_url) = Chain::start(&genesis, clock.clone(), listen, Duration::ZERO).await?;
-        let (relay, relay_url) = Relay::start(chain.clone(), clock.clone()).await?;
-        let nodes = Nodes::start(&genesis, &fleet.profiles, chain.clone(), relay.clone(), clock.clone(), random.clone(), step);
-        let index = Index::start(&genesis, chain.clone(), nodes.clone(), clock.clone())?;
+        let (at_once, ports) = (Duration::ZERO, Ports::default());
+        let grid = Grid::start(clock.clone(), clock.clone(), random.clone(), step, at_once, ports).await?;
         let secret = |prefix: &str| Secret::new(format!("{prefix}_{}", hex::encode(random.bytes::<16>())));
         let (secret_key, webhook_secret) = (secret("sk_test"), secret("whsec"));
         let options = Options {
@@ -73,9 +59,9 @@ impl World {
         let cards = CardWorld::start(options, clock.clone(), random.clone()).await?;
         let mail = MailWorld::start(0, 0, random, clock).await?;
         let addresses = Addresses {
-            chain: chain_url,
-            relay: relay_url.to_string(),
-            index: index.url().to_string(),
+            chain: grid.addresses.chain,
+            relay: grid.addresses.relay,
+            index: grid.addresses.index,
             cards: cards.base_url.clone(),
             cards_secret_key: secret_key,
             webhook_secret,
@@ -83,6 +69,7 @@ impl World {
             mail: mail.url.clone(),
             mnemonic: OPERATOR_WORDS.into(),
         };
+        let Grid { chain, relay, nodes, index, fleet, .. } = grid;
         Ok(World { chain, relay, nodes, cards, mail, fleet, addresses, index })
     }
 

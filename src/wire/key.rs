@@ -113,6 +113,11 @@ impl KeyPair {
     }
 }
 
+/// The 12 words of 16 bytes of entropy.
+pub fn words_of(entropy: &[u8; 16]) -> String {
+    Mnemonic::from_entropy(entropy).expect("16 bytes are an entropy").to_string()
+}
+
 /// Whether `signature` over `message` was made by the owner of `public`.
 pub fn verify(scheme: Scheme, public: &AccountId, message: &[u8], signature: &[u8]) -> bool {
     match scheme {

@@ -1,5 +1,6 @@
 //! Protocols: types, codec, client and server of each. Nothing here knows what we sell.
 
+pub mod graphql;
 pub mod gridproxy;
 pub mod key;
 pub mod rmb;

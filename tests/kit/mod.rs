@@ -6,6 +6,7 @@ pub mod browser;
 pub mod caller;
 pub mod chance;
 pub mod disk;
+pub mod grid;
 pub mod market;
 pub mod process;
 pub mod record;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::db::plain;
 use super::record::{BillingInformation, Cause, Contract, Farm, Kind, Node, PaymentState, PricingPolicy, State, UsedResources};
 use super::world::{Reward, World};
-use crate::localgrid::ContractStateView;
+use crate::localgrid::{BillView, ContractStateView};
 use crate::wire::key::AccountId;
 use crate::wire::tfchain::codec::blake2_128;
 use crate::wire::tfchain::{Level, Resources, TftPrice, price};
@@ -74,8 +74,9 @@ fn collect(world: &mut World, contract: &Contract, payer: &AccountId, payment: &
         payment.additional_reserve += additional;
         (payment.standard_overdraft, payment.additional_overdraft) = (0, 0);
         if total > 0 {
-            let level = level_index(due.level);
-            world.emit("SmartContractModule", "ContractBilled", &(contract.id, world.seconds(), level, total));
+            let at = world.seconds();
+            world.bills.push(BillView { contract: contract.id, at, level: due.level, amount: total });
+            world.emit("SmartContractModule", "ContractBilled", &(contract.id, at, level_index(due.level), total));
         }
         if matches!(contract.state, State::GracePeriod(_)) && !held_by_rent(world, contract) {
             set_state(world, contract.id, State::Created);

@@ -405,6 +405,37 @@ async fn a_rented_node_bears_only_its_renters_contracts_and_they_share_its_fate(
 }
 
 #[tokio::test]
+async fn the_contracts_of_a_twin_are_found_among_all_and_at_one_block() {
+    let bench = bench().await;
+    let (user, other) = (key(2), key(4));
+    let (mine, theirs) = (bench.with_twin(&user).await, bench.with_twin(&other).await);
+    let hash = |number: u8| [b'a' + number; 32];
+    let mut made = vec![];
+    for number in 0..5 {
+        made.push(bench.contract(&user, &deploy(1, hash(number), 0)).await);
+    }
+    let foreign = bench.contract(&other, &Call::CreateNameContract { name: b"other".to_vec() }).await;
+    let then = bench.client.finalized().await.unwrap();
+    bench.call(&user, &Call::CancelContract { contract: made[0] }).await.unwrap();
+    let ids = async |twin, at| {
+        let found = bench.client.contracts_of(twin, at).await.unwrap();
+        found.iter().map(|contract| contract.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(mine, None).await, made[1..]);
+    assert_eq!(ids(mine, Some(then.hash)).await, made, "as it was at that block");
+    assert_eq!(ids(theirs, None).await, [foreign]);
+    assert_eq!(ids(4711, None).await, Vec::<u64>::new());
+    let before = bench.client.billed_until(made[1], None).await.unwrap().unwrap();
+    bench.leap(HOUR * 2);
+    let after = bench.client.billed_until(made[1], None).await.unwrap().unwrap();
+    assert!(after >= before + HOUR, "{before} {after}");
+    assert_eq!(bench.client.billed_until(made[0], None).await.unwrap(), None);
+    let (bills, name) = (ChainView::bills(&*bench.chain, foreign), ChainView::contract(&*bench.chain, foreign).unwrap().name);
+    assert!(!bills.is_empty() && bills.iter().all(|bill| bill.contract == foreign));
+    assert_eq!(name.as_deref(), Some("other"));
+}
+
+#[tokio::test]
 async fn a_cut_connection_and_a_dead_node_are_survived() {
     let bench = bench().await;
     let dead = "ws://127.0.0.1:9".to_owned();

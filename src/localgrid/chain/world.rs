@@ -7,7 +7,7 @@ use parity_scale_codec::{Compact, Decode, Encode};
 
 use super::db::{Db, entry, plain};
 use super::record::{Account, Contract, Twin};
-use crate::localgrid::ContractView;
+use crate::localgrid::{BillView, ContractView};
 use crate::wire::key::AccountId;
 use crate::wire::tfchain::codec::blake2_256;
 use crate::wire::tfchain::extrinsic::inherent;
@@ -50,6 +50,7 @@ pub struct Mark {
     events: usize,
     event_count: u32,
     rewards: usize,
+    bills: usize,
 }
 
 pub struct Sealed {
@@ -74,6 +75,8 @@ pub struct World {
     pub number: u32,
     pub time_ms: u64,
     pub rewards: Vec<Reward>,
+    /// Every bill so far, as the index keeps them.
+    pub bills: Vec<BillView>,
     /// When each contract was made, in Unix seconds, and those that are gone.
     pub born: BTreeMap<u64, i64>,
     pub gone: BTreeMap<u64, ContractView>,
@@ -105,6 +108,7 @@ impl World {
             number: 0,
             time_ms,
             rewards: vec![],
+            bills: vec![],
             born: BTreeMap::new(),
             gone: BTreeMap::new(),
             changes: 0,
@@ -187,7 +191,13 @@ impl World {
 
     /// A place to return to, events included.
     pub fn mark(&self) -> Mark {
-        Mark { db: self.db.mark(), events: self.events.len(), event_count: self.event_count, rewards: self.rewards.len() }
+        Mark {
+            db: self.db.mark(),
+            events: self.events.len(),
+            event_count: self.event_count,
+            rewards: self.rewards.len(),
+            bills: self.bills.len(),
+        }
     }
 
     pub fn roll_back(&mut self, mark: &Mark) {
@@ -195,6 +205,7 @@ impl World {
         self.events.truncate(mark.events);
         self.event_count = mark.event_count;
         self.rewards.truncate(mark.rewards);
+        self.bills.truncate(mark.bills);
         // Contracts that were removed are back, those that were made were never there.
         let back: Vec<u64> = self.gone.keys().copied().filter(|id| self.contract(*id).is_some()).collect();
         back.iter().for_each(|id| drop(self.gone.remove(id)));

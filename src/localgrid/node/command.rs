@@ -63,7 +63,7 @@ pub fn handle(engine: &mut Engine, context: &Context, command: &str, payload: Va
                 |held: &&Held| held.deployment.workloads.iter().any(|it| matches!(it.result.state, State::Ok | State::Paused));
             to_json(&mine.filter(active).map(|held| &held.deployment).collect::<Vec<_>>())?
         }
-        "zos.statistics.get" => statistics(engine, context),
+        "zos.statistics.get" => statistics(engine, context.lies_about_capacity),
         "zos.gpu.list" => json!([]),
         "zos.storage.pools" => {
             let (total, used) = (engine.seed.total, engine.used());
@@ -124,10 +124,10 @@ fn check(engine: &Engine, context: &Context, deployment: &Deployment) -> Result<
     deployment.verify_signatures(|twin| Some(context.chain.twin(twin)?.account)).map_err(|fault| fault.to_string())
 }
 
-fn statistics(engine: &Engine, context: &Context) -> Value {
+pub fn statistics(engine: &Engine, lies_about_capacity: bool) -> Value {
     let capacity =
         |it: Resources, ips: usize| json!({ "cru": it.cru, "sru": it.sru, "hru": it.hru, "mru": it.mru, "ipv4u": ips });
-    let used = if context.lies_about_capacity { SYSTEM } else { engine.used() };
+    let used = if lies_about_capacity { SYSTEM } else { engine.used() };
     let workloads = engine.held.values().map(|held| held.deployment.workloads.len()).sum::<usize>();
     let last = engine.held.values().flat_map(|held| &held.history).map(|change| change.result.created).max();
     json!({
@@ -227,7 +227,7 @@ mod tests {
             prop_assert_eq!(engine.held.len(), usize::from(taken));
             let contract = ContractView {
                 id: 1, twin: OPERATOR, state: ContractStateView::Created, node: Some(1), deployment_hash: None,
-                deployment_data: String::new(), public_ips: 0, ips: Vec::new(), created: 0,
+                deployment_data: String::new(), public_ips: 0, ips: Vec::new(), name: None, created: 0,
             };
             let pending: Vec<String> = engine.held.get(&1).map(|held| held.pending.clone().into()).unwrap_or_default();
             for name in pending {

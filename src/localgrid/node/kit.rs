@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::super::fleet::{self, RELAY};
 use super::super::genesis::{Genesis, Resources};
 use super::super::relay::Relay;
-use super::super::{ChainView, ContractStateView, ContractView, TwinView};
+use super::super::{BillView, ChainView, ContractStateView, ContractView, TwinView};
 use super::Nodes;
 use crate::host::{HostClock, HostRandom};
 use crate::wire::key::{KeyPair, Scheme};
@@ -80,6 +80,9 @@ impl ChainView for FakeChain {
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
+    fn bills(&self, _: u64) -> Vec<BillView> {
+        vec![]
+    }
     fn report_resources(&self, contract: u64, used: Resources) {
         self.reported.lock().unwrap().insert(contract, used);
     }
@@ -131,7 +134,7 @@ impl World {
         let chain = FakeChain::new(&genesis);
         chain.put_twin(OPERATOR, &operator_key(), true);
         let clock = HostClock::new();
-        let (relay, relay_url) = Relay::start(chain.clone(), clock.clone()).await.unwrap();
+        let (relay, relay_url) = Relay::start(chain.clone(), clock.clone(), 0).await.unwrap();
         let (profiles, random) = (&fleet.profiles, Arc::new(HostRandom));
         let nodes = Nodes::start(&genesis, profiles, chain.clone(), relay.clone(), clock.clone(), random, STEP);
         let client = client(&chain, &clock, &relay_url, OPERATOR, operator_key(), "operator");
@@ -164,6 +167,7 @@ impl World {
             deployment_data: deployment.metadata.clone(),
             public_ips: ips.len() as u32,
             ips: ips.iter().map(|ip| (*ip).to_owned()).collect(),
+            name: None,
             created: 1_700_000_000,
         });
     }

@@ -122,6 +122,11 @@ pub struct NodeFilter {
     /// The public config has a domain: a gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<bool>,
+    /// Has an address of its own that machines can get one from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub has_ipv6: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedicated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_dedicated_farm: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +136,12 @@ pub struct NodeFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rented_by: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub rentable_or_rented_by: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub available_for: Option<u32>,
+    /// The twin of the farm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owned_by: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certification_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,6 +177,7 @@ fn contains(wish: &Option<String>, is: &str) -> bool {
 }
 
 impl NodeFilter {
+    /// What can be told from the node alone: not `has_ipv6` and `owned_by`, which the index knows from elsewhere.
     pub fn matches(&self, node: &Node) -> bool {
         let (free, total) = (node.free(), node.total_resources);
         wants(&self.node_id, node.node_id)
@@ -193,10 +204,12 @@ impl NodeFilter {
             && wants(&self.ipv4, !node.public_config.ipv4.is_empty())
             && wants(&self.ipv6, !node.public_config.ipv6.is_empty())
             && wants(&self.domain, !node.public_config.domain.is_empty())
+            && wants(&self.dedicated, node.dedicated)
             && wants(&self.in_dedicated_farm, node.in_dedicated_farm)
             && wants(&self.rentable, node.rentable)
             && wants(&self.rented, node.rented)
             && self.rented_by.is_none_or(|twin| node.rented && node.rented_by_twin_id == twin)
+            && self.rentable_or_rented_by.is_none_or(|twin| node.rentable || node.rented && node.rented_by_twin_id == twin)
             && self.available_for.is_none_or(|twin| node.available_for(twin))
             && same(&self.certification_type, &node.certification_type)
             && wants(&self.has_gpu, node.num_gpu > 0)
@@ -259,6 +272,39 @@ pub struct FarmFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedicated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub pricing_policy_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stellar_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certification_type: Option<String>,
+    /// From here on conditions that one node of the farm must meet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_free_mru: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_free_sru: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_free_hru: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_total_cru: Option<u64>,
+    #[serde(with = "comma", skip_serializing_if = "Vec::is_empty")]
+    pub node_status: Vec<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_available_for: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_rented_by: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_has_gpu: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_has_ipv6: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_certified: Option<bool>,
+    #[serde(with = "comma", skip_serializing_if = "Vec::is_empty")]
+    pub node_features: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sort_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sort_order: Option<Order>,
@@ -274,6 +320,29 @@ impl FarmFilter {
             && at_least(self.free_ips, free)
             && at_least(self.total_ips, farm.public_ips.len() as u64)
             && wants(&self.dedicated, farm.dedicated)
+            && wants(&self.pricing_policy_id, farm.pricing_policy_id)
+            && same(&self.stellar_address, &farm.stellar_address)
+            && same(&self.certification_type, &farm.certification_type)
+    }
+
+    /// What one node of the farm must be like.
+    pub fn of_nodes(&self) -> NodeFilter {
+        NodeFilter {
+            country: self.country.clone(),
+            region: self.region.clone(),
+            free_mru: self.node_free_mru,
+            free_sru: self.node_free_sru,
+            free_hru: self.node_free_hru,
+            total_cru: self.node_total_cru,
+            status: self.node_status.clone(),
+            available_for: self.node_available_for,
+            rented_by: self.node_rented_by,
+            has_gpu: self.node_has_gpu,
+            has_ipv6: self.node_has_ipv6,
+            certification_type: self.node_certified.map(|is| if is { "Certified" } else { "Diy" }.to_owned()),
+            features: self.node_features.clone(),
+            ..NodeFilter::default()
+        }
     }
 
     pub fn sort(&self, farms: &mut [Farm]) {

@@ -7,10 +7,10 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpResponse, error};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::filter::{ContractFilter, FarmFilter, NodeFilter, Paging};
-use super::types::{Capacity, Contract, Farm, FarmIp, Node, Resources, Stats, Status, Twin};
+use super::types::{Bill, Capacity, Contract, Farm, FarmIp, Node, Resources, Stats, Status, Twin};
 
 const MOST: u64 = 99_999;
 
@@ -20,6 +20,18 @@ pub trait IndexBackend: Send + Sync + 'static {
     fn farms(&self) -> Vec<Farm>;
     fn contracts(&self) -> Vec<Contract>;
     fn twins(&self) -> Vec<Twin>;
+    /// Nodes that give machines an IPv6 address.
+    fn with_ipv6(&self) -> Vec<u32> {
+        vec![]
+    }
+    /// What the node itself says of its capacity; None if it does not answer.
+    fn statistics(&self, _node: u32) -> Option<Value> {
+        None
+    }
+    /// A contract's bills, newest first.
+    fn bills(&self, _contract: u64) -> Vec<Bill> {
+        vec![]
+    }
 }
 
 type Backend = Data<dyn IndexBackend>;
@@ -36,12 +48,14 @@ pub fn routes(backend: Arc<dyn IndexBackend>) -> impl FnOnce(&mut ServiceConfig)
             .route("/nodes", web::get().to(nodes))
             .route("/nodes/{id}", web::get().to(node))
             .route("/nodes/{id}/status", web::get().to(node_status))
+            .route("/nodes/{id}/statistics", web::get().to(node_statistics))
             .route("/nodes/{id}/gpu", web::get().to(node_gpu))
             .route("/gateways", web::get().to(gateways))
             .route("/gateways/{id}", web::get().to(node))
             .route("/farms", web::get().to(farms))
             .route("/contracts", web::get().to(contracts))
             .route("/contracts/{id}", web::get().to(contract))
+            .route("/contracts/{id}/bills", web::get().to(bills))
             .route("/twins", web::get().to(twins))
             .route("/public_ips", web::get().to(public_ips))
             .route("/stats", web::get().to(stats))
@@ -76,6 +90,14 @@ fn page<T: Serialize>(items: &[T], paging: &Paging) -> HttpResponse {
 fn chosen(backend: &dyn IndexBackend, filter: &NodeFilter) -> Vec<Node> {
     let mut nodes = backend.nodes();
     nodes.retain(|node| filter.matches(node));
+    if let Some(wish) = filter.has_ipv6 {
+        let with = backend.with_ipv6();
+        nodes.retain(|node| with.contains(&node.node_id) == wish);
+    }
+    if let Some(owner) = filter.owned_by {
+        let farms: Vec<u32> = backend.farms().iter().filter(|farm| farm.twin_id == owner).map(|farm| farm.farm_id).collect();
+        nodes.retain(|node| farms.contains(&node.farm_id));
+    }
     filter.sort(&mut nodes);
     nodes
 }
@@ -120,6 +142,13 @@ async fn node_status(backend: Backend, id: Path<String>) -> HttpResponse {
     with_node(&backend, &id, |node| HttpResponse::Ok().json(json!({ "status": node.status })))
 }
 
+async fn node_statistics(backend: Backend, id: Path<String>) -> HttpResponse {
+    with_node(&backend, &id, |node| match backend.statistics(node.node_id) {
+        Some(statistics) => HttpResponse::Ok().json(statistics),
+        None => refusal(StatusCode::BAD_GATEWAY, "the node does not answer"),
+    })
+}
+
 async fn node_gpu(backend: Backend, id: Path<String>) -> HttpResponse {
     with_node(&backend, &id, |node| HttpResponse::Ok().json(node.gpus))
 }
@@ -127,6 +156,11 @@ async fn node_gpu(backend: Backend, id: Path<String>) -> HttpResponse {
 async fn farms(backend: Backend, filter: Query<FarmFilter>, paging: Query<Paging>) -> HttpResponse {
     let mut farms = backend.farms();
     farms.retain(|farm| filter.matches(farm));
+    let of_nodes = filter.of_nodes();
+    if of_nodes != NodeFilter::default() {
+        let with: BTreeSet<u32> = chosen(&**backend, &of_nodes).iter().map(|node| node.farm_id).collect();
+        farms.retain(|farm| with.contains(&farm.farm_id));
+    }
     filter.sort(&mut farms);
     page(&farms, &paging)
 }
@@ -144,6 +178,11 @@ async fn contract(backend: Backend, id: Path<String>) -> HttpResponse {
         Some(contract) => HttpResponse::Ok().json(contract),
         None => refusal(StatusCode::NOT_FOUND, "contract not found"),
     }
+}
+
+async fn bills(backend: Backend, id: Path<String>, paging: Query<Paging>) -> HttpResponse {
+    let Ok(id) = id.parse::<u64>() else { return refusal(StatusCode::BAD_REQUEST, "invalid contract id") };
+    page(&backend.bills(id), &paging)
 }
 
 #[derive(Default, Deserialize)]

@@ -219,6 +219,17 @@ pub struct Farm {
     pub public_ips: Vec<FarmIp>,
 }
 
+/// One bill of a contract.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Bill {
+    /// Token units.
+    pub amount_billed: u64,
+    pub discount_received: String,
+    /// Unix seconds.
+    pub timestamp: i64,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Contract {

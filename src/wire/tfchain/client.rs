@@ -45,6 +45,8 @@ const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknow
 
 /// Nodes whose owners took them out of billing: a map that runtimes after spec 149 have (`threefoldtech/tfchain: pallet-tfgrid`).
 const OPT_OUT: (&str, &str) = ("TfgridModule", "NodeV3BillingOptOut");
+/// Keys of a map that are asked for at once: as many as nodes give.
+const KEYS_AT_ONCE: u32 = 500;
 
 /// Whether an error says that the state of a block is no longer kept.
 pub fn forgotten(error: &Error) -> bool {
@@ -104,6 +106,11 @@ struct Version {
 #[derive(Deserialize)]
 struct Header {
     number: String,
+}
+
+#[derive(Deserialize)]
+struct ChangeSet {
+    changes: Vec<(String, Option<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -200,6 +207,37 @@ impl ChainClient {
     pub async fn contract(&self, id: u64, at: Option<Hash>) -> Result<Option<Contract>> {
         let value = self.value("SmartContractModule", "Contracts", &[id.encode()], at).await?;
         Ok(value.map(|value| read::contract(&value)).transpose()?)
+    }
+
+    /// Every contract of a twin that is not gone, oldest first. The chain has no list of them, so all contracts are read.
+    pub async fn contracts_of(&self, twin: u32, at: Option<Hash>) -> Result<Vec<Contract>> {
+        let at = self.pinned(at).await?;
+        let prefix = storage_prefix("SmartContractModule", "Contracts");
+        let (mut contracts, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let asked = json!([text(&prefix), KEYS_AT_ONCE, after, text(&at)]);
+            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+            if !goes_on(&keys, after.as_ref(), &text(&prefix)) {
+                return Err(Error::Decode("a list of keys that are not the map's".into()));
+            }
+            let Some(last) = keys.last().cloned() else { break };
+            let sets: Vec<ChangeSet> = self.nodes.ask("state_queryStorageAt", json!([keys, text(&at)])).await?;
+            for (_, value) in sets.into_iter().flat_map(|set| set.changes) {
+                let Some(value) = value else { continue };
+                let value = self.known().codec.decode_storage("SmartContractModule", "Contracts", &unhex(&value)?)?;
+                contracts.push(read::contract(&value)?);
+            }
+            after = Some(last);
+        }
+        contracts.retain(|contract| contract.twin == twin);
+        contracts.sort_by_key(|contract| contract.id);
+        Ok(contracts)
+    }
+
+    /// Until when a contract has been billed. None for one that is gone.
+    pub async fn billed_until(&self, contract: u64, at: Option<Hash>) -> Result<Option<Time>> {
+        let value = self.value("SmartContractModule", "ContractBillingInformationByID", &[contract.encode()], at).await?;
+        Ok(value.map(|value| read::billed_until(&value)).transpose()?)
     }
 
     /// The live contract with this deployment hash on a node, whoever owns it: compare the twin before adopting it.
@@ -568,6 +606,13 @@ fn late() -> Error {
     Error::Unavailable("no answer in time".into())
 }
 
+/// Whether a page of a map's keys comes after the one before and stays in the map: a node that goes in circles would never
+/// be done with.
+fn goes_on(keys: &[String], after: Option<&String>, prefix: &str) -> bool {
+    let within = keys.iter().all(|key| key.starts_with(prefix));
+    keys.is_empty() || within && keys.is_sorted_by(|a, b| a < b) && keys.first() > after
+}
+
 fn text(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
@@ -578,4 +623,37 @@ fn unhex(text: &str) -> Result<Vec<u8>> {
 
 fn fixed(text: &str) -> Result<Hash> {
     unhex(text)?.try_into().map_err(|_| Error::Decode("a hash".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_keys_that_goes_in_circles_is_refused() {
+        let keys = |list: &[&str]| list.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        let last = "0xab2".to_owned();
+        assert!(goes_on(&[], Some(&last), "0xab") && goes_on(&keys(&["0xab1", "0xab2"]), None, "0xab"));
+        assert!(goes_on(&keys(&["0xab3"]), Some(&last), "0xab"));
+        for bad in [&["0xab2"][..], &["0xab1"], &["0xab4", "0xab3"], &["0xab3", "0xab3"], &["0xac0"]] {
+            assert!(!goes_on(&keys(bad), Some(&last), "0xab"), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_keys_come_each_page_is_further_on(pages: Vec<Vec<String>>) {
+            let mut after = None;
+            for page in pages {
+                if !goes_on(&page, after.as_ref(), "") {
+                    break;
+                }
+                let last = page.last().cloned();
+                prop_assert!(last.is_none() || last > after);
+                after = last.or(after);
+            }
+        }
+    }
 }

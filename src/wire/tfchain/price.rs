@@ -256,6 +256,41 @@ mod tests {
         }
     }
 
+    /// ThreeFold's dashboard estimates a month in floating point. The chain's formulas, asked for a month at once, come to
+    /// the same unit. One thing differs: the dashboard compares the wallet with the month of a certified node, the chain
+    /// with what the month would be without that surcharge.
+    #[test]
+    fn the_dashboards_recorded_estimates_come_out_to_the_unit() {
+        const MONTH: u64 = HOURS_A_MONTH * HOUR;
+        let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/grid/pricing_client.json")).unwrap();
+        let units = |value: &Value| (value.as_f64().unwrap() * 1e7).round() as u64;
+        assert_eq!(name_contract(&policy(), MONTH), Some(units(&vectors["name_contract_usd_month"])));
+        let cases = vectors["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 27);
+        for case in cases {
+            let gib = |name: &str| case["resources_gib"][name].as_u64().unwrap();
+            let used = Resources { cru: gib("cru"), mru: gib("mru") * GIB, sru: gib("sru") * GIB, hru: gib("hru") * GIB };
+            let (certified, ips) = (case["certified"].as_bool().unwrap(), u32::from(case["ipv4u"].as_bool().unwrap()));
+            assert_eq!(compute_units(&used).map(|units| units.to_num::<f64>()), case["cu"].as_f64(), "{case}");
+            let su = storage_units(&used).map(|units| units.to_num::<f64>()).unwrap();
+            assert!((su - case["su"].as_f64().unwrap()).abs() < 1e-12, "{case}");
+            let plain = node_contract(&policy(), Some(&used), ips, MONTH).unwrap();
+            let month = amount_due(plain, Level::None, certified).unwrap();
+            assert_eq!(month, units(&case["usd_month_undiscounted"]), "{case}");
+            assert_eq!(share(month, 50, 100), units(&case["usd_month_dedicated_undiscounted"]), "{case}");
+            for musd in [5, 10, 50] {
+                let recorded = units(&case["tft_month_undiscounted"][format!("price_musd_{musd}")]);
+                assert_eq!(tft(month, &price(musd)), Some(recorded), "{case}");
+            }
+            let in_tft = tft(month, &price(10)).unwrap();
+            for held in case["levels"].as_array().unwrap() {
+                let level = level(in_tft, MONTH, units(&held["balance_tft"]).into()).unwrap();
+                assert_eq!(format!("{level:?}").to_lowercase(), held["level"].as_str().unwrap(), "{held}");
+                assert_eq!(amount_due(plain, level, certified), Some(units(&held["usd_month"])), "{held}");
+            }
+        }
+    }
+
     #[test]
     fn absurd_numbers_give_none_and_never_panic() {
         let huge = Resources { hru: u64::MAX, sru: u64::MAX, cru: u64::MAX, mru: u64::MAX };

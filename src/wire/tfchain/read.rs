@@ -7,6 +7,7 @@ use super::types::{
     Balances, Call, Cause, Contract, ContractKind, ContractState, Event, EventRecord, Farm, Level, ModuleError, Node,
     PricingPolicy, PublicIp, Resources, Twin,
 };
+use crate::base::Time;
 use crate::wire::key::AccountId;
 
 type Decoded = Value<u32>;
@@ -185,6 +186,10 @@ pub(super) fn contract(value: &Decoded) -> Read<Contract> {
         kind,
         solution_provider: maybe(field(value, "solution_provider_id")?, int)?,
     })
+}
+
+pub(super) fn billed_until(value: &Decoded) -> Read<Time> {
+    Ok(Time::from_secs(int(field(value, "last_updated")?)?))
 }
 
 pub(super) fn pricing_policy(value: &Decoded) -> Read<PricingPolicy> {
