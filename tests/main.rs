@@ -17,3 +17,4 @@ mod powercut;
 mod provider;
 mod slow;
 mod tidy;
+mod wish;
