@@ -1,5 +1,7 @@
 //! Settings: one struct. Flags over `COOPERAGE_SECTION__KEY` over systemd credentials over the file over defaults.
 
+mod offer;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use self::offer::{BootRule, Dollars, ImageRule, Limits, UnitRule};
+use self::offer::{FIRST_UNITS, check_images, check_price};
 use crate::base::money::Usd;
 use crate::base::{Error, Result, Secret, Time};
 
@@ -25,6 +29,12 @@ pub struct Settings {
     pub nodes: Nodes,
     /// Monthly price of a size in dollars, by its id: `medium = "10.00"`.
     pub prices: BTreeMap<String, String>,
+    /// How much of everything one machine may have.
+    pub limits: Limits,
+    /// The images on sale. Empty: the built-in ones.
+    pub images: Vec<ImageRule>,
+    /// Prices by the unit, newest rule last.
+    pub units: Vec<UnitRule>,
     /// The provider's share, newest rule last.
     pub share: Vec<ShareRule>,
 }
@@ -320,10 +330,10 @@ impl Settings {
             return Err(bad(format!("server.trusted_proxy is “{proxy}”, which is not an address such as 127.0.0.1.")));
         }
         for (size, price) in &self.prices {
-            if parse_price(price).is_none() {
-                return Err(bad(format!("prices.{size} is “{price}”, which is not a price in dollars such as \"10.00\".")));
-            }
+            check_price(size, price)?;
         }
+        self.limits.check()?;
+        check_images(&self.images, &self.limits)?;
         if self.share.iter().any(|rule| rule.percent > 100) {
             return Err(bad("A share rule gives more than 100 percent.".into()));
         }
@@ -334,6 +344,7 @@ impl Settings {
             return Err(bad(format!("grid.answer_seconds is {}: it must be from 1 to 120.", self.grid.answer_seconds)));
         }
         self.share.sort_by_key(|rule| rule.from);
+        self.units.sort_by_key(|rule| rule.from);
         self.grid = self.grid.resolved();
         Ok(self)
     }
@@ -341,6 +352,11 @@ impl Settings {
     /// The share rule in force at a moment.
     pub fn share_at(&self, at: Time) -> ShareRule {
         self.share.iter().rev().find(|rule| rule.from <= at).copied().unwrap_or(FIRST_RULE)
+    }
+
+    /// The prices by the unit in force at a moment.
+    pub fn units_at(&self, at: Time) -> UnitRule {
+        self.units.iter().rev().find(|rule| rule.from <= at).copied().unwrap_or(FIRST_UNITS)
     }
 
     /// The price of a size, if the operator set one.
@@ -633,6 +649,11 @@ mod tests {
         let file =
             "[[share]]\nfrom = 2000\nbasis = \"list\"\npercent = 60\n[[share]]\nfrom = 1000\nbasis = \"billed\"\npercent = 40";
         let settings = load(file, &[], &[]).unwrap();
+        let units = "base = \"1\"\ncore = \"1\"\nmemory_gib = \"1\"\ndisk_gib = \"0.02\"\nipv4 = \"3\"\nipv6 = \"0\"";
+        let priced = load(&format!("[[units]]\nfrom = 1000\n{units}"), &[], &[]).unwrap();
+        let ipv4 = |at| String::from(priced.units_at(Time::from_ms(at)).ipv4);
+        assert_eq!((ipv4(999), ipv4(1000)), ("4.00".into(), "3.00".into()));
+        assert!(load("[limits]\ncores = 0", &[], &[]).unwrap_err().message().contains("limits.cores"));
         let percent = |at| settings.share_at(Time::from_ms(at)).percent;
         assert_eq!((percent(999), percent(1000), percent(5000)), (50, 40, 60));
     }

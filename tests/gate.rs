@@ -39,6 +39,9 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/deployments/{id}/progress", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/events", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/delete", [303, 200, 404, 404, 404]),
+    // Alice's was ordered without one.
+    ("GET", "/deployments/{id}/tunnel", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
     ("GET", "/cards/new/{id}", [303, 200, 404, 404, 404]),
@@ -81,6 +84,7 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/cards/{id}/default", [303, 303, 404, 404, 404]),
     ("POST", "/cards/{id}/remove", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/delete", [303, 303, 404, 404, 404]),
+    ("POST", "/keys/{id}/forget", [303, 303, 404, 404, 404]),
     ("POST", "/sessions/{id}/end", [303, 303, 404, 404, 404]),
     ("POST", "/operator/clock/skip", [303, 404, 404, 404, 303]),
     ("POST", "/logout", [303; 5]),
@@ -133,6 +137,8 @@ struct Town {
     charge: ChargeId,
     session: SessionId,
     pool: PoolId,
+    /// As the profile names an SSH key.
+    key: String,
     asset: String,
 }
 
@@ -169,7 +175,9 @@ impl Town {
         let begun = people[GUEST + 1].post("/cards", &[]).await;
         let setup = begun.header("location").split("/card/").nth(1).unwrap().split('?').next().unwrap().to_owned();
         let pool = market.demo.instance.app.create_private_pool("Ghent co-op").await.unwrap();
-        Town { order: order.id, charge: order.charge, quote, card, setup, session, pool, asset, people, market }
+        let profile = people[GUEST + 1].get("/profile").await.body;
+        let key = profile.split("/keys/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        Town { key, order: order.id, charge: order.charge, quote, card, setup, session, pool, asset, people, market }
     }
 
     /// The route's path with Alice's thing in it.
@@ -180,6 +188,7 @@ impl Town {
             _ if route.starts_with("/cards/new/") => self.setup.clone(),
             _ if route.starts_with("/cards/") => self.card.to_string(),
             _ if route.starts_with("/receipts/") => self.charge.to_string(),
+            _ if route.starts_with("/keys/") => self.key.clone(),
             _ if route.starts_with("/sessions/") => self.session.to_string(),
             _ if route.starts_with("/operator/pools/") => self.pool.to_string(),
             _ if route.starts_with("/provider/nodes/") => "1".to_owned(),

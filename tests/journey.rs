@@ -50,7 +50,7 @@ async fn a_node_that_fails_is_replaced_by_another() {
         use cooperage::store::order::Orders;
         market.demo.instance.app.read().unwrap().quote(id).unwrap().unwrap().choice.best.node
     };
-    market.demo.world.nodes.set_fault(first, Fault::FailsAfterTwo);
+    market.demo.world.nodes.set_fault(first, Fault::FailsAtTheLast);
     let order = market.confirm(&nora, &quote).await;
     let order = market.rest(order).await;
     assert_eq!(order.state, State::Active, "{:?}", order.timeline);
@@ -67,7 +67,7 @@ async fn when_no_node_works_the_money_goes_back() {
     let nora = market.newcomer("Nora").await;
     market.save_card(&nora, GOOD_CARD).await;
     for node in market.demo.instance.app.nodes().iter() {
-        market.demo.world.nodes.set_fault(node.id(), Fault::FailsAfterTwo);
+        market.demo.world.nodes.set_fault(node.id(), Fault::FailsAtTheLast);
     }
     let order = market.order(&nora, "web", "").await;
     let order = market.rest(order).await;

@@ -68,7 +68,7 @@ impl Siege {
         let world = World::start(clock.clone(), Arc::new(HostRandom), STEP).await.unwrap();
         world.cards.set_hang(Duration::from_millis(150));
         for node in world.fleet.nodes.iter().filter(|node| node.country == HOPELESS) {
-            world.nodes.set_fault(node.id, Fault::FailsAfterTwo);
+            world.nodes.set_fault(node.id, Fault::FailsAtTheLast);
         }
         let house = House::within(&world.addresses);
         world.meet(&house.url());

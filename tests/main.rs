@@ -19,3 +19,4 @@ mod powercut;
 mod provider;
 mod slow;
 mod tidy;
+mod wish;

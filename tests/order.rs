@@ -22,7 +22,7 @@ use cooperage::store::order::Orders;
 use cooperage::wire::stripe::server::Fault;
 
 use crate::kit::caller::Caller;
-use crate::kit::market::{GOOD_CARD, KEY, Market};
+use crate::kit::market::{GOOD_CARD, KEY, Market, other_key};
 
 const NODES: Duration = Duration::from_secs(100);
 
@@ -85,7 +85,8 @@ async fn a_wrong_field_says_so_at_the_field_and_keeps_what_was_typed() {
     let good =
         [("name", "web"), ("size", "medium"), ("image", "ubuntu-24.04"), ("region", "Belgium"), ("key", "new"), ("ssh_key", KEY)];
     let long = "a".repeat(33);
-    let two_keys = format!("{KEY}\n{KEY}");
+    let two_keys = format!("{KEY}\nssh-ed25519 AAAA");
+    let eleven = (0..11).map(other_key).collect::<Vec<_>>().join("\n");
     let with_options = format!("command=\"rm -rf /\" {KEY}");
     let cases = [
         ("name", "", "2 to 32 small letters"),
@@ -105,7 +106,8 @@ async fn a_wrong_field_says_so_at_the_field_and_keeps_what_was_typed() {
         ("ssh_key", "", "not a public SSH key"),
         ("ssh_key", "hello", "not a public SSH key"),
         ("ssh_key", "ssh-ed25519 AAAA", "not a public SSH key"),
-        ("ssh_key", &two_keys, "not a public SSH key"),
+        ("ssh_key", &two_keys, "Line 2: This is not a public SSH key"),
+        ("ssh_key", &eleven, "11 keys; 10 can sign in"),
         ("ssh_key", &with_options, "not a public SSH key"),
         ("ssh_key", "ssh-dss AAAAB3NzaC1kc3MAAACBAP", "not a public SSH key"),
         ("ssh_key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n-----END OPENSSH PRIVATE KEY-----", "private key: never"),

@@ -383,6 +383,7 @@ fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>
         farms: BTreeSet::new(),
         card: None,
         ssh_key: None,
+        ssh_keys: vec![],
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::App;
 use super::mail;
-use super::order::{new_attempt, next_choice};
+use super::order::{new_attempt, next_choice, reservation};
 use super::signer::Overdue;
 use crate::base::ids::{JobId, OrderId, RefundId, TransferId};
 use crate::base::time::SECOND;
@@ -21,7 +21,7 @@ use crate::grid::{Call, Fate, Progress};
 use crate::store::account::Accounts;
 use crate::store::charge::Charges;
 use crate::store::grid::Chain;
-use crate::store::order::{Orders, Reservation};
+use crate::store::order::Orders;
 use crate::store::schema::BILLED_TO;
 use crate::store::{Read, Tx};
 
@@ -176,7 +176,7 @@ impl App {
                 return self.next_node(order, Step::Deploy, why).await;
             }
         }
-        let fate = self.drive_call(purpose, self.grid.contract_call(order.id, &attempt.hash, attempt.node()), overdue).await?;
+        let fate = self.drive_call(purpose, self.grid.contract_call(order, attempt), overdue).await?;
         match fate {
             Fate::Pending => Ok(self.at_next_block().await),
             Fate::Expired => {
@@ -292,8 +292,7 @@ impl App {
                     );
                     let attempt = order.attempts.last().ok_or_else(|| Error::internal("An order without an attempt."))?;
                     let best = &attempt.choice.best;
-                    let fading =
-                        Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: Some(now + REPORTED_AFTER) };
+                    let fading = reservation(&order.wish, best.farm, Some(now + REPORTED_AFTER));
                     tx.reserve(best.node, order.id, &fading)?;
                     tx.owe(JobId::random(&*random), Work::BookFee(charge.id), now + SECOND)?;
                     tell(
@@ -338,11 +337,7 @@ impl App {
                     let best = choice.best.clone();
                     order.trouble(now, step, format!("{why} Trying {} in {} instead.", best.farm_name, best.city));
                     let plan = planner.plan(&order.wish, order.id, &choice, &*random)?;
-                    tx.reserve(
-                        best.node,
-                        order.id,
-                        &Reservation { farm: best.farm, capacity: order.wish.size.capacity, until: None },
-                    )?;
+                    tx.reserve(best.node, order.id, &reservation(&order.wish, best.farm, None))?;
                     order.attempts.push(new_attempt(choice, plan, now));
                     order.state = State::Reserving;
                 }
@@ -385,7 +380,7 @@ impl App {
         }
         let contract = match attempt.contract {
             Some(contract) => Some(contract),
-            None => match self.fate_of_creation(order.id, number, attempt).await? {
+            None => match self.fate_of_creation(order, number, attempt).await? {
                 Fate::Pending => return Ok(false),
                 Fate::Refused(_) | Fate::Expired => None,
                 Fate::Landed { block } => {
@@ -450,12 +445,12 @@ impl App {
     }
 
     /// Whether the contract of an attempt was ever made. Never signed is the same as refused.
-    async fn fate_of_creation(&self, order: OrderId, number: u32, attempt: &Attempt) -> Result<Fate> {
-        let purpose = Purpose::CreateContract { order, attempt: number };
+    async fn fate_of_creation(&self, order: &Order, number: u32, attempt: &Attempt) -> Result<Fate> {
+        let purpose = Purpose::CreateContract { order: order.id, attempt: number };
         match self.read()?.call(&purpose)? {
             None => Ok(Fate::Refused("never signed".into())),
             Some(_) => {
-                let call = self.grid.contract_call(order, &attempt.hash, attempt.node());
+                let call = self.grid.contract_call(order, attempt);
                 self.drive_call(purpose, call, Overdue::LetGo).await
             }
         }

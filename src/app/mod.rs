@@ -6,6 +6,7 @@ pub mod card;
 pub mod charge;
 pub mod exposure;
 pub mod hasher;
+pub mod label;
 pub mod ladder;
 pub mod limit;
 pub mod mail;
@@ -17,6 +18,7 @@ pub mod post_office;
 pub mod provider;
 pub mod refund;
 pub mod signer;
+pub mod wish;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -93,6 +95,9 @@ impl App {
         let hasher = hasher::Hasher::new(&*random)?;
         let post_office = post_office::PostOffice::new(&settings)?;
         let mut catalogue = Catalogue::default();
+        if !settings.images.is_empty() {
+            catalogue.images = settings.images.iter().map(wish::image).collect();
+        }
         for size in &mut catalogue.sizes {
             size.price = settings.price_of(&size.id).unwrap_or(size.price);
         }

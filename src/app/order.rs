@@ -1,11 +1,10 @@
 //! Quoting, ordering and ending a VM.
 
 use super::App;
+use super::wish::wish;
 use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
-use crate::base::text::{SshKey, VmName};
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
-use crate::domain::catalogue::Place;
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::exposure::Buyer;
 use crate::domain::job::Work;
@@ -13,6 +12,7 @@ use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
 use crate::domain::placement::{Ask, Choice, Listing, choose, list};
 use crate::domain::pool::{Filter, Pool, Sort};
+use crate::domain::price::{UnitPrices, total};
 use crate::grid::Plan;
 use crate::store::Tx;
 use crate::store::account::Accounts;
@@ -20,17 +20,30 @@ use crate::store::charge::Charges;
 use crate::store::exposure::Exposures;
 use crate::store::order::{Orders, Reservation};
 
-/// What an order form sends.
+/// What an order form sends, as it was typed.
 #[derive(Debug, Clone, Default)]
 pub struct OrderForm {
     pub name: String,
     pub image: String,
     pub size: String,
+    /// Fingerprints of keys that the person has used before.
+    pub saved_keys: Vec<String>,
+    /// New keys, one a line.
     pub ssh_key: String,
     /// A country, or empty for any.
     pub region: String,
     /// Further wishes as a query, of somebody who chooses for themselves; empty for none.
     pub filter: String,
+    /// Measures other than those of the size; empty for the size's own. Memory and disk in GiB.
+    pub cores: String,
+    pub memory_gib: String,
+    pub disk_gib: String,
+    /// Data disks: size in GiB and where each is mounted. A row of two empty texts is none.
+    pub disks: Vec<(String, String)>,
+    pub ipv4: bool,
+    pub ipv6: bool,
+    /// A WireGuard public key, or empty.
+    pub wireguard: String,
 }
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
@@ -40,31 +53,21 @@ impl App {
     /// Checks a form and finds a node; the price stands for half an hour.
     pub async fn quote(&self, user: &User, form: &OrderForm) -> Result<Quote> {
         let now = self.now();
-        let name = VmName::parse(&form.name).map_err(|why| Error::invalid("name", why))?;
-        let image = self
-            .catalogue
-            .image(&form.image)
-            .cloned()
-            .ok_or_else(|| Error::invalid("image", "Please choose one of the systems."))?;
-        let size =
-            self.catalogue.size(&form.size).cloned().ok_or_else(|| Error::invalid("size", "Please choose one of the sizes."))?;
-        let ssh_key = SshKey::parse(&form.ssh_key).map_err(|why| Error::invalid("ssh_key", why))?;
-        let place = Place::parse(&form.region);
+        let units = self.unit_prices(now);
+        let wish = wish(&self.catalogue, &self.settings.limits, &units, user, form)?;
+        let too_much = || Error::invalid("size", "So much of it can't be priced.");
+        let parts = units.parts(&wish).ok_or_else(too_much)?;
+        let price = total(&parts).ok_or_else(too_much)?;
         let snapshot = self.read()?;
-        let filter = Filter::parse(&form.filter).map_err(|wrong| {
-            let why: Vec<String> = wrong.into_iter().map(|wrong| wrong.why).collect();
-            Error::invalid("filter", why.join(" "))
-        })?;
-        let price = size.price;
-        let wish = Wish { name, image, size, ssh_key, place, filter };
         let nodes = self.known_nodes().await?;
         let choice = choose(&nodes, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
-            .map_err(|none| Error::invalid("region", none.sentence()))?;
+            .map_err(|none| Error::invalid(none.field(), none.sentence()))?;
         let quote = Quote {
             id: QuoteId::random(&*self.random),
             user: user.id,
             wish,
             price,
+            parts,
             sla: self.catalogue.sla.clone(),
             choice,
             created: now,
@@ -74,7 +77,7 @@ impl App {
         self.store
             .write(move |tx| {
                 if let Some(mut user) = tx.user(owner)? {
-                    user.ssh_key = Some(row.wish.ssh_key.clone());
+                    user.remember_keys(row.wish.keys());
                     tx.put_user(&user)?;
                 }
                 tx.put_quote(&row)
@@ -88,6 +91,19 @@ impl App {
     pub async fn list_nodes(&self, ask: &Ask, sort: Sort, skip: usize, most: usize) -> Result<Listing> {
         let nodes = self.known_nodes().await?;
         Ok(list(&nodes, ask, &self.read()?.market(self.now())?, sort, skip, most))
+    }
+
+    /// What everything costs by the unit at a moment.
+    pub fn unit_prices(&self, at: Time) -> UnitPrices {
+        let rule = self.settings.units_at(at);
+        UnitPrices {
+            base: rule.base.0,
+            core: rule.core.0,
+            memory_gib: rule.memory_gib.0,
+            disk_gib: rule.disk_gib.0,
+            ipv4: rule.ipv4.0,
+            ipv6: rule.ipv6.0,
+        }
     }
 
     /// A person's own quote.
@@ -133,7 +149,7 @@ impl App {
                 let attempt = new_attempt(choice, plan, now);
                 let charge = new_charge(&*random, id, user, card.id, &quote, customer, card.method.clone(), now);
                 let first = &attempt.choice.best;
-                tx.reserve(first.node, id, &Reservation { farm: first.farm, capacity: quote.wish.size.capacity, until: None })?;
+                tx.reserve(first.node, id, &reservation(&quote.wish, first.farm, None))?;
                 tx.hold(
                     NewTransfer {
                         id: charge.hold,
@@ -163,6 +179,9 @@ impl App {
                     ended: None,
                     reason: None,
                     earned: Default::default(),
+                    parts: quote.parts.clone(),
+                    title: None,
+                    tags: Default::default(),
                 };
                 order.note(
                     now,
@@ -200,7 +219,7 @@ impl App {
 
 /// What an order asks of a node.
 fn ask(wish: &Wish, buyer: Buyer) -> Ask {
-    Ask { filter: wish.filter.clone(), buyer, ..Ask::new(wish.size.capacity, wish.place.clone()) }
+    Ask { filter: wish.filter.clone(), reach: wish.reach(), buyer, ..Ask::new(wish.capacity(), wish.place.clone()) }
 }
 
 /// Takes an active order onto its way out.
@@ -230,6 +249,11 @@ fn still_free(tx: &Tx<'_>, nodes: &Pool, quote: &Quote, now: Time) -> Result<Cho
         return Ok(quote.choice.clone());
     }
     choose(nodes, &ask, &market).map_err(|none| Error::unfunded(none.sentence()))
+}
+
+/// What a wish takes of a node and its farm.
+pub(super) fn reservation(wish: &Wish, farm: u32, until: Option<Time>) -> Reservation {
+    Reservation { farm, capacity: wish.capacity(), ipv4: wish.public_ips(), until }
 }
 
 #[allow(clippy::too_many_arguments, reason = "a row is made of its parts")]
@@ -282,6 +306,7 @@ pub(super) fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {
         started: now,
         deployment: plan.deployment,
         hash: plan.hash,
+        tunnel: plan.tunnel,
         contract: None,
         sent: None,
         outcome: Outcome::Trying,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// Why a text was refused: a sentence for the form field.
@@ -52,7 +54,13 @@ text!(
     "How a person wants to be called: one line, 1 to 80 characters, no links (it is printed in mails)."
 );
 text!(VmName, check_vm_name, "The name of a VM, its host name: 2 to 32 of `a-z 0-9 -`, a letter first, no hyphen last.");
-text!(SshKey, check_ssh_key, "One public SSH key, re-emitted as `type base64 comment`: no options, no newline.");
+text!(ShownName, check_shown_name, "What the owner of a VM calls it: one line, 1 to 60 characters.");
+text!(Tag, check_tag, "A word to find VMs by: 1 to 24 of `a-z 0-9 -`.");
+text!(MountPath, check_mount, "Where a disk is mounted: an absolute path outside what a system starts from.");
+text!(WgKey, check_wg_key, "A WireGuard public key: 32 bytes in base64, as `wg pubkey` prints them.");
+
+mod ssh;
+pub use ssh::SshKey;
 
 fn check_email(text: &str) -> Result<String, Refused> {
     const SHAPE: Refused = "This does not look like an e-mail address.";
@@ -106,42 +114,61 @@ fn check_vm_name(text: &str) -> Result<String, Refused> {
     Ok(text.to_owned())
 }
 
-fn check_ssh_key(text: &str) -> Result<String, Refused> {
-    const SHAPE: Refused = "This is not a public SSH key. It starts with ssh-ed25519, ssh-rsa or ecdsa-sha2 and is one line.";
+fn check_shown_name(text: &str) -> Result<String, Refused> {
     let text = text.trim();
-    if text.contains("PRIVATE KEY") {
-        return Err("This is a private key: never give it away. Paste the file that ends in .pub.");
+    if !(1..=60).contains(&text.chars().count()) {
+        return Err("1 to 60 characters, please.");
     }
-    if text.len() > 8192 || text.contains(|letter: char| letter.is_control()) {
+    let hidden = |letter: char| letter.is_control() || ('\u{200b}'..='\u{200f}').contains(&letter);
+    let turned = |letter: char| ('\u{2028}'..='\u{202e}').contains(&letter) || ('\u{2066}'..='\u{2069}').contains(&letter);
+    if text.chars().any(|letter| hidden(letter) || turned(letter)) {
+        return Err("A name has no control characters.");
+    }
+    Ok(text.to_owned())
+}
+
+fn check_tag(text: &str) -> Result<String, Refused> {
+    let text = text.trim();
+    let plain = text.bytes().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-');
+    if !(1..=24).contains(&text.len()) || !plain || text.starts_with('-') || text.ends_with('-') {
+        return Err("A tag is 1 to 24 small letters, digits or hyphens.");
+    }
+    Ok(text.to_owned())
+}
+
+fn check_mount(text: &str) -> Result<String, Refused> {
+    const SHAPE: Refused = "A folder such as /mnt/data: small and capital letters, digits, dots, hyphens and underscores.";
+    let text = text.trim();
+    let part = |part: &str| {
+        let plain = part.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"._-".contains(&letter));
+        !part.is_empty() && plain && part != "." && part != ".."
+    };
+    let path = text.strip_prefix('/').ok_or(SHAPE)?;
+    if text.len() > 64 || !path.split('/').all(part) {
         return Err(SHAPE);
     }
-    let mut parts = text.splitn(3, ' ');
-    let kind = parts.next().unwrap_or_default();
-    const KINDS: [&str; 7] = [
-        "ssh-ed25519",
-        "ssh-rsa",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-    ];
-    if !KINDS.contains(&kind) {
-        return Err(SHAPE); // this also refuses options such as command="…"
+    // What a system starts from must not be hidden under an empty disk.
+    const TAKEN: [&str; 14] =
+        ["bin", "boot", "dev", "etc", "init", "lib", "lib32", "lib64", "proc", "root", "run", "sbin", "sys", "usr"];
+    if TAKEN.contains(&path.split('/').next().unwrap_or_default()) {
+        return Err("The system itself lives there. A folder under /mnt, /srv or /data is a good place.");
     }
-    let mut key = ssh_key::PublicKey::from_openssh(text).map_err(|_| SHAPE)?;
-    // The comment is the only free text in it: keep what a host name or an address can hold.
-    let comment: String =
-        key.comment().chars().filter(|letter| letter.is_ascii_alphanumeric() || "@._-+".contains(*letter)).take(64).collect();
-    key.set_comment(comment);
-    key.to_openssh().map(|line| line.trim().to_owned()).map_err(|_| SHAPE)
+    Ok(text.to_owned())
+}
+
+fn check_wg_key(text: &str) -> Result<String, Refused> {
+    const SHAPE: Refused = "This is not a WireGuard public key: 44 characters that end with an equals sign.";
+    let text = text.trim();
+    let bytes = STANDARD.decode(text).map_err(|_| SHAPE)?;
+    if bytes.len() != 32 || bytes.iter().all(|byte| *byte == 0) {
+        return Err(SHAPE);
+    }
+    Ok(STANDARD.encode(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti alice@laptop";
 
     #[test]
     fn an_address_is_lowered_and_checked() {
@@ -170,19 +197,47 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_emitted_as_exactly_one_key_without_options() {
-        assert_eq!(SshKey::parse(KEY).map(String::from), Ok(KEY.into()));
-        let noisy = SshKey::parse(&format!("{KEY} ;rm -rf / #")).expect("a key with a wild comment");
-        assert_eq!(noisy.as_str(), KEY.to_owned() + "rm-rf");
+    fn a_disk_hides_nothing_that_a_system_starts_from() {
+        for good in ["/mnt/data", "/srv", "/data-1/a_b.c", "/home/alice"] {
+            assert_eq!(MountPath::parse(good).map(String::from), Ok(good.to_owned()));
+        }
         for wrong in [
             "",
-            "hello",
-            &format!("command=\"id\" {KEY}"),
-            &format!("{KEY}\n{KEY}"),
-            "ssh-ed25519 AAAA",
-            "-----BEGIN OPENSSH PRIVATE KEY-----",
+            "/",
+            "data",
+            "/mnt/",
+            "//mnt",
+            "/mnt/../etc",
+            "/etc",
+            "/usr/local",
+            "/mnt/a b",
+            "/mnt/\u{e9}",
+            "/mnt/a\nb",
+            "/./mnt",
         ] {
-            assert!(SshKey::parse(wrong).is_err(), "{wrong}");
+            assert!(MountPath::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn names_and_tags_of_vms_are_one_visible_line() {
+        assert!(ShownName::parse("  The shop's database (old) ").is_ok_and(|name| name.as_str() == "The shop's database (old)"));
+        for wrong in ["", "  ", "a\nb", "a\u{202e}b", "a\u{200b}b", &"x".repeat(61)] {
+            assert!(ShownName::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(Tag::parse("shop-2").is_ok());
+        for wrong in ["", "Shop", "a b", "-a", "a-", "a,b", &"x".repeat(25)] {
+            assert!(Tag::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_wireguard_key_is_32_bytes_in_one_spelling() {
+        let key = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
+        assert_eq!(WgKey::parse(&format!(" {key}\n")).map(String::from), Ok(key.to_owned()));
+        for wrong in ["", "HIgo", &key[..43], &format!("{key}A"), &key.replace('k', "-"), "PrivateKey = x", &"A".repeat(44)] {
+            assert!(WgKey::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(WgKey::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").is_err(), "a key of zeros is none");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{SessionId, UserId};
-use crate::base::text::{Email, PersonName};
+use crate::base::text::{Email, PersonName, SshKey};
 use crate::base::time::{DAY, HOUR, MINUTE};
 use crate::base::{Error, Result, Secret, Time};
 
@@ -61,14 +61,46 @@ pub struct User {
     /// The card that is charged; the newest one if none was chosen.
     #[serde(default)]
     pub card: Option<crate::base::ids::CardId>,
-    /// The last SSH key used, offered again at the next order.
+    /// The last SSH key used, offered again at the next order. Kept in `ssh_keys` since people may have several.
     #[serde(default)]
-    pub ssh_key: Option<crate::base::text::SshKey>,
+    pub ssh_key: Option<SshKey>,
+    /// SSH keys used before, the last used first.
+    #[serde(default)]
+    pub ssh_keys: Vec<SshKey>,
 }
+
+/// SSH keys that are remembered for a person.
+pub const KEYS_MAX: usize = 20;
 
 impl User {
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// The keys to offer at the next order.
+    pub fn known_keys(&self) -> Vec<&SshKey> {
+        if self.ssh_keys.is_empty() { self.ssh_key.iter().collect() } else { self.ssh_keys.iter().collect() }
+    }
+
+    /// Puts keys before those that were used earlier, and forgets the oldest.
+    pub fn remember_keys<'a>(&mut self, used: impl Iterator<Item = &'a SshKey>) {
+        let mut keys: Vec<SshKey> = used.cloned().collect();
+        for known in self.known_keys() {
+            if keys.iter().all(|key| key.fingerprint() != known.fingerprint()) {
+                keys.push(known.clone());
+            }
+        }
+        keys.truncate(KEYS_MAX);
+        (self.ssh_keys, self.ssh_key) = (keys, None);
+    }
+
+    /// Forgets a key. False if it was not known.
+    pub fn forget_key(&mut self, fingerprint: &str) -> bool {
+        let before = self.known_keys().len();
+        let kept: Vec<SshKey> = self.known_keys().into_iter().filter(|key| key.fingerprint() != fingerprint).cloned().collect();
+        let forgotten = kept.len() < before;
+        (self.ssh_keys, self.ssh_key) = (kept, None);
+        forgotten
     }
 }
 
@@ -220,6 +252,7 @@ mod tests {
             farms: BTreeSet::new(),
             card: None,
             ssh_key: None,
+            ssh_keys: vec![],
         };
         let session =
             Session { id: SessionId::from_bits(1), user: user.id, created: now, last_seen: now, epoch: 0, agent: String::new() };

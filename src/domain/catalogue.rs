@@ -46,13 +46,22 @@ pub struct Size {
     pub price: Usd,
 }
 
-/// How an image boots (`threefoldtech/zosbase: pkg/gridtypes`): it decides where its disk lives.
+/// How an image boots (`threefoldtech/zosbase: pkg/primitives/vm`): it decides where its disk lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Boot {
     /// A disk image with its own kernel: the first disk becomes its boot disk.
     Full,
+    /// A root file system with its own kernel.
+    Rooted,
     /// A root file system with the node's kernel.
     Micro,
+}
+
+impl Boot {
+    /// Whether the system starts a kernel of its own: Docker, modules and systemd work as on any machine.
+    pub const fn own_kernel(self) -> bool {
+        matches!(self, Boot::Full | Boot::Rooted)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +72,9 @@ pub struct Image {
     pub flist: String,
     pub entrypoint: String,
     pub boot: Boot,
+    /// Bytes of disk below which it does not start.
+    #[serde(default)]
+    pub least_disk: u64,
 }
 
 /// Where a VM may run.
@@ -129,21 +141,13 @@ pub struct Catalogue {
 }
 
 impl Default for Catalogue {
-    /// What a fresh instance sells. Images: `threefoldtech/tfgrid-sdk-ts: packages/playground`.
+    /// What a fresh instance sells.
     fn default() -> Self {
         let size = |id: &str, name: &str, cores, memory_gib, ssd_gib, cents| Size {
             id: id.into(),
             name: name.into(),
             capacity: Capacity { cores, memory: memory_gib * GIB, ssd: ssd_gib * GIB, hdd: 0 },
             price: Usd::from_cents(cents),
-        };
-        let image = |id: &str, name: &str, about: &str, flist: &str, entrypoint: &str, boot| Image {
-            id: id.into(),
-            name: name.into(),
-            about: about.into(),
-            flist: format!("https://hub.grid.tf/{flist}.flist"),
-            entrypoint: entrypoint.into(),
-            boot,
         };
         Catalogue {
             sizes: vec![
@@ -152,40 +156,7 @@ impl Default for Catalogue {
                 size("large", "Large", 4, 16, 100, 2900),
                 size("huge", "Huge", 8, 32, 250, 5900),
             ],
-            images: vec![
-                image(
-                    "ubuntu-24.04",
-                    "Ubuntu 24.04",
-                    "The usual choice: its own kernel, Docker works.",
-                    "tf-official-vms/ubuntu-24.04-full",
-                    "",
-                    Boot::Full,
-                ),
-                image(
-                    "ubuntu-22.04",
-                    "Ubuntu 22.04",
-                    "The older long-term release.",
-                    "tf-official-vms/ubuntu-22.04",
-                    "",
-                    Boot::Full,
-                ),
-                image(
-                    "debian-12",
-                    "Debian 12",
-                    "Small and steady, starts in seconds.",
-                    "tf-official-apps/threefoldtech-debian-12",
-                    "/sbin/zinit init",
-                    Boot::Micro,
-                ),
-                image(
-                    "alpine-3",
-                    "Alpine 3",
-                    "The smallest of all.",
-                    "tf-official-apps/threefoldtech-alpine-3",
-                    "/entrypoint.sh",
-                    Boot::Micro,
-                ),
-            ],
+            images: images(),
             sla: Sla::default(),
         }
     }
@@ -198,5 +169,65 @@ impl Catalogue {
 
     pub fn image(&self, id: &str) -> Option<&Image> {
         self.images.iter().find(|image| image.id == id)
+    }
+}
+
+/// The images that ThreeFold keeps (`threefoldtech/tfgrid-sdk-ts: packages/playground`), the usual choice first. An operator's
+/// settings may name others.
+fn images() -> Vec<Image> {
+    // Where it boots from, what starts first, and the least disk in GiB.
+    const IMAGE: (Boot, &str, u64) = (Boot::Full, "", 15);
+    const ROOT: (Boot, &str, u64) = (Boot::Rooted, "", 10);
+    const MICRO: (Boot, &str, u64) = (Boot::Micro, "/sbin/zinit init", 5);
+    const SCRIPT: (Boot, &str, u64) = (Boot::Micro, "/entrypoint.sh", 5);
+    let image = |id: &str, name: &str, about: &str, flist: &str, (boot, entrypoint, least): (Boot, &str, u64)| Image {
+        id: id.into(),
+        name: name.into(),
+        about: about.into(),
+        flist: format!("https://hub.grid.tf/{flist}.flist"),
+        entrypoint: entrypoint.into(),
+        boot,
+        least_disk: least * GIB,
+    };
+    vec![
+        image("ubuntu-24.04", "Ubuntu 24.04", "The usual choice: Docker works.", "tf-official-vms/ubuntu-24.04-full", ROOT),
+        image("ubuntu-22.04", "Ubuntu 22.04", "The older long-term release.", "tf-official-vms/ubuntu-22.04", IMAGE),
+        image("ubuntu-20.04", "Ubuntu 20.04", "No more free updates.", "tf-official-vms/ubuntu-20.04-lts", IMAGE),
+        image("ubuntu-18.04", "Ubuntu 18.04", "For old software only.", "tf-official-vms/ubuntu-18.04-lts", IMAGE),
+        image("debian-12", "Debian 12", "Small and steady.", "tf-official-apps/threefoldtech-debian-12", MICRO),
+        image("alpine-3", "Alpine 3", "The smallest of all.", "tf-official-apps/threefoldtech-alpine-3", SCRIPT),
+        image("ubuntu-24.04-light", "Ubuntu 24.04 light", "Starts in seconds.", "tf-official-vms/ubuntu-24.04-latest", MICRO),
+        image("ubuntu-23.10-light", "Ubuntu 23.10 light", "Out of support.", "tf-official-vms/ubuntu-23.10-mycelium", MICRO),
+        image(
+            "ubuntu-22.04-light",
+            "Ubuntu 22.04 light",
+            "The older long-term release.",
+            "tf-official-apps/threefoldtech-ubuntu-22.04",
+            MICRO,
+        ),
+        image("arch", "Arch", "Always the newest.", "tf-official-vms/arch-mycelium", MICRO),
+        image("centos-8", "CentOS 8", "Out of support.", "tf-official-apps/threefoldtech-centos-8", SCRIPT),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_image_starts_on_the_smallest_size_and_says_how() {
+        let catalogue = Catalogue::default();
+        let smallest = catalogue.sizes.iter().map(|size| size.capacity.ssd).min().unwrap();
+        for image in &catalogue.images {
+            assert!((1..=smallest).contains(&image.least_disk), "{}", image.name);
+            assert_eq!(
+                image.entrypoint.is_empty(),
+                image.boot.own_kernel(),
+                "{}: a kernel of its own starts its own system",
+                image.name
+            );
+            assert_eq!(catalogue.images.iter().filter(|other| other.id == image.id || other.flist == image.flist).count(), 1);
+        }
+        assert_eq!(catalogue.images.iter().filter(|image| image.boot.own_kernel()).count(), 4);
     }
 }

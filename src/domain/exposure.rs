@@ -103,6 +103,8 @@ pub struct Market {
     pub reserved: BTreeMap<u32, Capacity>,
     /// Our running VMs a farm.
     pub ours: BTreeMap<u32, u32>,
+    /// Public addresses promised on a farm beyond what the chain gave out.
+    pub addresses: BTreeMap<u32, u32>,
     pub exposures: Vec<Exposure>,
 }
 

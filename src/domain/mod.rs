@@ -14,4 +14,7 @@ pub mod observation;
 pub mod order;
 pub mod placement;
 pub mod pool;
+pub mod price;
 pub mod signer;
+pub mod tunnel;
+pub mod wish;

@@ -151,6 +151,10 @@ impl Features {
     ];
     /// What a VM of ours is made of.
     pub const VM: Features = Features(0b111);
+    /// Ends customers' tunnels.
+    pub const WIREGUARD: Features = Features(1 << 3);
+    /// Gives machines public addresses.
+    pub const IP: Features = Features(1 << 5);
 
     pub fn of<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> Features {
         let bit = |word: T| Self::WORDS.iter().position(|known| *known == word.as_ref());
@@ -232,6 +236,9 @@ pub struct Node {
     /// Bits a second, by the index's own speed test.
     pub upload_bps: u64,
     pub download_bps: u64,
+    /// Its own public address, without the size of its network; empty for nodes behind somebody else's.
+    #[serde(default)]
+    pub address: String,
     /// As a gateway.
     pub domain: String,
     /// For a month of all it has, by the chain's price list and without anybody's discount.
@@ -372,6 +379,7 @@ pub(crate) mod tests {
             ipv6: false,
             upload_bps: 100_000_000,
             download_bps: 400_000_000,
+            address: String::new(),
             domain: String::new(),
             price: Some(Usd::from_cents(5000)),
             rate_bp: 10_000,
@@ -440,6 +448,7 @@ pub(crate) mod tests {
     fn features_are_known_words_and_print_again() {
         let features = Features::of(["network", "zmachine", "mycelium", "teleport"]);
         assert!(features.has(Features::VM));
+        assert_eq!((Features::WIREGUARD, Features::IP), (Features::of(["wireguard"]), Features::of(["ip"])));
         assert_eq!(features.words().collect::<Vec<_>>(), ["zmachine", "network", "mycelium"]);
         assert!(!Features::of(["zmachine-light", "network-light", "mycelium"]).has(Features::VM));
     }

@@ -1,16 +1,19 @@
 //! An order: the ladder it climbs, and what it says to people on every rung.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Image, Place, Size, Sla};
+use super::catalogue::Sla;
 use super::placement::Choice;
-use super::pool::Filter;
+use super::price::Part;
+use super::tunnel::Tunnel;
+pub use super::wish::Wish;
 use crate::base::Time;
 use crate::base::ids::{CardId, ChargeId, OrderId, QuoteId, UserId};
 use crate::base::money::Usd;
-use crate::base::text::{SshKey, VmName};
+use crate::base::text::{ShownName, Tag};
 use crate::base::time::{HOUR, MINUTE, MONTH};
 
 /// How long a price stands.
@@ -22,19 +25,6 @@ pub const DEPLOY_PATIENCE: Duration = Duration::from_secs(6 * MINUTE.as_secs());
 /// Entries kept on a timeline; an order that needs more than this has other problems.
 const TIMELINE_MAX: usize = 200;
 
-/// What somebody wants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wish {
-    pub name: VmName,
-    pub image: Image,
-    pub size: Size,
-    pub ssh_key: SshKey,
-    pub place: Place,
-    /// What else somebody asks of the node who chooses for themselves.
-    #[serde(default)]
-    pub filter: Filter,
-}
-
 /// A price given once and kept, with the promise and the node it was given for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
@@ -43,6 +33,9 @@ pub struct Quote {
     pub wish: Wish,
     /// For the first month of 720 hours.
     pub price: Usd,
+    /// What the price is made of; its sum. Empty in quotes from before there were parts.
+    #[serde(default)]
+    pub parts: Vec<Part>,
     pub sla: Sla,
     pub choice: Choice,
     pub created: Time,
@@ -168,6 +161,9 @@ pub struct Attempt {
     pub deployment: serde_json::Value,
     /// Hex of its hash, as on the chain.
     pub hash: String,
+    /// The customer's way into the private network, if one was asked for.
+    #[serde(default)]
+    pub tunnel: Option<Tunnel>,
     #[serde(default)]
     pub contract: Option<u64>,
     /// When the node took the deployment.
@@ -192,26 +188,32 @@ pub struct Access {
     #[serde(default)]
     pub public_ip: Option<String>,
     #[serde(default)]
+    pub public_ip6: Option<String>,
+    #[serde(default)]
     pub mycelium_ip: Option<String>,
     #[serde(default)]
     pub console: Option<String>,
 }
 
 impl Access {
-    /// The address to connect to: public if there is one.
+    /// The address to connect to: a public one if there is one, and the one of the two that every line reaches.
     pub fn address(&self) -> &str {
-        let bare = |ip: &'_ String| ip.split('/').next().unwrap_or_default().len();
-        match (&self.public_ip, &self.mycelium_ip) {
-            (Some(ip), _) => &ip[..bare(ip)],
-            (None, Some(ip)) => ip,
-            (None, None) => &self.private_ip,
-        }
+        let public = self.public_ip.as_ref().or(self.public_ip6.as_ref());
+        bare(public.or(self.mycelium_ip.as_ref()).unwrap_or(&self.private_ip))
     }
 
     pub fn ssh(&self) -> String {
         format!("ssh root@{}", self.address())
     }
 }
+
+/// An address without the size of its network.
+pub fn bare(ip: &str) -> &str {
+    ip.split('/').next().unwrap_or_default()
+}
+
+/// Tags that one VM can have.
+pub const TAGS_MAX: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -240,6 +242,14 @@ pub struct Order {
     /// Earned by running, out of the price.
     #[serde(default)]
     pub earned: Usd,
+    /// What the price is made of, as quoted.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+    /// What its owner calls it, if not by its host name.
+    #[serde(default)]
+    pub title: Option<ShownName>,
+    #[serde(default)]
+    pub tags: BTreeSet<Tag>,
 }
 
 impl Order {
@@ -260,6 +270,16 @@ impl Order {
     /// The attempt under way, or the one that works.
     pub fn attempt(&self) -> Option<&Attempt> {
         self.attempts.last()
+    }
+
+    /// What people see as its name.
+    pub fn shown_name(&self) -> &str {
+        self.title.as_ref().map_or(self.wish.name.as_str(), ShownName::as_str)
+    }
+
+    /// The customer's way into the private network of what runs.
+    pub fn tunnel(&self) -> Option<&Tunnel> {
+        self.attempt().filter(|attempt| attempt.outcome == Outcome::Works && self.state == State::Active)?.tunnel.as_ref()
     }
 
     pub fn tried(&self) -> Vec<u32> {
@@ -296,25 +316,14 @@ impl Order {
 mod tests {
     use super::*;
     use crate::base::time::DAY;
-    use crate::domain::catalogue::Catalogue;
 
     pub(crate) fn order() -> Order {
-        let catalogue = Catalogue::default();
-        let size = catalogue.size("medium").unwrap().clone();
         Order {
             id: OrderId::from_bits(1),
             user: UserId::from_bits(1),
             quote: QuoteId::from_bits(1),
-            price: size.price,
-            wish: Wish {
-                name: VmName::parse("web").unwrap(),
-                image: catalogue.images[0].clone(),
-                size,
-                ssh_key: SshKey::parse("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti a@b")
-                    .unwrap(),
-                place: Place::Anywhere,
-                filter: Filter::default(),
-            },
+            price: Usd::from_cents(1000),
+            wish: crate::domain::wish::tests::wish(),
             sla: Sla::default(),
             card: CardId::from_bits(1),
             charge: ChargeId::from_bits(1),
@@ -327,6 +336,9 @@ mod tests {
             ended: None,
             reason: None,
             earned: Usd::ZERO,
+            parts: vec![],
+            title: None,
+            tags: BTreeSet::new(),
         }
     }
 
@@ -352,6 +364,8 @@ mod tests {
         assert_eq!(access.ssh(), "ssh root@10.1.2.2");
         access.mycelium_ip = Some("5f1::2".into());
         assert_eq!(access.address(), "5f1::2");
+        access.public_ip6 = Some("2001:db8::7/64".into());
+        assert_eq!(access.address(), "2001:db8::7");
         access.public_ip = Some("192.0.2.7/24".into());
         assert_eq!(access.address(), "192.0.2.7");
     }

@@ -1,9 +1,12 @@
 //! Which node a VM goes to, and why: a score whose parts a person can read.
 
+mod refusal;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::refusal::{Extra, NoNode};
 use super::catalogue::{Capacity, Place};
 use super::exposure::{Buyer, Market};
 use super::node::Spot;
@@ -28,6 +31,9 @@ pub struct Scored {
     pub country: String,
     pub city: String,
     pub parts: Vec<Part>,
+    /// Where a customer's tunnel can end on the node, if it can.
+    #[serde(default)]
+    pub address: Option<String>,
 }
 
 impl Scored {
@@ -74,43 +80,14 @@ fn lower_first(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// Why no node fits, and what to relax.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoNode {
-    /// None in that country, but elsewhere there are.
-    NotInCountry { country: String, elsewhere: usize },
-    /// None that is wished for; the sentences say what to drop.
-    NotAsWished { advice: Vec<String> },
-    /// All that fit are to be kept away from, for these reasons.
-    Avoided { fitting: usize, reasons: Vec<String> },
-    /// Not as many as wanted that are so far apart.
-    TooFew { found: usize, wanted: usize, apart: Apart },
-    /// Nowhere.
-    Nowhere,
-}
-
-impl NoNode {
-    pub fn sentence(&self) -> String {
-        match self {
-            NoNode::NotInCountry { country, elsewhere } => {
-                format!(
-                    "Nothing of this size is free in {country} right now. {elsewhere} other places have room: choose “Anywhere” or a smaller size."
-                )
-            }
-            NoNode::NotAsWished { advice } => {
-                format!("No node is as you wish it right now. {}", advice.join(" ")).trim().to_owned()
-            }
-            NoNode::Avoided { fitting, reasons } => {
-                format!("{} would fit, and can't be used. {}", count(*fitting as u64, "node"), reasons.join(" "))
-            }
-            NoNode::TooFew { found, wanted, apart } => {
-                format!("{} are wanted {apart}; there is room for {found} right now.", count(*wanted as u64, "node"))
-            }
-            NoNode::Nowhere => {
-                "Nothing of this size is free right now. Please try a smaller size, or come back in an hour.".into()
-            }
-        }
-    }
+/// Ways to reach a machine that a node must offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// A public IPv4 address that is free on its farm.
+    pub ipv4: bool,
+    pub ipv6: bool,
+    /// An address of its own on which a customer's tunnel can end.
+    pub tunnel: bool,
 }
 
 /// Who is not wanted.
@@ -166,6 +143,7 @@ impl fmt::Display for Apart {
 pub struct Ask {
     pub need: Capacity,
     pub place: Place,
+    pub reach: Reach,
     /// Further wishes. Its country, if any, is one more than the place.
     pub filter: Filter,
     /// Nearness to here counts.
@@ -176,7 +154,15 @@ pub struct Ask {
 
 impl Ask {
     pub fn new(need: Capacity, place: Place) -> Ask {
-        Ask { need, place, filter: Filter::default(), near: None, avoid: vec![], buyer: Buyer::default() }
+        Ask {
+            need,
+            place,
+            reach: Reach::default(),
+            filter: Filter::default(),
+            near: None,
+            avoid: vec![],
+            buyer: Buyer::default(),
+        }
     }
 
     /// Nodes that failed this order already are not tried again.
@@ -199,13 +185,22 @@ impl Ask {
 pub fn choose(pool: &Pool, ask: &Ask, market: &Market) -> Result<Choice, NoNode> {
     let scale = Scale::new(pool, ask, market);
     let wishes = ask.wishes();
-    let roomy = scale.roomy(market.for_sale(pool, &ask.buyer));
-    let wished = pool.find(&Search { filter: &wishes, among: &roomy, mine: &ask.buyer.twins });
+    let spacious = scale.roomy(market.for_sale(pool, &ask.buyer));
+    let roomy = scale.reachable(spacious.clone(), ask.reach);
+    let find = |among: &Rows| pool.find(&Search { filter: &wishes, among, mine: &ask.buyer.twins });
+    let wished = find(&roomy);
     let fitting = keep_away(pool, wished.clone(), &ask.avoid);
     let mut best = pool.best(&fitting, Sort::Score, 2, |row| scale.points(row)).into_iter().filter_map(|row| scale.scored(row));
     match best.next() {
         Some(first) => Ok(Choice { best: first, runner_up: best.next(), fitting: fitting.count() }),
-        None => Err(no_node(pool, ask, &wishes, &roomy, &wished)),
+        None => {
+            // Room where it was asked for: then it is a way to reach it that nobody there has.
+            let otherwise = keep_away(pool, find(&spacious), &ask.avoid);
+            match wished.is_empty() && !otherwise.is_empty() {
+                true => Err(NoNode::Without(scale.missing(&otherwise))),
+                false => Err(no_node(pool, ask, &wishes, &roomy, &wished)),
+            }
+        }
     }
 }
 
@@ -285,7 +280,8 @@ pub struct Listing {
 pub fn list(pool: &Pool, ask: &Ask, market: &Market, sort: Sort, skip: usize, most: usize) -> Listing {
     let scale = Scale::new(pool, ask, market);
     let wishes = ask.wishes();
-    let roomy = keep_away(pool, scale.roomy(market.for_sale(pool, &ask.buyer)), &ask.avoid);
+    let roomy = scale.reachable(scale.roomy(market.for_sale(pool, &ask.buyer)), ask.reach);
+    let roomy = keep_away(pool, roomy, &ask.avoid);
     let search = Search { filter: &wishes, among: &roomy, mine: &ask.buyer.twins };
     let (facets, found) = (pool.facets(&search), pool.find(&search));
     let best = pool.best(&found, sort, skip.saturating_add(most), |row| scale.points(row));
@@ -341,6 +337,37 @@ impl<'a> Scale<'a> {
         rows
     }
 
+    /// Those of `rows` that offer all of `reach`.
+    fn reachable(&self, mut rows: Rows, reach: Reach) -> Rows {
+        if reach == Reach::default() {
+            return rows;
+        }
+        // A farm's addresses are promised by us until the chain has given them.
+        let left = |entry: Entry<'_>| {
+            entry.gives_ipv4() && entry.free_ips() > self.market.addresses.get(&entry.farm()).copied().unwrap_or(0)
+        };
+        let offers = |entry: Entry<'_>| {
+            (!reach.ipv4 || left(entry))
+                && (!reach.ipv6 || entry.gives_ipv6())
+                && (!reach.tunnel || entry.tunnel_address().is_some())
+        };
+        let short: Vec<usize> = rows.iter().filter(|row| !self.pool.at(*row).is_some_and(offers)).collect();
+        short.into_iter().for_each(|row| rows.remove(row));
+        rows
+    }
+
+    /// What none of `rows` has of what is asked.
+    fn missing(&self, rows: &Rows) -> Extra {
+        let Reach { ipv4, ipv6, tunnel } = self.ask.reach;
+        let alone = [
+            (Extra::Ipv4, Reach { ipv4, ..Reach::default() }),
+            (Extra::Ipv6, Reach { ipv6, ..Reach::default() }),
+            (Extra::Tunnel, Reach { tunnel, ..Reach::default() }),
+        ];
+        let nobody = |reach| self.reachable(rows.clone(), reach).is_empty();
+        alone.into_iter().find(|(_, reach)| nobody(*reach)).map_or(Extra::Together, |(extra, _)| extra)
+    }
+
     /// What is neither used nor promised. Cores may be shared between VMs (`threefoldtech/tfgrid-sdk-go: grid-proxy`): a node must only
     /// have as many as the VM wants.
     fn free(&self, entry: Entry<'_>) -> Capacity {
@@ -384,6 +411,7 @@ impl<'a> Scale<'a> {
             owner: entry.owner(),
             country: entry.country().to_owned(),
             city: entry.city().to_owned(),
+            address: entry.tunnel_address().map(str::to_owned),
             parts: self.parts(entry),
         })
     }
@@ -493,7 +521,7 @@ mod tests {
     use super::*;
     use crate::domain::catalogue::GIB;
     use crate::domain::node::tests::node as plain;
-    use crate::domain::node::{Looks, Node, StorageClass};
+    use crate::domain::node::{Features, Looks, Node, StorageClass};
     use crate::domain::pool::{Field, GpuWish};
 
     fn node(id: u32, country: &str, days: u64) -> Node {
@@ -608,6 +636,33 @@ mod tests {
         );
         let gpu = Ask { filter: Filter { gpu: Some(GpuWish::Any), ..Filter::default() }, ..ask("") };
         assert!(matches!(choose(&pool, &gpu, &Market::default()), Err(NoNode::NotAsWished { .. })));
+    }
+
+    #[test]
+    fn an_address_is_given_where_there_is_one_and_else_the_refusal_names_it() {
+        let gives = |node: Node| Node { features: Features::of(["zmachine", "network", "mycelium", "ip", "wireguard"]), ..node };
+        let nodes = [
+            node(1, "Belgium", 20),
+            gives(Node { free_ips: 1, ..node(2, "Belgium", 3) }),
+            gives(Node { ipv6: true, ..node(3, "Belgium", 3) }),
+            gives(Node { free_ips: 9, address: "192.0.2.1".into(), ..node(4, "Germany", 20) }),
+            // Says that its farm has some, and can't give them.
+            Node { free_ips: 9, ipv6: true, address: "192.0.2.2".into(), ..node(5, "Belgium", 20) },
+        ];
+        let pool = pool(&nodes);
+        let with = |reach: Reach, promised: &[(u32, u32)]| {
+            let market = Market { addresses: promised.iter().copied().collect(), ..Market::default() };
+            choose(&pool, &Ask { reach, ..ask("Belgium") }, &market).map(|choice| choice.best.node)
+        };
+        let (none, all) = (Reach::default(), Reach { ipv4: true, ipv6: true, tunnel: false });
+        assert_eq!(with(none, &[]), Ok(1));
+        assert_eq!(with(Reach { ipv4: true, ..none }, &[]), Ok(2));
+        assert_eq!(with(Reach { ipv6: true, ..none }, &[]), Ok(3));
+        assert_eq!(with(Reach { ipv4: true, ..none }, &[(2, 1)]), Err(NoNode::Without(Extra::Ipv4)), "promised to somebody");
+        assert_eq!(with(Reach { tunnel: true, ..none }, &[]), Err(NoNode::Without(Extra::Tunnel)));
+        assert_eq!(with(all, &[]), Err(NoNode::Without(Extra::Together)));
+        let huge = Ask { reach: all, ..Ask::new(Capacity { cores: 99, ..NEED }, Place::Anywhere) };
+        assert_eq!(choose(&pool, &huge, &Market::default()), Err(NoNode::Nowhere));
     }
 
     #[test]

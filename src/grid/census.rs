@@ -10,6 +10,7 @@ use crate::domain::node::{Features, Gpu, Looks, Node, NodeState, Spot};
 use crate::wire::gridproxy::types::{self as index, Status};
 use crate::wire::tfchain::price;
 use crate::wire::tfchain::types::{Level, PricingPolicy, Resources};
+use crate::wire::zos::data::IpNet;
 
 /// A month as the chain counts it.
 const MONTH_S: u64 = 720 * 3600;
@@ -88,6 +89,7 @@ fn node(row: index::Node, owners: &BTreeMap<u32, u32>, beside: &Beside<'_>) -> O
         ipv6: !row.public_config.ipv6.is_empty(),
         upload_bps: row.speed.upload,
         download_bps: row.speed.download,
+        address: host_of(&row.public_config.ipv4),
         domain: row.public_config.domain,
         price: month(beside.policy, total, certified),
         rate_bp: if certified { 12_500 } else { 10_000 },
@@ -96,6 +98,11 @@ fn node(row: index::Node, owners: &BTreeMap<u32, u32>, beside: &Beside<'_>) -> O
         uptime_s: u64::try_from(row.uptime).unwrap_or(0),
         seen: if row.updated_at > 0 { Time::from_secs(row.updated_at) } else { beside.now },
     })
+}
+
+/// The host of `192.0.2.10/24`; empty for what is none.
+fn host_of(net: &str) -> String {
+    net.parse::<IpNet>().map(|net| net.ip.to_string()).unwrap_or_default()
 }
 
 fn capacity(own: index::Resources) -> Capacity {
@@ -157,7 +164,7 @@ mod tests {
             "total_resources": { "cru": 16, "sru": 1_000_204_886_016_u64, "hru": 0, "mru": 67_430_752_256_u64 },
             "used_resources": { "cru": 4, "sru": 214_748_364_800_u64, "hru": 0, "mru": 9_663_676_416_u64 },
             "location": { "longitude": 3.7, "latitude": 51.05 },
-            "publicConfig": { "domain": "gw.example.org", "ipv6": "2001:db8::1/64" },
+            "publicConfig": { "domain": "gw.example.org", "ipv4": "192.0.2.10/24", "ipv6": "2001:db8::1/64" },
             "status": "up", "certificationType": "Diy", "healthy": true,
             "speed": { "upload": 500_000_000, "download": 600_000_000.5 },
             "num_gpu": 1, "gpus": [{ "vendor": "NVIDIA", "device": "RTX 4090", "contract": 7 }],
@@ -173,6 +180,7 @@ mod tests {
         assert_eq!(node.spot, Spot::new(51_050_000, 3_700_000));
         assert_eq!((node.upload_bps, node.download_bps, node.ipv6), (500_000_000, 600_000_000, true));
         assert_eq!((node.gpus[0].model().as_str(), node.gpus[0].free), ("NVIDIA RTX 4090", false));
+        assert_eq!(node.address, "192.0.2.10");
         assert_eq!((node.free_ips, node.seen), (3, Time::from_secs(1_760_000_000)));
     }
 

@@ -11,6 +11,7 @@ use crate::base::Time;
 use crate::base::money::Tft;
 use crate::domain::node::Node;
 use crate::domain::order::Access;
+use crate::domain::tunnel::Tunnel;
 
 /// Every node that the index told of and that makes sense.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,6 +55,8 @@ pub struct Plan {
     pub deployment: Value,
     /// 32 hex letters.
     pub hash: String,
+    /// The customer's way into the private network, if one was wished for.
+    pub tunnel: Option<Tunnel>,
 }
 
 /// Something to be signed for the chain.

@@ -1,25 +1,24 @@
 //! The ThreeFold Grid, version 3: contracts on TFChain, deployments over the message bus, nodes from the index.
 
+mod plan;
+
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use md5::{Digest, Md5};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use self::plan::{MACHINE, Planner, deployment_data};
 use super::{
-    Account, BillEvent, Block, BlockReport, Call, Census, Fate, PaymentEvent, Plan, Progress, Signed, Standing, Wallet, census,
+    Account, BillEvent, Block, BlockReport, Call, Census, Fate, PaymentEvent, Progress, Signed, Standing, Wallet, census,
 };
-use crate::base::ids::OrderId;
 use crate::base::money::Tft;
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
-use crate::domain::catalogue::Boot;
-use crate::domain::order::{Access, Wish};
-use crate::domain::placement::Choice;
+use crate::domain::order::{Access, Attempt, Order};
 use crate::wire::gridproxy::client::GridProxy;
 use crate::wire::gridproxy::filter::{FarmFilter, NodeFilter};
 use crate::wire::key::{AccountId, KeyPair, Scheme, address};
@@ -29,9 +28,7 @@ use crate::wire::tfchain::client::{ChainClient, Timeouts, forgotten};
 use crate::wire::tfchain::types as chain;
 use crate::wire::zos::answer::{Refusal, addresses};
 use crate::wire::zos::client::{Bus, BusError, Node as ZosNode, ZosError};
-use crate::wire::zos::data::IpNet;
 use crate::wire::zos::deployment::{Deployment, State};
-use crate::wire::zos::vm::{Disk, Mycelium, PrivateNet, Vm};
 
 /// Blocks a signed call may wait: about six minutes.
 const ERA_BLOCKS: u64 = 64;
@@ -39,8 +36,6 @@ const INDEX_ANSWER: Duration = Duration::from_secs(15);
 /// Blocks asked for at once.
 const AT_ONCE: usize = 16;
 const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
-/// The VM's name inside its deployment: workload names have no hyphen (`threefoldtech/zosbase: pkg/gridtypes`).
-const MACHINE: &str = "vm";
 
 /// Where the grid is, and who we are on it.
 pub struct Config {
@@ -118,64 +113,6 @@ impl Bus for RmbBus {
     }
 }
 
-/// Makes deployments without asking anybody: fit for use inside a write.
-#[derive(Clone, Copy)]
-pub struct Planner {
-    twin: u32,
-}
-
-impl Planner {
-    /// One VM with a private network of its own and an address on the mesh. `order` makes its hash unique on the chain;
-    /// nothing in it tells who the customer is.
-    pub fn plan(&self, wish: &Wish, order: OrderId, _choice: &Choice, random: &dyn Random) -> Result<Plan> {
-        let [second, third, ports @ ..] = random.bytes::<4>();
-        let net = |host, prefix| IpNet::new(IpAddr::V4(Ipv4Addr::new(10, second.max(1), third, host)), prefix);
-        let size = wish.size.capacity;
-        let disk = match wish.image.boot {
-            Boot::Full => Disk::Boot(size.ssd),
-            Boot::Micro => Disk::Root(size.ssd),
-        };
-        let vm = Vm {
-            name: MACHINE.into(),
-            flist: wish.image.flist.clone(),
-            entrypoint: wish.image.entrypoint.clone(),
-            cpu: u8::try_from(size.cores).map_err(|_| Error::invalid("size", "No node has so many cores."))?,
-            memory: size.memory,
-            disk,
-            data_disks: vec![],
-            ssh_keys: vec![wish.ssh_key.as_str().to_owned()],
-            env: BTreeMap::new(),
-            network: PrivateNet {
-                name: format!("n{}", hex::encode(random.bytes::<8>())),
-                range: IpNet::new(IpAddr::V4(Ipv4Addr::new(10, second.max(1), 0, 0)), 16),
-                subnet: net(0, 24),
-                ip: Ipv4Addr::new(10, second.max(1), third, 2),
-                wireguard_key: random.bytes(),
-                wireguard_port: 1024 + u16::from_be_bytes(ports) % 31_744,
-                peers: vec![],
-                mycelium: Some(Mycelium { key: random.bytes(), seed: random.bytes() }),
-                metadata: String::new(),
-            },
-            public_ipv4: false,
-            public_ipv6: false,
-            light: false,
-            metadata: deployment_data(order),
-            description: hex::encode(random.bytes::<16>()),
-        };
-        let deployment =
-            vm.deployment(self.twin).map_err(|cause| Error::internal("This VM can't be described to a node.").because(cause))?;
-        let hash = deployment.hash_hex().map_err(|cause| Error::internal("This VM can't be hashed.").because(cause))?;
-        let deployment =
-            serde_json::to_value(&deployment).map_err(|cause| Error::internal("A deployment does not print.").because(cause))?;
-        Ok(Plan { deployment, hash })
-    }
-}
-
-/// The public text of a contract (`threefoldtech/zosbase: pkg/gridtypes`): our order's random number, and no customer data.
-fn deployment_data(order: OrderId) -> String {
-    json!({ "version": 3, "type": "vm", "name": MACHINE, "projectName": order.to_string() }).to_string()
-}
-
 impl Tfgrid {
     pub fn new(config: Config) -> Result<Self> {
         let wrong = |what: &str| Error::new(Kind::Invalid, format!("The setting {what} can't be used."));
@@ -208,7 +145,7 @@ impl Tfgrid {
     }
 
     pub fn planner(&self, twin: u32) -> Planner {
-        Planner { twin }
+        Planner::new(twin)
     }
 
     /// Every node of the grid, with what selling on it needs. Whether a node opted out is asked of the chain, for all at once.
@@ -298,9 +235,14 @@ impl Tfgrid {
         self.chain.get().await?.next_nonce(&self.key.public()).await.map_err(chain_error)
     }
 
-    /// The contract for a plan on a node.
-    pub fn contract_call(&self, order: OrderId, hash: &str, node: u32) -> Call {
-        Call::CreateContract { node, hash: hash.to_owned(), data: deployment_data(order), public_ips: 0 }
+    /// The contract for what an attempt puts on its node.
+    pub fn contract_call(&self, order: &Order, attempt: &Attempt) -> Call {
+        Call::CreateContract {
+            node: attempt.node(),
+            hash: attempt.hash.clone(),
+            data: deployment_data(order.id),
+            public_ips: order.wish.public_ips(),
+        }
     }
 
     /// Signs a call; nothing leaves but questions.
@@ -431,6 +373,7 @@ impl Tfgrid {
         Ok(Progress::Ready(Access {
             private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
             public_ip: found.public4.map(|net| net.ip.to_string()),
+            public_ip6: found.public6.map(|net| net.ip.to_string()),
             mycelium_ip: found.mycelium.map(|ip| ip.to_string()),
             console: found.console,
         }))

@@ -62,7 +62,12 @@ pub trait Exposures: Orders {
 
     /// What is taken and held back now.
     fn market(&self, now: Time) -> Result<Market> {
-        Ok(Market { reserved: self.reserved(now)?, ours: self.carried()?, exposures: self.exposures()? })
+        Ok(Market {
+            reserved: self.reserved(now)?,
+            ours: self.carried()?,
+            addresses: self.promised_addresses()?,
+            exposures: self.exposures()?,
+        })
     }
 
     /// A person as a buyer.

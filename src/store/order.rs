@@ -1,16 +1,17 @@
 //! Quotes, orders, what they hold on nodes, and their contracts on the chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included};
 
 use serde::{Deserialize, Serialize};
 
 use super::page::{AGES, turned};
 use super::schema::{
-    CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_USER, ORDERS_OPEN, OWNERS, QUOTES, RESERVATIONS,
+    CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_TAG, ORDERS_BY_USER, ORDERS_OPEN, OWNERS, QUOTES, RESERVATIONS,
 };
 use super::{Order as From, Read, Turn, Tx};
 use crate::base::ids::{OrderId, QuoteId, UserId};
+use crate::base::text::Tag;
 use crate::base::{Result, Time};
 use crate::domain::bill::Contract;
 use crate::domain::catalogue::Capacity;
@@ -21,6 +22,9 @@ use crate::domain::order::{Order, Quote, State};
 pub struct Reservation {
     pub farm: u32,
     pub capacity: Capacity,
+    /// Public IPv4 addresses of the farm.
+    #[serde(default)]
+    pub ipv4: u32,
     /// Once the node reports the VM as used room, the reservation would count it twice: it fades then.
     #[serde(default)]
     pub until: Option<Time>,
@@ -148,6 +152,28 @@ pub trait Orders: Read {
         })?;
         Ok(counts)
     }
+
+    /// Public addresses that are promised on each farm and may not be ours on the chain yet: of orders that do not run.
+    fn promised_addresses(&self) -> Result<BTreeMap<u32, u32>> {
+        let mut sums = BTreeMap::new();
+        self.each(&RESERVATIONS, |_, row: Reservation| {
+            if row.until.is_none() && row.ipv4 > 0 {
+                *sums.entry(row.farm).or_default() += row.ipv4;
+            }
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+
+    /// A person's own orders with a tag, newest first.
+    fn orders_tagged(&self, user: UserId, tag: &Tag, before: Option<OrderMark>, limit: usize) -> Result<Vec<Order>> {
+        let under = |(at, id): OrderMark| ((user, tag.as_str().to_owned(), at), id);
+        let to = before.unwrap_or((AGES.1, OrderId::from_bits(u128::MAX)));
+        let from = (AGES.0, OrderId::from_bits(0));
+        let links =
+            self.links::<_, _, ((UserId, String, Time), OrderId)>(&ORDERS_BY_TAG, under(from)..under(to), From::Down, limit)?;
+        links.into_iter().map(|(_, id)| self.need(&ORDERS, id, "order")).collect()
+    }
 }
 
 impl<T: Read> Orders for T {}
@@ -172,6 +198,18 @@ impl Tx<'_> {
             self.list_open(order);
         }
         self.put(&ORDERS, order.id, order)
+    }
+
+    /// Gives an order other tags.
+    pub fn tag_order(&mut self, order: &mut Order, tags: BTreeSet<Tag>) -> Result<()> {
+        for old in order.tags.difference(&tags) {
+            self.unlink(&ORDERS_BY_TAG, (order.user, old.as_str().to_owned(), order.created), order.id);
+        }
+        for new in tags.difference(&order.tags) {
+            self.link(&ORDERS_BY_TAG, (order.user, new.as_str().to_owned(), order.created), order.id);
+        }
+        order.tags = tags;
+        self.put_order(order)
     }
 
     fn list_open(&mut self, order: &Order) {

@@ -52,6 +52,8 @@ pub const ORDERS_OPEN: Index<UserId, OrderId> = Index::new("orders_open");
 pub const ORDERS_BY_AGE: Index<Time, OrderId> = Index::new("orders_by_age");
 /// Under the state's place in `State::ALL`.
 pub const ORDERS_BY_STATE: Index<(u8, Time), OrderId> = Index::new("orders_by_state");
+/// Under each tag that their owner gave them.
+pub const ORDERS_BY_TAG: Index<(UserId, String, Time), OrderId> = Index::new("orders_by_tag");
 pub const RESERVATIONS: Table<(u32, OrderId), Reservation> = Table::new("reservations");
 
 // Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.

@@ -46,6 +46,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/deployments/{id}", get().to(user::deployment::show))
         .route("/deployments/{id}/progress", get().to(user::progress::show))
         .route("/deployments/{id}/events", get().to(user::progress::events))
+        .route("/deployments/{id}/label", post().to(user::deployment::label))
+        .route("/deployments/{id}/tunnel", get().to(user::deployment::tunnel))
         .route("/deployments/{id}/delete", get().to(user::deployment::ask))
         .route("/deployments/{id}/delete", post().to(user::deployment::remove))
         .route("/cards", get().to(user::card::list))
@@ -57,6 +59,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/receipts/{id}", get().to(user::receipt::show))
         .route("/profile", get().to(user::profile::show))
         .route("/profile", post().to(user::profile::update))
+        .route("/keys/{id}/forget", post().to(user::profile::forget_key))
         .route("/sessions/{id}/end", post().to(user::profile::end_session))
         // Providers. Anybody may show that a farm is theirs.
         .route("/provider/nodes", get().to(provider::node::list))

@@ -154,7 +154,7 @@ async fn users(market: &Market, album: &mut Album, nora: &Browser) {
     album.keep(nora, "user-progress-ready").await;
     let active = id_shown(nora).await;
 
-    all(market, Fault::FailsAfterTwo);
+    all(market, Fault::FailsAtTheLast);
     let refunded = orders(market, nora, "shop-without-luck").await;
     nora.find(fantoccini::Locator::Css("[data-end]")).await;
     album.keep(nora, "user-progress-refunded").await;

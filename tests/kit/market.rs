@@ -20,6 +20,17 @@ pub const PASSWORD: &str = "nobody guesses this one";
 /// How long something may take that happens by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Another key for each number.
+pub fn other_key(number: u8) -> String {
+    use base64::Engine;
+    let kind = b"ssh-ed25519";
+    let mut blob = vec![0, 0, 0, kind.len() as u8];
+    blob.extend_from_slice(kind);
+    blob.extend_from_slice(&[0, 0, 0, 32]);
+    blob.extend_from_slice(&[number.wrapping_add(1); 32]);
+    format!("ssh-ed25519 {} key-{number}", base64::engine::general_purpose::STANDARD.encode(blob))
+}
+
 pub struct Market {
     pub demo: Demo,
 }

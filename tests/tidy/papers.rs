@@ -115,19 +115,29 @@ fn the_example_settings_name_every_setting_with_its_default() {
     assert_eq!(loaded(&example).unwrap(), defaults, "as it is shipped it changes nothing");
     assert_eq!(loaded(&switched_on(&example)).unwrap(), defaults, "what it names are the defaults");
 
+    /// Settings that are lists: nothing is one of them until somebody writes one.
+    const RULES: [&str; 3] = ["share", "units", "images"];
     let unnamed = |example: &str| -> Vec<String> {
         let table: toml::Table = switched_on(example).parse().unwrap();
         let has = |name: &str| match name.split_once('.') {
             Some((section, key)) => table.get(section).and_then(|section| section.get(key)).is_some(),
             None => table.contains_key(name),
         };
-        let names = defaults.iter().map(|(name, _)| name.clone()).filter(|name| name != "share");
+        let names = defaults.iter().map(|(name, _)| name.clone()).filter(|name| !RULES.contains(&name.as_str()));
         names.filter(|name| !has(name)).map(|name| format!("packaging/config.toml: say what {name} is for")).collect()
     };
     assert!(!unnamed("[server]\n#listen = \"127.0.0.1:8080\"\n").is_empty());
     assert_ne!(loaded(&switched_on("[server]\n#listen = \"127.0.0.1:1\"\n")).unwrap(), defaults);
     clean(unnamed(&example));
-    assert!(example.contains("[prices]") && example.contains("[[share]]"), "prices and the share rule are settings too");
+    assert!(example.contains("[prices]"), "prices are settings too");
+    for rules in RULES {
+        assert!(example.contains(&format!("# [[{rules}]]")), "packaging/config.toml: show how one of the {rules} is written");
+        // Written as it is shown, it is one that is taken.
+        let from = example.find(&format!("# [[{rules}]]")).unwrap();
+        let shown: String =
+            example[from..].lines().take_while(|line| line.starts_with("# ")).map(|line| format!("{}\n", &line[2..])).collect();
+        assert_ne!(loaded(&shown).unwrap(), defaults, "{shown}");
+    }
 }
 
 #[test]

@@ -230,6 +230,7 @@ fn made_up(id: u32) -> Node {
         ipv6: dice(id, 13, 2) == 0,
         upload_bps: line,
         download_bps: line,
+        address: String::new(),
         domain: String::new(),
         price: crate::grid::census::month(&POLICY, total, dice(id, 10, 5) == 0),
         rate_bp: 10_000,

@@ -103,6 +103,7 @@ pub struct Pool {
     uptimes: Vec<u32>,
     seen: Vec<Time>,
     domains: Vec<Word>,
+    addresses: Vec<Word>,
     extra_fees: BTreeMap<u32, u64>,
     renters: BTreeMap<u32, u32>,
     farms: Vec<Farm>,
@@ -147,7 +148,7 @@ impl Pool {
         reserve! {
             ids twins farm owners regions countries cities latitudes longitudes cores cores_used memory memory_free ssd ssd_free hdd
             hdd_free flags classes features free_ips upload_bps download_bps line_mbps prices rates_bp benchmarks looks measured uptimes seen
-            domains
+            domains addresses
         }
     }
 
@@ -188,6 +189,7 @@ impl Pool {
         self.uptimes.push(narrow(node.uptime_s));
         self.seen.push(node.seen);
         self.domains.push(words.intern(&node.domain));
+        self.addresses.push(words.intern(&node.address));
         if node.extra_fee_musd > 0 {
             self.extra_fees.insert(row, node.extra_fee_musd);
         }
@@ -280,7 +282,7 @@ impl Pool {
         let columns = sum! {
             ids twins farm owners regions countries cities latitudes longitudes cores cores_used memory memory_free ssd ssd_free hdd
             hdd_free flags classes features free_ips upload_bps download_bps line_mbps prices rates_bp benchmarks looks measured uptimes seen
-            domains farms cards
+            domains addresses farms cards
         };
         // A map's leaf holds up to eleven entries and is at least half full.
         let maps = 2 * (self.extra_fees.len() * 12 + self.renters.len() * 8);
@@ -445,6 +447,21 @@ impl<'a> Entry<'a> {
 
     pub fn ipv6(self) -> bool {
         self.has(flag::IPV6)
+    }
+
+    /// Gives a machine a public IPv4 address while its farm has one.
+    pub fn gives_ipv4(self) -> bool {
+        self.features().has(Features::IP) && self.free_ips() > 0
+    }
+
+    pub fn gives_ipv6(self) -> bool {
+        self.features().has(Features::IP) && self.ipv6()
+    }
+
+    /// Where a customer's tunnel can end on it.
+    pub fn tunnel_address(self) -> Option<&'a str> {
+        let address = self.pool.words.text(self.pool.addresses[self.row]);
+        Some(address).filter(|address| !address.is_empty() && self.features().has(Features::WIREGUARD))
     }
 
     pub fn upload_bps(self) -> u64 {

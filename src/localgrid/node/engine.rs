@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -338,6 +340,10 @@ impl Engine {
         };
         if self.networks().any(taken) {
             return Err(format!("wireguard port {port} already in use"));
+        }
+        let is_key = |text: &String| STANDARD.decode(text).is_ok_and(|bytes| bytes.len() == 32);
+        if let Some(peer) = network.peers.iter().find(|peer| !is_key(&peer.wireguard_public_key) || peer.allowed_ips.is_empty()) {
+            return Err(format!("invalid wireguard peer '{}'", peer.wireguard_public_key));
         }
         if network.mycelium.as_ref().is_some_and(|mycelium| mycelium.hex_key.0.len() != 32 || !mycelium.peers.is_empty()) {
             return Err("invalid mycelium configuration".into());

@@ -326,7 +326,7 @@ async fn a_node_that_dies_during_a_deploy_goes_on_when_it_is_back() {
 #[tokio::test]
 async fn a_node_that_fails_after_two_leaves_two_running() {
     let world = World::start().await;
-    world.nodes.set_fault(NODE, Fault::FailsAfterTwo);
+    world.nodes.set_fault(NODE, Fault::FailsAtTheLast);
     let mut deployment = small().deployment(OPERATOR).unwrap();
     world.contract(&mut deployment, NODE, 1, &[]);
     world.node(NODE).deploy(&deployment).await.unwrap();

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::app::App;
+use crate::base::text::SshKey;
 use crate::domain::catalogue;
 use crate::domain::exposure::{Buyer, for_sale};
-use crate::web::ui::offer::{Image, Region, Size, Sla};
+use crate::domain::wish::Wish;
+use crate::web::ui::format;
+use crate::web::ui::offer::{Image, KeyLine, Region, Size, Sla};
 
 pub fn size(size: &catalogue::Size) -> Size {
     let summary = match size.id.as_str() {
@@ -31,9 +34,33 @@ pub fn sizes(app: &App) -> Vec<Size> {
 }
 
 pub fn images(app: &App) -> Vec<Image> {
-    let image =
-        |image: &catalogue::Image| Image { slug: image.id.clone(), name: image.name.clone(), summary: image.about.clone() };
+    let image = |image: &catalogue::Image| Image {
+        slug: image.id.clone(),
+        name: image.name.clone(),
+        summary: image.about.clone(),
+        own_kernel: image.boot.own_kernel(),
+    };
     app.catalogue.images.iter().map(image).collect()
+}
+
+pub fn keys<'a>(keys: impl IntoIterator<Item = &'a SshKey>) -> Vec<KeyLine> {
+    let line = |key: &SshKey| KeyLine { name: key.label().to_owned(), fingerprint: key.fingerprint() };
+    keys.into_iter().map(line).collect()
+}
+
+/// `20 GB at /mnt/data1`, for each data disk.
+pub fn disks(wish: &Wish) -> Vec<String> {
+    wish.disks.iter().map(|disk| format!("{} at {}", format::disk(disk.size >> 30), disk.mount)).collect()
+}
+
+/// Ways to reach a machine that were asked for.
+pub fn network(wish: &Wish) -> Vec<String> {
+    let ways = [
+        (wish.net.ipv4, "Public IPv4 address"),
+        (wish.net.ipv6, "Public IPv6 address"),
+        (wish.net.tunnel.is_some(), "WireGuard tunnel into its private network"),
+    ];
+    ways.into_iter().filter(|(asked, _)| *asked).map(|(_, way)| way.to_owned()).collect()
 }
 
 /// Countries with nodes that could take an order of this buyer now, by name.

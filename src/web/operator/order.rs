@@ -7,12 +7,13 @@ use super::{Query, ROWS, id, paged, read_mark, turn, write_mark};
 use crate::base::ids::{OrderId, UserId};
 use crate::base::money::Rate;
 use crate::base::{Error, Result};
-use crate::domain::order::{self as domain, Entry, Order, Outcome};
+use crate::domain::order::{self as domain, Entry, Order, Outcome, Wish};
 use crate::store::Snapshot;
 use crate::store::account::Accounts;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
+use crate::web::guest::offer;
 use crate::web::page::operator::order::{Attempt, View, page};
 use crate::web::page::operator::orders;
 use crate::web::ui::part::{Step, StepState};
@@ -64,6 +65,7 @@ fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
         name: order.wish.name.to_string(),
         state: order.state,
         who,
+        asked: asked(&order.wish),
         ordered: order.created,
         sums: trace.sums,
         grid_worth: rate.and_then(|rate| rate.to_usd(trace.sums.grid)),
@@ -73,6 +75,11 @@ fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
         attempts: (1..).zip(begun(&order)).map(|(number, attempt)| tried(number, attempt)).collect(),
         steps: order.timeline.into_iter().map(step).collect(),
     }
+}
+
+fn asked(wish: &Wish) -> Vec<String> {
+    let machine = [wish.image.name.clone(), offer::size(&wish.size).line()];
+    machine.into_iter().chain(offer::disks(wish)).chain(offer::network(wish)).collect()
 }
 
 /// The tries on nodes. When an order ended before its node was asked, there was none.

@@ -246,12 +246,14 @@ pub(super) mod tests {
             country: "Belgium".into(),
             city: "Ghent".into(),
             parts: vec![],
+            address: None,
         };
         Attempt {
             choice: Choice { best, runner_up: None, fitting: 1 },
             started: START,
             deployment: serde_json::Value::Null,
             hash: String::new(),
+            tunnel: None,
             contract: Some(contract),
             sent: None,
             outcome: Outcome::Works,
@@ -266,14 +268,13 @@ pub(super) mod tests {
             id: OrderId::from_bits(bits),
             user: USER,
             quote: QuoteId::from_bits(1),
-            wish: Wish {
-                name: VmName::parse("web").unwrap(),
-                image: catalogue.images[0].clone(),
-                size: catalogue.sizes[0].clone(),
-                ssh_key: SshKey::parse(key).unwrap(),
-                place: Place::Anywhere,
-                filter: Default::default(),
-            },
+            wish: Wish::basic(
+                VmName::parse("web").unwrap(),
+                catalogue.images[0].clone(),
+                catalogue.sizes[0].clone(),
+                SshKey::parse(key).unwrap(),
+                Place::Anywhere,
+            ),
             price: Usd::from_cents(1000),
             sla: Default::default(),
             card: CardId::from_bits(1),
@@ -287,6 +288,9 @@ pub(super) mod tests {
             ended: None,
             reason: None,
             earned: Usd::ZERO,
+            parts: vec![],
+            title: None,
+            tags: Default::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
 use super::Chrome;
@@ -83,13 +83,21 @@ fn summary(filled: &Filled, body: &Markup) -> Markup {
                     "That did not work yet. Please look at "
                     @for (place, (name, _)) in here.iter().enumerate() {
                         @if place > 0 { ", " }
-                        a href={ "#f-" (name) } { (name.replace('_', " ")) }
+                        a href={ "#f-" (name) } { @match label_of(name, body) { Some(label) => (label), None => (name.replace('_', " ")) } }
                     }
                     "."
                 }
             }
         }
     }
+}
+
+/// What stands at a field of this form, as a person reads it.
+fn label_of(name: &str, body: &Markup) -> Option<Markup> {
+    let after = |mark: &str| body.0.split_once(mark).map(|(_, rest)| rest);
+    let tick = || after(&format!("for=\"f-{name}\"><input"))?.split_once("<span class=\"choice-title\">").map(|(_, rest)| rest);
+    let from = after(&format!("<label for=\"f-{name}\">")).or_else(tick)?;
+    from.split('<').next().filter(|label| !label.is_empty()).map(|label| PreEscaped(label.to_owned()))
 }
 
 /// One line or several lines of text.
@@ -103,11 +111,23 @@ pub struct Text<'a> {
     required: bool,
     max: Option<u16>,
     code: bool,
+    digits: bool,
 }
 
 impl<'a> Text<'a> {
     pub fn new(name: &'a str, label: &'a str) -> Self {
-        Text { name, label, kind: "text", hint: None, autocomplete: None, rows: None, required: true, max: None, code: false }
+        Text {
+            name,
+            label,
+            kind: "text",
+            hint: None,
+            autocomplete: None,
+            rows: None,
+            required: true,
+            max: None,
+            code: false,
+            digits: false,
+        }
     }
 
     pub fn email(name: &'a str, label: &'a str) -> Self {
@@ -140,6 +160,11 @@ impl<'a> Text<'a> {
         Text { code: true, ..self }
     }
 
+    /// For a whole number: a phone shows its digits.
+    pub fn digits(self) -> Self {
+        Text { digits: true, ..self }
+    }
+
     pub fn optional(self) -> Self {
         Text { required: false, ..self }
     }
@@ -162,7 +187,8 @@ impl<'a> Text<'a> {
                         aria-describedby=[described] aria-invalid=[invalid] { (value.unwrap_or_default()) },
                     None => input #(id) class=[code] type=(self.kind) name=(self.name) value=[value] required[self.required]
                         autocomplete=[self.autocomplete] spellcheck=[spell] autocapitalize=[self.code.then_some("none")]
-                        maxlength=[self.max] aria-describedby=[described] aria-invalid=[invalid];,
+                        inputmode=[self.digits.then_some("numeric")] maxlength=[self.max] aria-describedby=[described]
+                        aria-invalid=[invalid];,
                 }
                 (error_line(&id, error))
             }
@@ -198,26 +224,93 @@ pub struct Choice {
 
 /// Radio buttons dressed as cards. Without a kept value the first is picked.
 pub fn choices(name: &str, legend: &str, hint: Option<&str>, choices: &[Choice], filled: &Filled) -> Markup {
+    grouped_choices(name, legend, hint, choices, &[], filled)
+}
+
+/// Choices that are not shown before somebody asks for them.
+pub struct Group {
+    pub title: String,
+    pub hint: String,
+    pub choices: Vec<Choice>,
+}
+
+/// The same with further groups that open on demand, and are open where the picked one is in them.
+pub fn grouped_choices(
+    name: &str,
+    legend: &str,
+    hint: Option<&str>,
+    choices: &[Choice],
+    more: &[Group],
+    filled: &Filled,
+) -> Markup {
     let error = filled.error(name);
-    let picked = filled.value(name).or(choices.first().map(|choice| choice.value.as_str()));
+    let picked = filled.value(name).or(choices.first().map(|choice| choice.value.as_str())).unwrap_or_default();
     let id = format!("f-{name}");
+    let mut place = choices.len();
+    let mut groups = Vec::new();
+    for group in more {
+        groups.push((group, place));
+        place += group.choices.len();
+    }
     html! {
         fieldset.choices #(id) aria-describedby=[described(name, hint.is_some(), error.is_some())] {
             legend { (legend) }
             @if let Some(hint) = hint { p.hint id={ (id) "-hint" } { (hint) } }
             (error_line(&id, error))
-            div.choice-row {
-                @for (place, choice) in choices.iter().enumerate() {
-                    label.choice for={ (id) "-" (place) } {
-                        input id={ (id) "-" (place) } type="radio" name=(name) value=(choice.value)
-                            checked[picked == Some(choice.value.as_str())];
-                        span.choice-body {
-                            span.choice-head { span.choice-title { (choice.title) } (choice.aside) }
-                            span.choice-text { (choice.text) }
-                        }
+            (choice_row(name, choices, 0, picked))
+            @for (group, from) in groups {
+                details.more open[group.choices.iter().any(|choice| choice.value == picked)] {
+                    summary { (group.title) span.hint { (group.hint) } }
+                    (choice_row(name, &group.choices, from, picked))
+                }
+            }
+        }
+    }
+}
+
+fn choice_row(name: &str, choices: &[Choice], from: usize, picked: &str) -> Markup {
+    html! {
+        div.choice-row {
+            @for (place, choice) in (from..).zip(choices) {
+                label.choice for={ "f-" (name) "-" (place) } {
+                    input id={ "f-" (name) "-" (place) } type="radio" name=(name) value=(choice.value)
+                        checked[picked == choice.value];
+                    span.choice-body {
+                        span.choice-head { span.choice-title { (choice.title) } (choice.aside) }
+                        span.choice-text { (choice.text) }
                     }
                 }
             }
+        }
+    }
+}
+
+/// What a ticked box sends.
+pub const TICKED: &str = "on";
+
+/// A box to tick.
+pub fn tick(name: &str, title: &str, text: Markup, filled: &Filled) -> Markup {
+    let id = format!("f-{name}");
+    let error = filled.error(name);
+    html! {
+        div.field {
+            label.tick for=(id) {
+                input #(id) type="checkbox" name=(name) value=(TICKED) checked[filled.value(name) == Some(TICKED)]
+                    aria-describedby=[described(name, false, error.is_some())] aria-invalid=[error.map(|_| "true")];
+                span { span.choice-title { (title) } span.hint { (text) } }
+            }
+            (error_line(&id, error))
+        }
+    }
+}
+
+/// Fields that are not shown before somebody asks for them; open where something is typed into one of them or is wrong.
+pub fn more(title: &str, hint: &str, names: &[&str], filled: &Filled, body: Markup) -> Markup {
+    let used = |name: &&str| filled.value(name).is_some_and(|value| !value.is_empty()) || filled.error(name).is_some();
+    html! {
+        details.more open[names.iter().any(used)] {
+            summary { (title) span.hint { (hint) } }
+            div.more-body { (body) }
         }
     }
 }

@@ -34,6 +34,17 @@ pub struct Image {
     pub slug: String,
     pub name: String,
     pub summary: String,
+    /// Starts a kernel of its own, as any machine does.
+    pub own_kernel: bool,
+}
+
+/// An SSH key as people tell keys apart.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyLine {
+    /// The comment at its end, as `alice@laptop`, else its type.
+    pub name: String,
+    /// `SHA256:…`, as `ssh-keygen -l` prints it.
+    pub fingerprint: String,
 }
 
 /// Somewhere one can ask a machine to be.
@@ -76,6 +87,13 @@ impl CardLine {
 /// `$10.00 / 30 days`, large.
 pub fn price(amount: Usd) -> Markup {
     html! { span.price { (money(amount)) span.per { " for 30 days" } } }
+}
+
+/// Keys, one a line.
+pub fn keys(keys: &[KeyLine]) -> Markup {
+    html! {
+        ul.keys { @for key in keys { li { code { (key.name) } " " code.fingerprint { (key.fingerprint) } } } }
+    }
 }
 
 /// The three measures of a size, each with its sign.

@@ -3,7 +3,6 @@
 use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
 
-use super::deployment::Before;
 use super::{PAGE, card_line, id, mark};
 use crate::base::Kind;
 use crate::base::ids::{CardId, ChargeId};
@@ -18,6 +17,11 @@ use crate::web::page::user::card_form;
 use crate::web::page::user::cards::{self, ChargeStatus, SavedCard, View, page};
 use crate::web::routes::Policy;
 use crate::web::ui::part::Pager;
+
+#[derive(Deserialize)]
+pub struct Before {
+    pub before: Option<String>,
+}
 
 pub async fn list(me: Me, query: Query<Before>) -> PageResult {
     let mark = mark::<ChargeId>(query.before.as_deref())?;

@@ -1,43 +1,86 @@
 //! A person's own deployments.
 
+use actix_web::HttpResponse;
+use actix_web::http::header;
 use actix_web::web::{Path, Query};
 use serde::Deserialize;
 
-use super::order::key_name;
 use super::{PAGE, id, mark};
 use crate::app::App;
-use crate::base::Result;
 use crate::base::ids::OrderId;
+use crate::base::text::{ShownName, Tag};
+use crate::base::{Error, Kind, Result};
 use crate::domain::charge::{Charge, ChargeState};
-use crate::domain::order::{Order, State, Step};
+use crate::domain::order::{Access, Order, State, Step, bare};
+use crate::domain::tunnel::Tunnel;
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
-use crate::web::error::PageResult;
+use crate::web::error::{PageResult, status as web_status};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
 use crate::web::page::user::deployment::{self, RemoveView};
 use crate::web::page::user::deployments::{self, Row, Status};
+use crate::web::ui::form::Filled;
 use crate::web::ui::part::{self, Pager, StepState};
 
 #[derive(Deserialize)]
-pub struct Before {
+pub struct Listed {
     pub before: Option<String>,
+    /// Only those with this tag.
+    pub tag: Option<String>,
 }
 
-pub async fn list(me: Me, query: Query<Before>) -> PageResult {
+pub async fn list(me: Me, query: Query<Listed>) -> PageResult {
     let mark = mark::<OrderId>(query.before.as_deref())?;
-    let mut orders = me.app.read()?.orders_of(me.user.id, mark, PAGE + 1)?;
+    let tag = query.tag.as_deref().filter(|tag| !tag.is_empty());
+    let tag = tag.map(|tag| Tag::parse(tag).map_err(|_| Error::not_found("tag"))).transpose()?;
+    let snapshot = me.app.read()?;
+    let mut orders = match &tag {
+        Some(tag) => snapshot.orders_tagged(me.user.id, tag, mark, PAGE + 1)?,
+        None => snapshot.orders_of(me.user.id, mark, PAGE + 1)?,
+    };
     let more = orders.len() > PAGE;
     orders.truncate(PAGE);
-    let older = orders.last().filter(|_| more).map(|last| format!("/deployments?before={}.{}", last.created.ms(), last.id));
-    let newer = mark.map(|_| "/deployments".to_owned());
-    let view = deployments::View { rows: orders.iter().map(row).collect(), pager: Pager { newer, older } };
+    let (here, and) = match &tag {
+        Some(tag) => (format!("/deployments?tag={tag}"), '&'),
+        None => ("/deployments".to_owned(), '?'),
+    };
+    let older = orders.last().filter(|_| more).map(|last| format!("{here}{and}before={}.{}", last.created.ms(), last.id));
+    let pager = Pager { newer: mark.map(|_| here), older };
+    let view = deployments::View { rows: orders.iter().map(row).collect(), pager, tag: tag.map(String::from) };
     Ok(me.show(200, deployments::page(&me.chrome(), &view)))
 }
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
-    Ok(me.show(200, deployment::page(&me.chrome(), &view(&me.app, &order)?)))
+    let tags: Vec<&str> = order.tags.iter().map(Tag::as_str).collect();
+    let filled =
+        Filled::default().with("title", order.title.as_ref().map_or("", ShownName::as_str)).with("tags", tags.join(", "));
+    Ok(me.show(200, deployment::page(&me.chrome(), &view(&me.app, &order, filled)?)))
+}
+
+pub async fn label(me: Me, path: Path<String>, form: Form) -> PageResult {
+    let id: OrderId = id(&path, "deployment")?;
+    match me.app.label_order(me.user.id, id, form.text("title"), form.text("tags")).await {
+        Ok(()) => Ok(me.go_saying(&format!("/deployments/{id}"), true, "Saved.")),
+        Err(error) if error.kind() == Kind::Invalid => {
+            let order = me.app.order_of(me.user.id, id)?;
+            let filled = form.filled(&["title", "tags"]).refused(&error);
+            Ok(me.show(web_status(error.kind()).as_u16(), deployment::page(&me.chrome(), &view(&me.app, &order, filled)?)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The customer's end of the tunnel, as a file. There is no secret in it.
+pub async fn tunnel(me: Me, path: Path<String>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    let tunnel = order.tunnel().ok_or_else(|| Error::not_found("tunnel"))?;
+    let name = format!("attachment; filename=\"{}.conf\"", Tunnel::file(&order.wish.name));
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .body(tunnel.conf(&order.wish.name)))
 }
 
 pub async fn ask(me: Me, path: Path<String>) -> PageResult {
@@ -45,7 +88,7 @@ pub async fn ask(me: Me, path: Path<String>) -> PageResult {
     if order.state != State::Active {
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
-    let view = RemoveView { id: order.id, name: order.wish.name.to_string(), paid_until: order.paid_until() };
+    let view = RemoveView { id: order.id, name: order.shown_name().to_owned(), paid_until: order.paid_until() };
     Ok(me.show(200, deployment::remove_page(&me.chrome(), &view)))
 }
 
@@ -77,7 +120,8 @@ fn place(order: &Order) -> Option<String> {
 fn row(order: &Order) -> Row {
     Row {
         id: order.id,
-        name: order.wish.name.to_string(),
+        name: order.shown_name().to_owned(),
+        tags: order.tags.iter().map(Tag::to_string).collect(),
         status: status(order),
         size: order.wish.size.name.clone(),
         image: order.wish.image.name.clone(),
@@ -87,17 +131,15 @@ fn row(order: &Order) -> Row {
     }
 }
 
-fn view(app: &App, order: &Order) -> Result<deployment::View> {
+fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
     let charge = app.read()?.charge(order.charge)?;
     let paid = charge.filter(|charge| charge.state == ChargeState::Captured);
-    let access = order.access.as_ref().filter(|_| order.state == State::Active).map(|access| deployment::Access {
-        address: access.address().to_owned(),
-        ssh: access.ssh(),
-        key_name: key_name(&order.wish.ssh_key),
-    });
+    let access = order.access.as_ref().filter(|_| order.state == State::Active).map(|access| self::access(order, access));
     Ok(deployment::View {
         id: order.id,
-        name: order.wish.name.to_string(),
+        name: order.shown_name().to_owned(),
+        host: order.wish.name.to_string(),
+        tags: order.tags.iter().map(Tag::to_string).collect(),
         status: status(order),
         note: order.reason.clone(),
         access,
@@ -112,8 +154,32 @@ fn view(app: &App, order: &Order) -> Result<deployment::View> {
         sla: offer::sla(&order.sla),
         place: place(order),
         node: order.attempt().map(|attempt| attempt.node()),
+        disks: offer::disks(&order.wish),
         can_delete: order.state == State::Active,
+        filled,
     })
+}
+
+fn access(order: &Order, access: &Access) -> deployment::Access {
+    let public = |ip: &Option<String>| ip.as_deref().map(|ip| bare(ip).to_owned());
+    let addresses = [
+        ("Public IPv4 address", public(&access.public_ip)),
+        ("Public IPv6 address", public(&access.public_ip6)),
+        ("Mycelium address", access.mycelium_ip.clone()),
+        ("Private address", Some(access.private_ip.clone()).filter(|ip| !ip.is_empty())),
+    ];
+    deployment::Access {
+        ssh: access.ssh(),
+        keys: offer::keys(order.wish.keys()),
+        addresses: addresses.into_iter().filter_map(|(what, address)| Some((what, address?))).collect(),
+        tunnel: order.tunnel().map(|tunnel| deployment::Tunnel {
+            network: tunnel.network.clone(),
+            address: bare(&tunnel.address).to_owned(),
+            key: tunnel.key.to_string(),
+            file: Tunnel::file(&order.wish.name),
+        }),
+        console: access.console.clone(),
+    }
 }
 
 fn over(order: &Order, paid: Option<&Charge>) -> Option<deployment::Over> {

@@ -2,17 +2,18 @@
 
 use actix_web::web::Query;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::app::order::OrderForm;
-use crate::base::text::SshKey;
+use crate::app::wish::disk_fields;
 use crate::base::{Kind, Result};
+use crate::domain::exposure::for_sale;
+use crate::domain::pool::Entry;
 use crate::store::exposure::Exposures;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
-use crate::web::page::user::order::{NEW_KEY, SavedKey, View, page};
-use crate::web::ui::form::Filled;
+use crate::web::page::user::order::{Options, View, key_field, page};
+use crate::web::ui::form::{Filled, TICKED};
 
 #[derive(Deserialize)]
 pub struct Wanted {
@@ -24,26 +25,41 @@ pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
     let size = if me.app.catalogue.size(&wanted.size).is_some() { &wanted.size } else { "medium" };
     let mut filled =
         Filled::default().with("size", size).with("image", me.app.catalogue.images.first().map_or("", |image| &image.id));
-    if let Some(key) = &me.user.ssh_key {
-        filled = filled.with("key", fingerprint(key));
+    // Whoever signed in last time signs in this time, too.
+    for key in me.user.known_keys().into_iter().take(1) {
+        filled = filled.with(&key_field(&key.fingerprint()), TICKED);
     }
     Ok(me.show(200, page(&me.chrome(), &view(&me, filled)?)))
 }
 
 pub async fn create(me: Me, form: Form) -> PageResult {
-    let saved = me.user.ssh_key.as_ref().filter(|key| form.text("key") == fingerprint(key));
+    let known: Vec<(String, String)> =
+        me.user.known_keys().into_iter().map(|key| (key_field(&key.fingerprint()), key.fingerprint())).collect();
+    let disks = disks(&me);
+    let text = |name: &str| form.text(name).to_owned();
     let wish = OrderForm {
-        name: form.text("name").into(),
-        image: form.text("image").into(),
-        size: form.text("size").into(),
-        ssh_key: saved.map_or_else(|| form.text("ssh_key").to_owned(), |key| key.as_str().to_owned()),
-        region: form.text("region").into(),
+        name: text("name"),
+        image: text("image"),
+        size: text("size"),
+        saved_keys: known.iter().filter(|(field, _)| form.text(field) == TICKED).map(|(_, key)| key.clone()).collect(),
+        ssh_key: text("ssh_key"),
+        region: text("region"),
         filter: String::new(),
+        cores: text("cores"),
+        memory_gib: text("memory_gib"),
+        disk_gib: text("disk_gib"),
+        disks: disks.iter().map(|(size, path)| (text(size), text(path))).collect(),
+        ipv4: form.text("ipv4") == TICKED,
+        ipv6: form.text("ipv6") == TICKED,
+        wireguard: text("wireguard"),
     };
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
         Err(error) if error.kind() == Kind::Invalid => {
-            let mut filled = form.filled(&["name", "image", "size", "region", "key", "ssh_key"]).refused(&error);
+            let mut names = FIELDS.to_vec();
+            names.extend(disks.iter().flat_map(|(size, path)| [*size, *path]));
+            names.extend(known.iter().map(|(field, _)| field.as_str()));
+            let mut filled = form.filled(&names).refused(&error);
             if wish.ssh_key.contains("PRIVATE KEY") {
                 // It came here by mistake: at least no page, no cache and no screenshot has it.
                 filled = filled.with("ssh_key", "");
@@ -54,22 +70,42 @@ pub async fn create(me: Me, form: Form) -> PageResult {
     }
 }
 
+/// What is kept when something is wrong, beside disks and saved keys.
+const FIELDS: [&str; 11] =
+    ["name", "image", "size", "region", "ssh_key", "cores", "memory_gib", "disk_gib", "ipv4", "ipv6", "wireguard"];
+
+/// The fields of every data disk that may be asked for.
+fn disks(me: &Me) -> Vec<(&'static str, &'static str)> {
+    (1..=me.app.settings.limits.data_disks).map(disk_fields).collect()
+}
+
 fn view(me: &Me, filled: Filled) -> Result<View> {
-    let buyer = me.app.read()?.buyer(&me.user)?;
-    let regions = offer::regions(&me.app, &buyer);
-    let keys = me.user.ssh_key.iter().map(|key| SavedKey { fingerprint: fingerprint(key), name: key_name(key) }).collect();
-    Ok(View { sizes: offer::sizes(&me.app), images: offer::images(&me.app), regions, keys, filled })
-}
-
-/// Short and unmistakable: the first letters of the key's SHA-256.
-fn fingerprint(key: &SshKey) -> String {
-    let body = key.as_str().split(' ').nth(1).unwrap_or_default();
-    format!("SHA256:{}", &hex::encode(Sha256::digest(body))[..32])
-}
-
-/// The comment of the key, else its type.
-pub fn key_name(key: &SshKey) -> String {
-    let mut words = key.as_str().split(' ');
-    let kind = words.next().unwrap_or(NEW_KEY);
-    words.nth(1).filter(|comment| !comment.is_empty()).unwrap_or(kind).to_owned()
+    let (limits, prices) = (&me.app.settings.limits, me.app.unit_prices(me.app.now()));
+    let (buyer, pool) = (me.app.read()?.buyer(&me.user)?, me.app.nodes());
+    let theirs = for_sale(&pool, &me.app.exposures(), &buyer);
+    let count = |has: fn(Entry<'_>) -> bool| theirs.iter().filter_map(|row| pool.at(row)).filter(|node| has(*node)).count();
+    Ok(View {
+        sizes: offer::sizes(&me.app),
+        images: offer::images(&me.app),
+        regions: offer::regions(&me.app, &buyer),
+        keys: offer::keys(me.user.known_keys()),
+        options: Options {
+            cores: limits.cores,
+            memory_gb: limits.memory_gib,
+            disk_gb: limits.disk_gib,
+            data_disk_gb: limits.data_disk_gib,
+            ssh_keys: limits.ssh_keys,
+            disks: disks(me),
+            base: prices.base,
+            core: prices.core,
+            memory: prices.memory_gib,
+            disk: prices.disk_gib,
+            ipv4: prices.ipv4,
+            ipv6: prices.ipv6,
+            ipv4_nodes: count(|node| node.gives_ipv4()),
+            ipv6_nodes: count(|node| node.gives_ipv6()),
+            tunnel_nodes: count(|node| node.tunnel_address().is_some()),
+        },
+        filled,
+    })
 }

@@ -3,11 +3,14 @@
 use actix_web::web::Path;
 
 use super::id;
-use crate::base::Kind;
 use crate::base::ids::SessionId;
+use crate::base::text::SshKey;
+use crate::base::{Error, Kind};
 use crate::store::account::Accounts;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
+use crate::web::guest::offer;
+use crate::web::page::user::order::key_field;
 use crate::web::page::user::profile::{self, View, page};
 use crate::web::ui::form::Filled;
 
@@ -25,6 +28,12 @@ pub async fn update(me: Me, form: Form) -> PageResult {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+pub async fn forget_key(me: Me, path: Path<String>, _form: Form) -> PageResult {
+    let known = me.user.known_keys().into_iter().map(SshKey::fingerprint).find(|key| key_field(key) == format!("key_{path}"));
+    me.app.forget_key(me.user.id, known.ok_or_else(|| Error::not_found("key"))?).await?;
+    Ok(me.go_saying("/profile", true, "That key is forgotten. Servers that have it keep it."))
 }
 
 pub async fn end_session(me: Me, path: Path<String>, _form: Form) -> PageResult {
@@ -49,6 +58,7 @@ fn view(me: &Me, filled: Filled) -> crate::base::Result<View> {
         email_confirmed: me.user.verified.is_some(),
         roles: me.chrome().who.map(|who| who.roles).unwrap_or_default(),
         sessions: sessions.collect(),
+        keys: offer::keys(me.user.known_keys()),
         filled,
         now: me.app.now(),
     })

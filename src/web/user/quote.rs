@@ -2,7 +2,6 @@
 
 use actix_web::web::Path;
 
-use super::order::key_name;
 use super::{card_line, id};
 use crate::base::Kind;
 use crate::base::ids::QuoteId;
@@ -12,7 +11,7 @@ use crate::domain::placement::{Choice, Scored};
 use crate::web::error::PageResult;
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
-use crate::web::page::user::quote::{ChosenNode, RunnerUp, ScorePart, View, page};
+use crate::web::page::user::quote::{ChosenNode, Line, RunnerUp, ScorePart, View, page};
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let quote = me.app.quote_of(me.user.id, id(&path, "offer")?)?;
@@ -47,7 +46,10 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
         image: quote.wish.image.name.clone(),
         size: offer::size(&quote.wish.size),
         total: quote.price,
-        key_name: key_name(&quote.wish.ssh_key),
+        parts: quote.parts.iter().map(|part| Line { what: part.what.clone(), amount: part.amount }).collect(),
+        keys: offer::keys(quote.wish.keys()),
+        disks: offer::disks(&quote.wish),
+        network: offer::network(&quote.wish),
         sla: offer::sla(&quote.sla),
         node: chosen(&quote.choice),
         runner_up: quote.choice.runner_up.as_ref().map(|other| RunnerUp {

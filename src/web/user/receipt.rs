@@ -6,9 +6,11 @@ use super::card::{number, status};
 use super::id;
 use crate::base::Error;
 use crate::base::ids::ChargeId;
+use crate::base::money::Usd;
+use crate::domain::order::Order;
+use crate::domain::price::{self, Part};
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
-
 use crate::web::error::PageResult;
 use crate::web::extract::Me;
 use crate::web::page::user::receipt::{Line, View, page};
@@ -30,10 +32,19 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
         payer_email: me.user.email.to_string(),
         card,
         status: status(&charge),
-        lines: vec![Line { text, amount: charge.amount }],
+        lines: lines(&order, text, charge.amount),
         total: charge.amount,
         refunded: Some(charge.refunded).filter(|refunded| refunded.units() > 0),
         order: order.id,
     };
     Ok(me.show(200, page(&me.chrome(), &view)))
+}
+
+/// The parts of the price, as they were quoted: the first one is the server itself.
+fn lines(order: &Order, server: String, total: Usd) -> Vec<Line> {
+    let Some((machine, extras)) = order.parts.split_first().filter(|_| price::total(&order.parts) == Some(total)) else {
+        return vec![Line { text: server, amount: total }];
+    };
+    let extra = |part: &Part| Line { text: part.what.clone(), amount: part.amount };
+    std::iter::once(Line { text: server, amount: machine.amount }).chain(extras.iter().map(extra)).collect()
 }

@@ -118,6 +118,8 @@ pub struct View {
     pub name: String,
     pub state: State,
     pub who: String,
+    /// What was asked for, part by part.
+    pub asked: Vec<String>,
     pub ordered: Time,
     pub sums: Sums,
     /// What the grid took and what is owed beyond it, at today's price; None while that is not known.
@@ -141,6 +143,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     div {
                         h1 { (view.name) }
                         p.lead.cluster { (badge(view.state)) span { (view.who) } span { (when(view.ordered)) } }
+                        p { (view.asked.join(" · ")) }
                         p.hint { code { (view.id) } }
                     }
                 }

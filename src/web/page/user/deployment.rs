@@ -3,24 +3,40 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::deployments::Status;
+use super::deployments::{self, Status};
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
-use crate::web::ui::form;
+use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::{money, when};
-use crate::web::ui::offer::{self, Size, Sla};
+use crate::web::ui::offer::{self, KeyLine, Size, Sla};
 use crate::web::ui::part::{self, Step, copyable};
 use crate::web::ui::{Chrome, layout};
 
 /// How to get in.
 #[derive(Debug, Clone, Serialize)]
 pub struct Access {
-    pub address: String,
     /// The whole line to type.
     pub ssh: String,
-    /// The comment of the key that may sign in.
-    pub key_name: String,
+    pub keys: Vec<KeyLine>,
+    /// Every address, with what it is: the one of the line above first.
+    pub addresses: Vec<(&'static str, String)>,
+    pub tunnel: Option<Tunnel>,
+    /// Where its console is, inside the private network.
+    pub console: Option<String>,
+}
+
+/// The customer's WireGuard tunnel.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tunnel {
+    /// What lies behind it.
+    pub network: String,
+    /// The customer's own address in it.
+    pub address: String,
+    /// The customer's public key.
+    pub key: String,
+    /// The name of the file, without its ending.
+    pub file: String,
 }
 
 /// What became of something that ran.
@@ -35,7 +51,11 @@ pub struct Over {
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
+    /// What its owner calls it.
     pub name: String,
+    /// What it calls itself.
+    pub host: String,
+    pub tags: Vec<String>,
     pub status: Status,
     /// One sentence when something is not as it should be.
     pub note: Option<String>,
@@ -53,7 +73,11 @@ pub struct View {
     pub sla: Sla,
     pub place: Option<String>,
     pub node: Option<u32>,
+    /// `20 GB at /mnt/data1`
+    pub disks: Vec<String>,
     pub can_delete: bool,
+    /// Holds `title` and `tags`.
+    pub filled: Filled,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
@@ -67,6 +91,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     div {
                         h1 { (view.name) }
                         p.lead.cluster { (view.status.badge()) span { (view.size.line()) } span { (view.image) } }
+                        @if !view.tags.is_empty() { p.cluster { (deployments::tags(&view.tags)) } }
                     }
                     div.actions {
                         @if view.can_delete { a.btn.quiet.danger href={ "/deployments/" (view.id) "/delete" } { "Delete" } }
@@ -81,6 +106,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     (part::card("Price and place", price(view)))
                     (part::card("What we promise", offer::sla(&view.sla)))
                 }
+                (label(chrome, view))
             }
         },
     )
@@ -92,15 +118,64 @@ fn access(view: &View) -> Markup {
             h2 { "Sign in" }
             @match &view.access {
                 Some(access) => {
-                    p { "With the SSH key " code { (access.key_name) } ", from any terminal:" }
+                    p { "From any terminal, with " @if access.keys.len() == 1 { "this SSH key:" } @else { "one of these SSH keys:" } }
+                    (offer::keys(&access.keys))
                     (copyable("Command", &access.ssh))
-                    (copyable("Address", &access.address))
+                    div.access-ways {
+                        @for (what, address) in &access.addresses { (copyable(what, address)) }
+                    }
+                    @if let Some(tunnel) = &access.tunnel { (way_in(view, tunnel)) }
+                    @if let Some(console) = &access.console {
+                        p.hint {
+                            "If it does not answer: a text console is at " code { "http://" (console) } " in a browser, from inside its private network only"
+                            @if access.tunnel.is_some() { ", through the tunnel." } @else { "; this one was ordered without a way in." }
+                        }
+                    }
                 }
                 None if view.status == Status::Starting => {
                     p { "The address appears here when the server runs. " }
                     p.actions { (part::button(&format!("/deployments/{}/progress", view.id), "Watch it start")) }
                 }
                 None => p { "There is nothing to sign in to any more." },
+            }
+        }
+    }
+}
+
+fn way_in(view: &View, tunnel: &Tunnel) -> Markup {
+    html! {
+        section.way-in {
+            h3 { "WireGuard tunnel" }
+            p {
+                "Into " code { (tunnel.network) } ", with the private key that belongs to " code.fingerprint { (tunnel.key) } ". You are "
+                code { (tunnel.address) } " in there."
+            }
+            p.actions {
+                a.btn.quiet href={ "/deployments/" (view.id) "/tunnel" } download={ (tunnel.file) ".conf" } { "Download " (tunnel.file) ".conf" }
+            }
+            p.hint {
+                "It holds no secret. On Linux it goes to /etc/wireguard, beside your private key as " code { (tunnel.file) ".key" }
+                "; other programs want the line PrivateKey added, and say so."
+            }
+        }
+    }
+}
+
+/// Other words for it: they change nothing that runs.
+fn label(chrome: &Chrome, view: &View) -> Markup {
+    let wrong = view.filled.error("title").is_some() || view.filled.error("tags").is_some();
+    html! {
+        details.more open[wrong] {
+            summary { "Name and tags" span.hint { "How you find it again; its host name stays " (view.host) "." } }
+            div.more-body {
+                (form::sheet(chrome, &format!("/deployments/{}/label", view.id), &view.filled, html! {
+                    div.duo {
+                        (Text::new("title", "Name").hint("Empty: the host name.").max(60).optional().show(&view.filled))
+                        (Text::new("tags", "Tags").code().hint("Words of small letters, digits and hyphens.").max(220).optional()
+                            .show(&view.filled))
+                    }
+                    div.actions { button.btn.quiet type="submit" { "Save" } }
+                }))
             }
         }
     }
@@ -136,6 +211,10 @@ fn price(view: &View) -> Markup {
                 @match view.receipt { Some(id) => a href={ "/receipts/" (id) } { "Open the receipt" }, None => "None yet" }
             }),
             ("Ordered", when(view.ordered)),
+            ("Host name", html! { code { (view.host) } }),
+            ("Data disks", html! {
+                @if view.disks.is_empty() { "None" } @else { ul { @for disk in &view.disks { li { (disk) } } } }
+            }),
             ("Runs in", html! { (view.place.as_deref().unwrap_or("Not chosen yet")) }),
             ("Node", html! { @match view.node { Some(node) => (node), None => "–" } }),
             ("Order number", html! { code { (view.id) } }),

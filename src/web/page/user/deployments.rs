@@ -42,6 +42,7 @@ impl Status {
 pub struct Row {
     pub id: OrderId,
     pub name: String,
+    pub tags: Vec<String>,
     pub status: Status,
     pub size: String,
     pub image: String,
@@ -54,6 +55,8 @@ pub struct Row {
 pub struct View {
     pub rows: Vec<Row>,
     pub pager: Pager,
+    /// Only those with this tag are listed.
+    pub tag: Option<String>,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
@@ -64,7 +67,19 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
         html! {
             div.wrap.stack {
                 (part::head("Deployments", html! { "Every server you have ordered, the newest first." }, action))
-                @if view.rows.is_empty() {
+                @if let Some(tag) = &view.tag {
+                    nav.filters aria-label="Which deployments are listed" {
+                        a href="/deployments" { "All" }
+                        a href={ "/deployments?tag=" (tag) } aria-current="page" { (tag) }
+                    }
+                }
+                @if view.rows.is_empty() && view.tag.is_some() {
+                    (part::empty(
+                        "Nothing has this tag",
+                        "Tags are given on the page of a server, under “Name and tags”.",
+                        part::button("/deployments", "See all deployments"),
+                    ))
+                } @else if view.rows.is_empty() {
                     (part::empty(
                         "Your first server is three screens away",
                         "Choose a size and an operating system, confirm the price, and watch it start.",
@@ -79,6 +94,11 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
     )
 }
 
+/// Each leads to everything that has it.
+pub fn tags(tags: &[String]) -> Markup {
+    html! { @for tag in tags { a.tag href={ "/deployments?tag=" (tag) } { (tag) } } }
+}
+
 const COLUMNS: [part::Column; 5] = [text("Name"), text("State"), text("Where"), text("Paid until"), number("Price for 30 days")];
 
 fn row(row: &Row) -> Vec<Markup> {
@@ -87,7 +107,11 @@ fn row(row: &Row) -> Vec<Markup> {
         _ => format!("/deployments/{}", row.id),
     };
     vec![
-        html! { a.row-link href=(href) { (row.name) } span.sub { (row.size) ", " (row.image) } },
+        html! {
+            a.row-link href=(href) { (row.name) }
+            span.sub { (row.size) ", " (row.image) }
+            @if !row.tags.is_empty() { span.cluster { (tags(&row.tags)) } }
+        },
         row.status.badge(),
         html! { @match &row.place { Some(place) => (place), None => span.soft { "Not chosen yet" } } },
         html! { @match row.paid_until { Some(at) => (day(at)), None => span.soft { "–" } } },

@@ -6,8 +6,10 @@ use serde::Serialize;
 use crate::base::Time;
 use crate::base::ids::SessionId;
 use crate::domain::account::Role;
+use crate::web::page::user::order::key_field;
 use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::ago;
+use crate::web::ui::offer::KeyLine;
 use crate::web::ui::part::{self, Tone};
 use crate::web::ui::{Chrome, layout};
 
@@ -28,6 +30,8 @@ pub struct View {
     pub email_confirmed: bool,
     pub roles: Vec<Role>,
     pub sessions: Vec<Session>,
+    /// SSH keys that are offered at the next order.
+    pub keys: Vec<KeyLine>,
     /// Holds `name`.
     pub filled: Filled,
     pub now: Time,
@@ -41,6 +45,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
             div.mid.stack {
                 (part::head("Profile", html! { "What we call you, and where you are signed in." }, html! {}))
                 (part::card("You", you(chrome, view)))
+                (part::card("Your SSH keys", keys(chrome, view)))
                 (part::card("Where you are signed in", sessions(chrome, view)))
                 (provider(view))
             }
@@ -66,6 +71,26 @@ fn you(chrome: &Chrome, view: &View) -> Markup {
             (Text::new("name", "Name").autocomplete("name").max(100).show(&view.filled))
             div.between { button.btn type="submit" { "Save" } a href="/forgot" { "Change my password" } }
         }))
+    }
+}
+
+fn keys(chrome: &Chrome, view: &View) -> Markup {
+    html! {
+        @if view.keys.is_empty() {
+            p.soft { "The keys of your orders are kept here for the next one. There is none yet: " a href="/order" { "order a server" } "." }
+        } @else {
+            p.soft { "Offered when you order a server. Forgetting one changes nothing about servers that run." }
+            ul.lines {
+                @for key in &view.keys {
+                    li {
+                        span { strong { (key.name) } span.sub { code.fingerprint { (key.fingerprint) } } }
+                        (form::post(chrome, &format!("/keys/{}/forget", key_field(&key.fingerprint).trim_start_matches("key_")), html! {
+                            button.btn.quiet.small type="submit" { "Forget" span.hidden { " " (key.name) } }
+                        }))
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::money::Usd;
 use crate::web::ui::form;
 use crate::web::ui::format::{money, when};
 use crate::web::ui::icon::{Icon, icon};
-use crate::web::ui::offer::{self, CardLine, Size, Sla};
+use crate::web::ui::offer::{self, CardLine, KeyLine, Size, Sla};
 use crate::web::ui::{Chrome, layout, part};
 
 /// One part of a node's score.
@@ -46,6 +46,13 @@ pub struct RunnerUp {
     pub why_not: String,
 }
 
+/// One part of the price.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    pub what: String,
+    pub amount: Usd,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: QuoteId,
@@ -54,7 +61,13 @@ pub struct View {
     pub size: Size,
     /// What the card is charged now.
     pub total: Usd,
-    pub key_name: String,
+    /// What the total is made of.
+    pub parts: Vec<Line>,
+    pub keys: Vec<KeyLine>,
+    /// `20 GB at /mnt/data1`
+    pub disks: Vec<String>,
+    /// Ways to reach it beside its Mycelium address.
+    pub network: Vec<String>,
     pub sla: Sla,
     pub node: ChosenNode,
     pub runner_up: Option<RunnerUp>,
@@ -94,15 +107,20 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 }
 
 fn server(view: &View) -> Markup {
-    html! {
-        (part::facts(vec![
-            ("Name", html! { code { (view.name) } }),
-            ("Size", html! { (view.size.name) ": " (view.size.line()) }),
-            ("Operating system", html! { (view.image) }),
-            ("Price", html! { strong { (money(view.total)) } " for 30 days" }),
-            ("Who may sign in", html! { "The holder of the SSH key " code { (view.key_name) } }),
-        ]))
+    let mut facts = vec![
+        ("Name", html! { code { (view.name) } }),
+        ("Size", html! { (view.size.name) ": " (view.size.line()) }),
+        ("Operating system", html! { (view.image) }),
+    ];
+    if !view.disks.is_empty() {
+        facts.push(("Data disks", html! { ul { @for disk in &view.disks { li { (disk) } } } }));
     }
+    facts.push(("Reached by", html! { ul { li { "Mycelium address" } @for way in &view.network { li { (way) } } } }));
+    facts.push(("Price", html! { strong { (money(view.total)) } " for 30 days" }));
+    facts.push(("Who may sign in", html! {
+        @if view.keys.len() == 1 { "The holder of this SSH key:" } @else { "Holders of these SSH keys:" } (offer::keys(&view.keys))
+    }));
+    part::facts(facts)
 }
 
 fn node(view: &View) -> Markup {
@@ -135,6 +153,13 @@ fn bill(chrome: &Chrome, view: &View) -> Markup {
             p.bill-label { "To pay now" }
             p.bill-total { (money(view.total)) }
             p.hint { "For 30 days, until " (when(view.paid_until)) ". Nothing is added to it." }
+            @if view.parts.len() > 1 {
+                dl.bill-parts {
+                    @for part in &view.parts {
+                        div { dt { (part.what) } dd { @if part.amount == Usd::ZERO { "Included" } @else { (money(part.amount)) } } }
+                    }
+                }
+            }
             ul.ticks {
                 li { (icon(Icon::Check)) (view.size.line()) }
                 li { (icon(Icon::Check)) "An address of its own" }

@@ -7,7 +7,7 @@ use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::domain::account::Role;
 use crate::web::page::{guest, user};
 use crate::web::ui::form::Filled;
-use crate::web::ui::offer::{CardLine, Image, Region, Size, Sla};
+use crate::web::ui::offer::{CardLine, Image, KeyLine, Region, Size, Sla};
 use crate::web::ui::part::{Pager, StepState};
 use crate::web::ui::{Chrome, Flash, Mood};
 
@@ -29,11 +29,17 @@ fn sizes() -> Vec<Size> {
 }
 
 fn images() -> Vec<Image> {
-    let image = |slug: &str, name: &str, summary: &str| Image { slug: slug.into(), name: name.into(), summary: summary.into() };
+    let image = |slug: &str, name: &str, summary: &str, own_kernel| Image {
+        slug: slug.into(),
+        name: name.into(),
+        summary: summary.into(),
+        own_kernel,
+    };
     vec![
-        image("ubuntu-24.04", "Ubuntu 24.04", "The common choice, supported until 2029."),
-        image("debian-12", "Debian 12", "Small, steady, no surprises."),
-        image("nixos-24.11", "NixOS 24.11", "The whole system from one file."),
+        image("ubuntu-24.04", "Ubuntu 24.04", "The common choice, supported until 2029.", true),
+        image("ubuntu-22.04", "Ubuntu 22.04", "The older long-term release.", true),
+        image("debian-12", "Debian 12", "Small, steady, no surprises.", false),
+        image("alpine-3", "Alpine 3", "The smallest of all.", false),
     ]
 }
 
@@ -107,14 +113,45 @@ pub fn guest_pages() -> Vec<Shown> {
     ]
 }
 
+fn keys() -> Vec<KeyLine> {
+    let key = |name: &str, print: &str| KeyLine { name: name.into(), fingerprint: format!("SHA256:{print}") };
+    vec![
+        key("alice@laptop", "ZWRGgGyn8lpAUdDYAuFzoHDaBBmBPNQQQtkDWk/u3Ow"),
+        key("alice@phone", "KucvkDRS0CVwhfdbCUzPZfEmTZRTYIp2p35GUlx/IWo"),
+    ]
+}
+
+fn options() -> user::order::Options {
+    user::order::Options {
+        cores: 32,
+        memory_gb: 128,
+        disk_gb: 1000,
+        data_disk_gb: 2000,
+        ssh_keys: 10,
+        disks: vec![("disk1_gib", "disk1_path"), ("disk2_gib", "disk2_path")],
+        base: Usd::from_cents(200),
+        core: Usd::from_cents(100),
+        memory: Usd::from_cents(125),
+        disk: Usd::from_cents(5),
+        ipv4: Usd::from_cents(400),
+        ipv6: Usd::ZERO,
+        ipv4_nodes: 12,
+        ipv6_nodes: 7,
+        tunnel_nodes: 1,
+    }
+}
+
 pub fn order_pages() -> Vec<Shown> {
     use user::{order as form, quote};
     let show = |name, markup| Shown { name, of: For::Anybody, markup };
-    let keys = vec![form::SavedKey {
-        fingerprint: "SHA256:k2v7dJm1x0cUqf6yWcNq0o5oX2fWm8q5mB7rYl0a9Zs".into(),
-        name: "alice@laptop".into(),
-    }];
-    let full = form::View { sizes: sizes(), images: images(), regions: regions(), keys, filled: Filled::default() };
+    let full = form::View {
+        sizes: sizes(),
+        images: images(),
+        regions: regions(),
+        keys: keys(),
+        options: options(),
+        filled: Filled::default().with(&form::key_field(&keys()[0].fingerprint), "on"),
+    };
     let wrong = Filled::default()
         .with("size", "medium")
         .with("name", "Web 1")
@@ -128,7 +165,10 @@ pub fn order_pages() -> Vec<Shown> {
         image: "Ubuntu 24.04".into(),
         size: sizes().remove(0),
         total: Usd::from_cents(1000),
-        key_name: "alice@laptop".into(),
+        parts: vec![],
+        keys: keys()[..1].to_vec(),
+        disks: vec![],
+        network: vec![],
         sla: sla(),
         node: quote::ChosenNode {
             node: 11,
@@ -152,12 +192,54 @@ pub fn order_pages() -> Vec<Shown> {
         expires: NOW + 15 * MINUTE,
     };
     let bare = quote::View { card: None, runner_up: None, ..quoted.clone() };
-    let empty = form::View { sizes: vec![], images: vec![], regions: vec![], keys: vec![], filled: Filled::default() };
+    let line = |what: &str, cents| quote::Line { what: what.into(), amount: Usd::from_cents(cents) };
+    let rich = quote::View {
+        size: Size { name: "Custom".into(), vcpus: 3, memory_mb: 6144, disk_gb: 60, ..sizes().remove(0) },
+        total: Usd::from_cents(2250),
+        parts: vec![
+            line("Custom", 1550),
+            line("2 data disks, 60 GB in all", 300),
+            line("Public IPv4 address", 400),
+            line("Public IPv6 address", 0),
+        ],
+        keys: keys(),
+        disks: vec!["20 GB at /mnt/data1".into(), "40 GB at /srv/database".into()],
+        network: vec![
+            "Public IPv4 address".into(),
+            "Public IPv6 address".into(),
+            "WireGuard tunnel into its private network".into(),
+        ],
+        ..quoted.clone()
+    };
+    let much = Filled::default()
+        .with("image", "alpine-3")
+        .with("name", "shop")
+        .with("cores", "3")
+        .with("memory_gib", "600")
+        .with("disk1_gib", "20")
+        .with("disk2_gib", "40")
+        .with("disk2_path", "/etc")
+        .with("ipv4", "on")
+        .with("wireguard", "not a key")
+        .wrong("memory_gib", "A whole number from 1 to 128, please.")
+        .wrong("disk2_path", "The system itself lives there. A folder under /mnt, /srv or /data is a good place.")
+        .wrong("ipv4", "No place that fits has a public IPv4 address left. Leave it out, or choose another place.")
+        .wrong("wireguard", "This is not a WireGuard public key: 44 characters that end with an equals sign.");
+    let empty = form::View {
+        sizes: vec![],
+        images: vec![],
+        regions: vec![],
+        keys: vec![],
+        options: options(),
+        filled: Filled::default(),
+    };
     vec![
         show("order-wrong", form::page(&user("/order"), &form::View { keys: vec![], filled: wrong, ..full.clone() })),
         show("order", form::page(&user("/order"), &full)),
+        show("order-options", form::page(&user("/order"), &form::View { filled: much, ..full.clone() })),
         show("order-empty", form::page(&user("/order"), &empty)),
         show("quote", quote::page(&user("/order"), &quoted)),
+        show("quote-options", quote::page(&user("/order"), &rich)),
         show("quote-no-card", quote::page(&user("/order"), &bare)),
     ]
 }
@@ -214,6 +296,7 @@ pub fn deployment_pages() -> Vec<Shown> {
     let row = |name: &str, status, place: Option<&str>, cents| deployments::Row {
         id: order(),
         name: name.into(),
+        tags: if name == "web-1" { vec!["shop".into(), "production".into()] } else { vec![] },
         status,
         size: "Small".into(),
         image: "Ubuntu 24.04".into(),
@@ -232,13 +315,20 @@ pub fn deployment_pages() -> Vec<Shown> {
     let view = deployment::View {
         id: order(),
         name: "web-1".into(),
+        host: "web-1".into(),
+        tags: vec![],
         status: Status::Running,
         note: None,
         over: None,
         access: Some(deployment::Access {
-            address: "302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),
             ssh: "ssh root@302:9e63:7d43:b742:3582:a831:cd41:3f19".into(),
-            key_name: "alice@laptop".into(),
+            keys: keys()[..1].to_vec(),
+            addresses: vec![
+                ("Mycelium address", "302:9e63:7d43:b742:3582:a831:cd41:3f19".into()),
+                ("Private address", "10.20.2.2".into()),
+            ],
+            tunnel: None,
+            console: Some("10.20.2.1:20002".into()),
         }),
         steps: vec![
             step("Select", "Small with Ubuntu 24.04.", StepState::Done, at(14)),
@@ -256,7 +346,36 @@ pub fn deployment_pages() -> Vec<Shown> {
         sla: sla(),
         place: Some("Ghent, Belgium".into()),
         node: Some(11),
+        disks: vec![],
         can_delete: true,
+        filled: Filled::default(),
+    };
+    let rich = deployment::View {
+        name: "The shop's database".into(),
+        tags: vec!["shop".into(), "production".into()],
+        access: Some(deployment::Access {
+            ssh: "ssh root@192.0.2.17".into(),
+            keys: keys(),
+            addresses: vec![
+                ("Public IPv4 address", "192.0.2.17".into()),
+                ("Public IPv6 address", "2001:db8:0:5::9c1f".into()),
+                ("Mycelium address", "302:9e63:7d43:b742:3582:a831:cd41:3f19".into()),
+                ("Private address", "10.20.2.2".into()),
+            ],
+            tunnel: Some(deployment::Tunnel {
+                network: "10.20.2.0/24".into(),
+                address: "100.64.20.3".into(),
+                key: "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=".into(),
+                file: "web-1".into(),
+            }),
+            console: Some("10.20.2.1:20002".into()),
+        }),
+        disks: vec!["20 GB at /mnt/data1".into(), "40 GB at /srv/database".into()],
+        filled: Filled::default()
+            .with("title", "The shop's database")
+            .with("tags", "Shop, production")
+            .wrong("tags", "A tag is 1 to 24 small letters, digits or hyphens."),
+        ..view.clone()
     };
     let starting = deployment::View {
         status: Status::Starting,
@@ -281,10 +400,15 @@ pub fn deployment_pages() -> Vec<Shown> {
         show("deployments", {
             let chrome = Chrome { flash: Some(flash), ..user("/deployments") };
             let pager = Pager { newer: None, older: Some("/deployments?before=x".into()) };
-            deployments::page(&chrome, &deployments::View { rows, pager })
+            deployments::page(&chrome, &deployments::View { rows, pager, tag: None })
+        }),
+        show("deployments-tag", {
+            let tagged = deployments::View { tag: Some("shop".into()), ..Default::default() };
+            deployments::page(&user("/deployments"), &tagged)
         }),
         show("deployments-empty", deployments::page(&user("/deployments"), &deployments::View::default())),
         show("deployment", deployment::page(&user("/deployments/x"), &view)),
+        show("deployment-options", deployment::page(&user("/deployments/x"), &rich)),
         show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
         show("deployment-remove", {
             let view = deployment::RemoveView { id: order(), name: "web-1".into(), paid_until: Some(NOW + 30 * DAY) };
@@ -356,11 +480,17 @@ pub fn money_pages() -> Vec<Shown> {
             session(1, "Firefox on Linux", "198.51.100.7", SECOND, true),
             session(2, "Safari on an iPhone", "2001:db8::1f", 3 * HOUR, false),
         ],
+        keys: keys(),
         filled: Filled::default().with("name", "Alice Verbeke"),
         now: NOW,
     };
-    let new =
-        profile::View { email_confirmed: false, roles: vec![Role::User, Role::Provider], sessions: vec![], ..alice.clone() };
+    let new = profile::View {
+        email_confirmed: false,
+        roles: vec![Role::User, Role::Provider],
+        sessions: vec![],
+        keys: vec![],
+        ..alice.clone()
+    };
     vec![
         show("cards", cards::page(&user("/cards"), &full)),
         show(

@@ -1,0 +1,76 @@
+//! Why no node fits, and what to relax.
+
+use super::{Apart, count};
+
+/// Why no node fits, and what to relax.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoNode {
+    /// None in that country, but elsewhere there are.
+    NotInCountry { country: String, elsewhere: usize },
+    /// None that is wished for; the sentences say what to drop.
+    NotAsWished { advice: Vec<String> },
+    /// All that fit are to be kept away from, for these reasons.
+    Avoided { fitting: usize, reasons: Vec<String> },
+    /// Not as many as wanted that are so far apart.
+    TooFew { found: usize, wanted: usize, apart: Apart },
+    /// There is room in the place that was asked for, but not with this.
+    Without(Extra),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// A way to reach a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    Ipv4,
+    Ipv6,
+    Tunnel,
+    /// Each is there, but not together.
+    Together,
+}
+
+impl NoNode {
+    /// The field of the order form that it is about.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            NoNode::Without(Extra::Ipv4) => "ipv4",
+            NoNode::Without(Extra::Ipv6) => "ipv6",
+            NoNode::Without(Extra::Tunnel) => "wireguard",
+            _ => "region",
+        }
+    }
+
+    pub fn sentence(&self) -> String {
+        match self {
+            NoNode::NotInCountry { country, elsewhere } => {
+                format!(
+                    "Nothing of this size is free in {country} right now. {elsewhere} other places have room: choose “Anywhere” or a smaller size."
+                )
+            }
+            NoNode::NotAsWished { advice } => {
+                format!("No node is as you wish it right now. {}", advice.join(" ")).trim().to_owned()
+            }
+            NoNode::Avoided { fitting, reasons } => {
+                format!("{} would fit, and can't be used. {}", count(*fitting as u64, "node"), reasons.join(" "))
+            }
+            NoNode::TooFew { found, wanted, apart } => {
+                format!("{} are wanted {apart}; there is room for {found} right now.", count(*wanted as u64, "node"))
+            }
+            NoNode::Without(Extra::Ipv4) => {
+                "No place that fits has a public IPv4 address left. Leave it out, or choose another place.".into()
+            }
+            NoNode::Without(Extra::Ipv6) => {
+                "No place that fits gives out public IPv6 addresses. Leave it out, or choose another place.".into()
+            }
+            NoNode::Without(Extra::Tunnel) => {
+                "No place that fits can be reached by WireGuard. Leave it out, or choose another place.".into()
+            }
+            NoNode::Without(Extra::Together) => {
+                "No place that fits has all of these ways to reach it. Leave one out, or choose another place.".into()
+            }
+            NoNode::Nowhere => {
+                "Nothing of this size is free right now. Please try a smaller size, or come back in an hour.".into()
+            }
+        }
+    }
+}
