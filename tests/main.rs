@@ -2,8 +2,11 @@
 
 mod account;
 mod browser;
+mod chain;
 mod command;
+mod doctor;
 mod exposure;
+mod faults;
 mod gate;
 mod journey;
 mod kill;
@@ -17,3 +20,4 @@ mod powercut;
 mod provider;
 mod slow;
 mod tidy;
+mod wallet;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::card::{CardWorld, Options};
-use super::chain::Chain;
+use super::chain::{Chain, Window};
 use super::fleet::{Fleet, fleet};
 use super::index::Index;
 use super::mail::MailWorld;
@@ -25,6 +25,8 @@ const TFT_PRICE: u32 = 10;
 /// The running world. `stop` ends it.
 pub struct World {
     pub chain: Arc<Chain>,
+    /// The chain's second node.
+    pub window: Arc<Window>,
     pub relay: Relay,
     pub nodes: Nodes,
     pub cards: CardWorld,
@@ -37,9 +39,12 @@ pub struct World {
 /// What a client of this world must know.
 #[derive(Debug, Clone)]
 pub struct Addresses {
-    pub chain: String,
+    /// Of both nodes of the chain.
+    pub chain: [String; 2],
     pub relay: String,
     pub index: String,
+    /// The identity service.
+    pub identity: String,
     /// API and card page are one origin.
     pub cards: String,
     pub cards_secret_key: Secret<String>,
@@ -58,6 +63,7 @@ impl World {
         let genesis = fleet.genesis(vec![(operator.public(), OPERATOR_BALANCE)], TFT_PRICE);
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
         let (chain, chain_url) = Chain::start(&genesis, clock.clone(), listen, Duration::ZERO).await?;
+        let (window, window_url) = Window::open(chain.clone(), listen).await?;
         let (relay, relay_url) = Relay::start(chain.clone(), clock.clone()).await?;
         let nodes = Nodes::start(&genesis, &fleet.profiles, chain.clone(), relay.clone(), clock.clone(), random.clone(), step);
         let index = Index::start(&genesis, chain.clone(), nodes.clone(), clock.clone())?;
@@ -73,9 +79,10 @@ impl World {
         let cards = CardWorld::start(options, clock.clone(), random.clone()).await?;
         let mail = MailWorld::start(0, 0, random, clock).await?;
         let addresses = Addresses {
-            chain: chain_url,
+            chain: [chain_url, window_url],
             relay: relay_url.to_string(),
             index: index.url().to_string(),
+            identity: index.url().to_string(),
             cards: cards.base_url.clone(),
             cards_secret_key: secret_key,
             webhook_secret,
@@ -83,7 +90,7 @@ impl World {
             mail: mail.url.clone(),
             mnemonic: OPERATOR_WORDS.into(),
         };
-        Ok(World { chain, relay, nodes, cards, mail, fleet, addresses, index })
+        Ok(World { chain, window, relay, nodes, cards, mail, fleet, addresses, index })
     }
 
     /// Tells the world where the marketplace is: webhooks go there, and the card page sends people back there.
@@ -97,6 +104,7 @@ impl World {
         self.nodes.stop();
         self.index.stop().await;
         self.relay.stop();
+        self.window.stop();
         self.chain.stop();
     }
 }

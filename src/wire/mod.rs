@@ -1,6 +1,7 @@
 //! Protocols: types, codec, client and server of each. Nothing here knows what we sell.
 
 pub mod gridproxy;
+pub mod identity;
 pub mod key;
 pub mod rmb;
 pub mod smtp;

@@ -99,7 +99,7 @@ fn view(app: &App, order: &Order) -> Result<deployment::View> {
         id: order.id,
         name: order.wish.name.to_string(),
         status: status(order),
-        note: order.reason.clone(),
+        note: order.paused.filter(|_| order.state == State::Active).map(|_| PAUSED.to_owned()).or_else(|| order.reason.clone()),
         access,
         steps: steps(order),
         size: offer::size(&order.wish.size),
@@ -115,6 +115,10 @@ fn view(app: &App, order: &Order) -> Result<deployment::View> {
         can_delete: order.state == State::Active,
     })
 }
+
+/// What the owner of a paused deployment is told.
+const PAUSED: &str = "It is paused, and that is our fault: we owe its place money. We have been told and it goes on by itself as soon as \
+                      that is paid. Your data is kept; hours are given back if it has to end.";
 
 fn over(order: &Order, paid: Option<&Charge>) -> Option<deployment::Over> {
     let (charge, at) = (paid?, order.ended.filter(|_| order.state == State::Ended)?);

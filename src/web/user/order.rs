@@ -27,6 +27,9 @@ pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
     if let Some(key) = &me.user.ssh_key {
         filled = filled.with("key", fingerprint(key));
     }
+    if let Err(closed) = me.app.open_for_orders() {
+        filled = filled.refused(&closed);
+    }
     Ok(me.show(200, page(&me.chrome(), &view(&me, filled)?)))
 }
 
@@ -42,7 +45,7 @@ pub async fn create(me: Me, form: Form) -> PageResult {
     };
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
-        Err(error) if error.kind() == Kind::Invalid => {
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Unavailable) => {
             let mut filled = form.filled(&["name", "image", "size", "region", "key", "ssh_key"]).refused(&error);
             if wish.ssh_key.contains("PRIVATE KEY") {
                 // It came here by mistake: at least no page, no cache and no screenshot has it.
