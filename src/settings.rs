@@ -107,8 +107,16 @@ pub struct Grid {
     pub relay: String,
     /// Node index endpoints, `https://…`, tried in order.
     pub index: Vec<String>,
-    /// The words of the operator's account.
+    /// The identity service that nodes ask whether we are verified, `https://…`.
+    pub identity: String,
+    /// The words of the operator's account. Better sealed in the data folder: `cooperage admin wallet set`.
     pub mnemonic: Secret<String>,
+    /// Opens the words that are sealed in the data folder.
+    pub passphrase: Secret<String>,
+    /// The address of an account to watch without its words: it is read and billed, and no order is taken.
+    pub watch: String,
+    /// So many tokens must be free in the wallet for new orders to be taken.
+    pub reserve_tft: u64,
     /// How long a node may take to answer one request, in seconds.
     pub answer_seconds: u64,
 }
@@ -120,7 +128,11 @@ impl Default for Grid {
             chain: Vec::new(),
             relay: String::new(),
             index: Vec::new(),
+            identity: String::new(),
             mnemonic: Secret::default(),
+            passphrase: Secret::default(),
+            watch: String::new(),
+            reserve_tft: 10,
             answer_seconds: 20,
         }
     }
@@ -148,6 +160,17 @@ impl Grid {
             Network::Qa => "wss://relay.qa.grid.tf",
             Network::Dev => "wss://relay.dev.grid.tf",
         };
+        // What nodes ask themselves (`threefoldtech/zosbase: pkg/environment`).
+        let identity = match self.network {
+            Network::Local => "",
+            Network::Main => "https://kyc.threefold.me",
+            Network::Test => "https://kyc.test.grid.tf",
+            Network::Qa => "https://kyc.qa.grid.tf",
+            Network::Dev => "https://kyc.dev.grid.tf",
+        };
+        if self.identity.is_empty() {
+            self.identity = identity.to_owned();
+        }
         if self.chain.is_empty() {
             self.chain = chain.iter().map(|url| (*url).to_owned()).collect();
         }
@@ -340,6 +363,9 @@ impl Settings {
         if !(1..=300).contains(&self.server.body_seconds) {
             return Err(bad(format!("server.body_seconds is {}: it must be from 1 to 300.", self.server.body_seconds)));
         }
+        if self.grid.reserve_tft > 1_000_000_000 {
+            return Err(bad(format!("grid.reserve_tft is {}: there are not so many tokens.", self.grid.reserve_tft)));
+        }
         if !(1..=120).contains(&self.grid.answer_seconds) {
             return Err(bad(format!("grid.answer_seconds is {}: it must be from 1 to 120.", self.grid.answer_seconds)));
         }
@@ -399,7 +425,9 @@ impl Settings {
 fn is_secret(section: &str, key: &str) -> bool {
     matches!(
         (section, key),
-        ("grid", "mnemonic") | ("cards", "secret_key" | "webhook_secret" | "webhook_secret_old") | ("mail", "smtp")
+        ("grid", "mnemonic" | "passphrase")
+            | ("cards", "secret_key" | "webhook_secret" | "webhook_secret_old")
+            | ("mail", "smtp")
     )
 }
 

@@ -24,7 +24,7 @@ fn the_story_holds_from_the_card_to_the_provider() {
 #[test]
 fn every_verb_explains_itself() {
     let help = String::from_utf8(cooperage(&["--help"]).stdout).expect("text");
-    for verb in ["serve", "demo", "grid", "admin", "ledger", "health", "settings"] {
+    for verb in ["serve", "demo", "grid", "admin", "doctor", "ledger", "health", "settings"] {
         assert!(help.contains(verb), "{verb}: {help}");
         assert!(cooperage(&[verb, "--help"]).status.success(), "{verb}");
     }

@@ -2,8 +2,11 @@
 
 mod account;
 mod browser;
+mod chain;
 mod command;
+mod doctor;
 mod exposure;
+mod faults;
 mod gate;
 mod grid;
 mod journey;
@@ -19,4 +22,5 @@ mod powercut;
 mod provider;
 mod slow;
 mod tidy;
+mod wallet;
 mod wish;

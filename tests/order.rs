@@ -6,13 +6,12 @@ use std::time::Duration;
 use cooperage::base::ids::{JobId, OrderId, QuoteId};
 use cooperage::base::time::{HOUR, MINUTE};
 use cooperage::cli::demo::{ALICE, TOM};
-use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::cli::visitor::Page;
 use cooperage::domain::charge::RefundState;
 use cooperage::domain::job::Work;
-use cooperage::domain::order::{Order, State};
+use cooperage::domain::order::State;
 use cooperage::domain::signer::Purpose;
 use cooperage::localgrid::card::HookFaults;
-use cooperage::localgrid::node::Fault as NodeFault;
 use cooperage::store::Turn;
 use cooperage::store::charge::Charges;
 use cooperage::store::check::check;
@@ -24,45 +23,6 @@ use cooperage::wire::stripe::server::Fault;
 use crate::kit::caller::Caller;
 use crate::kit::market::{GOOD_CARD, KEY, Market, other_key};
 
-const NODES: Duration = Duration::from_secs(100);
-
-/// Waits until `is`, and leaps in growing steps whenever nothing has happened for a while: what waits for a clock gets its time.
-async fn nurse(market: &Market, what: &str, is: impl FnMut() -> bool) {
-    nurse_by(market, 4 * MINUTE, what, is).await;
-}
-
-/// The same, in steps up to `most`.
-async fn nurse_by(market: &Market, most: Duration, what: &str, mut is: impl FnMut() -> bool) {
-    let (asked, mut span) = (tokio::time::Instant::now(), Duration::from_secs(2));
-    let mut commits = market.demo.instance.app.store.commits();
-    while !is() {
-        assert!(asked.elapsed() < NODES, "waited in vain until {what}");
-        let quiet = tokio::time::timeout(Duration::from_millis(150), commits.changed()).await.is_err();
-        if quiet && !is() {
-            market.leap(span);
-            span = (span * 2).min(most);
-        }
-    }
-}
-
-/// What must be true of an order at rest, whatever happened to it.
-fn assert_settled(market: &Market, order: &Order, what: &str) {
-    let truth = market.demo.world.cards.truth(&order.id.to_string());
-    assert_eq!((truth.open, truth.open_cents), (0, 0), "{what}: the bank still holds something: {:?}", order.timeline);
-    match order.state {
-        State::Active => {
-            assert_eq!(market.charged(order.id), order.price, "{what}");
-            assert_eq!(truth.captures, 1, "{what}");
-        }
-        State::Refunded | State::Ended => {
-            assert_eq!(truth.captured_cents, truth.refunded_cents, "{what}");
-            let reason = order.reason.as_deref().unwrap_or_default();
-            assert!(reason.ends_with('.') && reason.len() > 20, "{what}: no sentence: {reason:?}");
-        }
-        _ => panic!("{what}: not at rest: {:?}", order.timeline),
-    }
-}
-
 fn orders(market: &Market) -> usize {
     let snapshot = market.demo.instance.app.read().unwrap();
     State::ALL.into_iter().map(|state| snapshot.count_in(state, 1000).unwrap()).sum()
@@ -70,12 +30,6 @@ fn orders(market: &Market) -> usize {
 
 fn quote_id(page: &Page) -> QuoteId {
     page.url.path().trim_start_matches("/quotes/").parse().unwrap_or_else(|_| panic!("no quote: {} {}", page.url, page.text()))
-}
-
-async fn shopper(market: &Market) -> Visitor {
-    let alice = market.log_in(&ALICE).await;
-    market.save_card(&alice, GOOD_CARD).await;
-    alice
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,87 +141,11 @@ async fn one_offer_is_one_order_at_the_price_that_was_shown() {
     let order = market.rest(id).await;
     assert_eq!(order.state, State::Active, "{:?}", order.timeline);
     assert_eq!((order.price, order.wish.size.id.as_str()), (stored.price, "medium"));
-    assert_settled(&market, &order, "two hundred presses");
+    market.assert_settled(&order, "two hundred presses");
     // Pressing again afterwards shows the order.
     market.leap(3 * MINUTE);
     assert_eq!(alice.post(&confirm, &[]).await.header("location"), led[0]);
     assert_eq!(alice.get(quote.url.path()).await.header("location"), format!("/deployments/{id}"));
-    market.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_a_node_does_the_order_ends_running_or_refunded() {
-    let market = Market::open().await;
-    let alice = shopper(&market).await;
-    let mut countries: Vec<String> =
-        market.demo.instance.app.nodes().iter().filter(|node| node.sellable()).map(|node| node.country().to_owned()).collect();
-    countries.sort();
-    countries.dedup();
-    let faults = [
-        NodeFault::Silent,
-        NodeFault::DiesDuringDeploy,
-        NodeFault::AnswersTwice,
-        NodeFault::AnswersLate(Duration::from_millis(700)),
-        NodeFault::LiesAboutCapacity,
-        NodeFault::Slow(Duration::from_millis(400)),
-    ];
-    assert!(countries.len() >= faults.len());
-    let mut made = Vec::new();
-    for (fault, country) in faults.into_iter().zip(&countries) {
-        let quote = market.quote(&alice, "web", country).await;
-        let node = market.demo.instance.app.read().unwrap().quote(quote_id(&quote)).unwrap().unwrap().choice.best.node;
-        market.demo.world.nodes.set_fault(node, fault);
-        made.push((fault, market.confirm(&alice, &quote).await));
-    }
-    nurse(&market, "all orders are at rest", || made.iter().all(|(_, id)| market.read(*id).state.at_rest())).await;
-    for (fault, id) in &made {
-        let order = market.read(*id);
-        assert_settled(&market, &order, &format!("{fault:?}"));
-        if matches!(fault, NodeFault::AnswersTwice | NodeFault::AnswersLate(_)) {
-            assert_eq!(order.state, State::Active, "{fault:?}: {:?}", order.timeline);
-        }
-    }
-    // Failed attempts leave nothing behind.
-    nurse(&market, "failed attempts are cleared", || {
-        made.iter().map(|(_, id)| market.read(*id)).all(|order| {
-            let works = order.state == State::Active;
-            let failed = if works { order.attempts.len() - 1 } else { order.attempts.len() };
-            order.attempts[..failed].iter().all(|attempt| attempt.cleared)
-        })
-    })
-    .await;
-    market.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_chain_does_the_order_ends_running_or_refunded() {
-    let market = Market::open().await;
-    let alice = shopper(&market).await;
-    let faults = &market.demo.world.chain.faults;
-    for (what, fault) in [
-        ("swallows answers", &faults.swallow_submit_reply),
-        ("rejects", &faults.reject_submits),
-        ("forgets", &faults.drop_extrinsics),
-        ("stalls", &faults.stall_finality),
-    ] {
-        let quote = market.quote(&alice, "web", "").await;
-        fault.store(true, Ordering::SeqCst);
-        let id = market.confirm(&alice, &quote).await;
-        market.until("it is paid", || market.read(id).state != State::Paying).await;
-        // Some time in which nothing works.
-        let mut commits = market.demo.instance.app.store.commits();
-        for _ in 0..4 {
-            let _quiet = tokio::time::timeout(Duration::from_millis(200), commits.changed()).await;
-            market.leap(Duration::from_secs(6));
-        }
-        let truth = market.demo.world.cards.truth(&id.to_string());
-        fault.store(false, Ordering::SeqCst);
-        assert!(truth.captures <= 1, "{what}");
-        nurse(&market, &format!("the chain that {what} lets an order come to rest"), || market.read(id).state.at_rest()).await;
-        let order = market.read(id);
-        assert_settled(&market, &order, what);
-        assert_eq!(order.state, State::Active, "{what}: it healed in time: {:?}", order.timeline);
-    }
     market.close().await;
 }
 
@@ -284,16 +162,16 @@ const FAULTS: [Fault; 6] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_when_the_bank_is_asked_it_is_asked_once() {
     let market = Market::open().await;
-    let alice = shopper(&market).await;
+    let alice = market.shopper().await;
     market.demo.world.cards.set_hang(Duration::from_millis(30));
     for fault in FAULTS {
         let what = format!("{fault:?} when asking the bank");
         let quote = market.quote(&alice, "web", "").await;
         market.demo.world.cards.fail_next(fault);
         let id = market.confirm(&alice, &quote).await;
-        nurse(&market, &what, || market.read(id).state.at_rest()).await;
+        market.nurse(&what, || market.read(id).state.at_rest()).await;
         let order = market.read(id);
-        assert_settled(&market, &order, &what);
+        market.assert_settled(&order, &what);
         let hopeless = fault == Fault::Cached500 { effect: false };
         assert_eq!(order.state, if hopeless { State::Ended } else { State::Active }, "{what}: {:?}", order.timeline);
     }
@@ -303,7 +181,7 @@ async fn whatever_happens_when_the_bank_is_asked_it_is_asked_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_when_the_money_is_taken_it_is_taken_once() {
     let market = Market::open().await;
-    let alice = shopper(&market).await;
+    let alice = market.shopper().await;
     market.demo.world.cards.set_hang(Duration::from_millis(30));
     for fault in FAULTS {
         let what = format!("{fault:?} when taking the money");
@@ -311,9 +189,9 @@ async fn whatever_happens_when_the_money_is_taken_it_is_taken_once() {
         market.until("the bank holds it", || market.read(id).state != State::Paying).await;
         market.demo.world.cards.fail_next(fault);
         assert!(matches!(market.read(id).state, State::Reserving | State::Deploying), "{what}: too late for this test");
-        nurse(&market, &what, || market.read(id).state.at_rest()).await;
+        market.nurse(&what, || market.read(id).state.at_rest()).await;
         let order = market.read(id);
-        assert_settled(&market, &order, &what);
+        market.assert_settled(&order, &what);
         assert_eq!(order.state, State::Active, "{what}: {:?}", order.timeline);
     }
     market.close().await;
@@ -322,7 +200,7 @@ async fn whatever_happens_when_the_money_is_taken_it_is_taken_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_when_money_is_given_back_it_is_given_back_once() {
     let market = Market::open().await;
-    let alice = shopper(&market).await;
+    let alice = market.shopper().await;
     market.demo.world.cards.set_hang(Duration::from_millis(30));
     for fault in FAULTS {
         let what = format!("{fault:?} when giving it back");
@@ -332,13 +210,13 @@ async fn whatever_happens_when_money_is_given_back_it_is_given_back_once() {
         market.demo.world.cards.fail_next(fault);
         let path = format!("/deployments/{id}/delete");
         alice.fill(&path, &path, &[]).await.unwrap();
-        nurse(&market, &what, || market.read(id).state == State::Ended).await;
+        market.nurse(&what, || market.read(id).state == State::Ended).await;
         let order = market.read(id);
         let left = order.price.checked_sub(order.price.checked_sub(order.earned).unwrap().floor_to_cent()).unwrap();
         // An error that is repeated under its key takes a day: only then a new key is sure not to pay twice.
-        nurse_by(&market, 2 * HOUR, &what, || market.charged(id) == left).await;
+        market.nurse_by(2 * HOUR, &what, || market.charged(id) == left).await;
         let refunds = || market.demo.instance.app.read().unwrap().refunds_of(order.charge).unwrap();
-        nurse_by(&market, HOUR, "our books know it", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
+        market.nurse_by(HOUR, "our books know it", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
         // And not once more, however long one waits.
         market.leap(2 * HOUR);
         assert_eq!((market.charged(id), refunds().len()), (left, 1), "{what}");
@@ -349,7 +227,7 @@ async fn whatever_happens_when_money_is_given_back_it_is_given_back_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_takes_effect_long_after_its_answer_was_lost_is_not_paid_again() {
     let market = Market::open().await;
-    let alice = shopper(&market).await;
+    let alice = market.shopper().await;
     let id = market.order(&alice, "web", "").await;
     assert_eq!(market.rest(id).await.state, State::Active);
     market.leap(HOUR);
@@ -363,7 +241,7 @@ async fn a_refund_that_takes_effect_long_after_its_answer_was_lost_is_not_paid_a
     // Hours go by on our clock before it takes effect: long enough to lose patience.
     let first_key = refunds()[0].key.clone();
     market.leap(5 * HOUR);
-    nurse_by(&market, HOUR, "the refund is done", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
+    market.nurse_by(HOUR, "the refund is done", || refunds().iter().all(|refund| refund.processor_refund.is_some())).await;
     let order = market.read(id);
     let left = order.price.checked_sub(refunds()[0].amount).unwrap();
     market.leap(30 * HOUR);
@@ -375,7 +253,7 @@ async fn a_refund_that_takes_effect_long_after_its_answer_was_lost_is_not_paid_a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_the_bank_sends_back_is_told_and_sent_again_by_a_person() {
     let market = Market::open().await;
-    let (alice, tom) = (shopper(&market).await, market.log_in(&TOM).await);
+    let (alice, tom) = (market.shopper().await, market.log_in(&TOM).await);
     let id = market.order(&alice, "web", "").await;
     assert_eq!(market.rest(id).await.state, State::Active);
     let path = format!("/deployments/{id}/delete");
@@ -410,7 +288,7 @@ async fn a_refund_that_the_bank_sends_back_is_told_and_sent_again_by_a_person() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_nobody_follows_any_more_does_not_hold_up_those_behind_it() {
     let market = Market::open().await;
-    let alice = shopper(&market).await;
+    let alice = market.shopper().await;
     let faults = &market.demo.world.chain.faults;
     faults.drop_extrinsics.store(true, Ordering::SeqCst);
     let first = market.order(&alice, "first", "").await;
@@ -426,12 +304,12 @@ async fn a_call_that_nobody_follows_any_more_does_not_hold_up_those_behind_it() 
     market.until("the second is signed", || call(behind).is_some()).await;
     assert!(call(behind).unwrap().nonce > signed.nonce, "it is not behind the first");
     faults.drop_extrinsics.store(false, Ordering::SeqCst);
-    nurse(&market, "the second order is at rest", || market.read(second).state.at_rest()).await;
+    market.nurse("the second order is at rest", || market.read(second).state.at_rest()).await;
     assert_eq!(market.read(second).state, State::Active, "{:?}", market.read(second).timeline);
     // A person lets the first go on.
     let job = market.demo.instance.app.read().unwrap().job_for(&Work::ClimbOrder(first)).unwrap().unwrap();
     assert!(job.parked, "it went on by itself: this test shows nothing");
     market.demo.instance.app.retry_job(job.id).await.unwrap();
-    nurse(&market, "the first order is at rest", || market.read(first).state.at_rest()).await;
+    market.nurse("the first order is at rest", || market.read(first).state.at_rest()).await;
     market.close().await;
 }

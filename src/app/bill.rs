@@ -2,14 +2,15 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{App, Heard, lock};
+use super::chain::follow;
+use super::{App, lock};
 use crate::base::ids::TransferId;
 use crate::base::money::{Asset, Tft, Usd};
-use crate::base::{Result, Time};
+use crate::base::{Random, Result, Time};
 use crate::domain::bill::{Bill, list_amount, share};
 use crate::domain::ledger::{Account, Amount, Books, Cause, NewTransfer};
 use crate::domain::order::{Order, State};
-use crate::grid::{Block, BlockReport, Wallet};
+use crate::grid::{Block, BlockReport, ContractState, Wallet};
 use crate::settings::{Basis, Settings};
 use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
@@ -49,7 +50,10 @@ impl App {
             true => Some((self.grid.wallet(&head).await?, head)),
             false => None,
         };
-        let settings = self.settings.clone();
+        if let Some((wallet, _)) = &wallet {
+            lock(&self.heard).wallet = Some(*wallet);
+        }
+        let (settings, random) = (self.settings.clone(), self.random.clone());
         let now = self.now();
         let booked = self
             .store
@@ -59,6 +63,7 @@ impl App {
                 }
                 for (block, report) in &reports {
                     book(tx, &settings, *block, report, now)?;
+                    follow_contracts(tx, report, &*random, now)?;
                 }
                 if let Some((wallet, head)) = &wallet {
                     reconcile(tx, *wallet, head, now)?;
@@ -68,6 +73,7 @@ impl App {
             })
             .await?;
         self.heads.notify_waiters();
+        self.nudge();
         // Set back meanwhile by a contract that had been unknown: there is more to read, at once.
         Ok(if booked { to - from + 1 } else { u32::MAX })
     }
@@ -90,13 +96,21 @@ impl App {
         Ok(first)
     }
 
-    /// The newest finalized block, remembered for whoever wants to see how the chain is doing.
+    /// The newest finalized block, remembered for whoever wants to see how the chain is doing; with it, what it runs on.
     async fn hear_head(&self) -> Result<Block> {
         let head = self.grid.finalized().await;
+        // A runtime that was changed is learned of here, before any block of its own is read.
+        let footing = match &head {
+            Ok(_) => self.grid.footing().await.ok(),
+            Err(_) => None,
+        };
         let mut heard = lock(&self.heard);
-        match &head {
-            Ok(head) => *heard = Heard { answers: true, head: Some(head.clone()) },
-            Err(_) => heard.answers = false,
+        heard.answers = head.is_ok();
+        if let Ok(head) = &head {
+            heard.head = Some(head.clone());
+        }
+        if footing.is_some() {
+            heard.footing = footing;
         }
         head
     }
@@ -159,6 +173,22 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
         let counted = Tft::from_units(i64::try_from(due.clamp(0, i128::from(payment.amount.units()))).unwrap_or(0));
         let place = format!("{block}-{}", payment.event);
         move_once(tx, "chain-payout", &place, Account::provider(payment.to), Account::GRID, counted, "paid by the chain", now)?;
+    }
+    Ok(())
+}
+
+/// Orders follow what the block did to their contracts.
+fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, random: &dyn Random, now: Time) -> Result<()> {
+    let changes =
+        [(&report.paused, ContractState::Paused), (&report.resumed, ContractState::Runs), (&report.gone, ContractState::Gone)];
+    for (contracts, state) in changes {
+        for contract in contracts {
+            let Some(known) = tx.contract(*contract)? else { continue }; // somebody else's
+            let order = tx.order(known.order)?.filter(|order| order.attempt().is_some_and(|it| it.contract == Some(*contract)));
+            if let Some(order) = order {
+                follow(tx, order, state, report.at.unwrap_or(now), random, now)?;
+            }
+        }
     }
     Ok(())
 }

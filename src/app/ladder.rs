@@ -179,7 +179,7 @@ impl App {
         let fate = self.drive_call(purpose, self.grid.contract_call(order, attempt), overdue).await?;
         match fate {
             Fate::Pending => Ok(self.at_next_block().await),
-            Fate::Expired => {
+            Fate::Expired | Fate::Usurped => {
                 self.give_up(order, Step::Deploy, "The grid did not take the order for half an hour.".into()).await?;
                 Ok(self.soon())
             }
@@ -382,7 +382,7 @@ impl App {
             Some(contract) => Some(contract),
             None => match self.fate_of_creation(order, number, attempt).await? {
                 Fate::Pending => return Ok(false),
-                Fate::Refused(_) | Fate::Expired => None,
+                Fate::Refused(_) | Fate::Expired | Fate::Usurped => None,
                 Fate::Landed { block } => {
                     let found = self.grid.contract_of(attempt.node(), &attempt.hash, self.twin()?).await?;
                     if let Some(contract) = found {
@@ -414,7 +414,7 @@ impl App {
                         self.forget_call(purpose).await?;
                         return Err(Error::unavailable("A contract was cancelled and is still there."));
                     }
-                    Fate::Pending | Fate::Expired => return Ok(false),
+                    Fate::Pending | Fate::Expired | Fate::Usurped => return Ok(false),
                     // "It is gone already" is a success.
                     Fate::Refused(reason) if reason.contains("NotExist") => {}
                     Fate::Refused(reason) => {

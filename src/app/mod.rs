@@ -3,6 +3,7 @@
 pub mod account;
 pub mod bill;
 pub mod card;
+pub mod chain;
 pub mod charge;
 pub mod exposure;
 pub mod hasher;
@@ -33,9 +34,10 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::exposure::Exposure;
 use crate::domain::observation::Observations;
 use crate::domain::pool::Pool;
-use crate::grid::{Block, Grid};
+use crate::grid::Grid;
 use crate::settings::Settings;
 use crate::store::exposure::Exposures;
+use crate::store::order::OrderMark;
 use crate::store::{Snapshot, Store};
 use crate::wire::stripe::Stripe;
 
@@ -44,13 +46,6 @@ const CARDS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Moves time forward, in worlds where that can be done.
 pub type Leap = Arc<dyn Fn(Duration) + Send + Sync>;
-
-/// What the chain last told, and whether it told anything at the last time of asking.
-#[derive(Debug, Clone, Default)]
-pub struct Heard {
-    pub answers: bool,
-    pub head: Option<Block>,
-}
 
 /// Everything a verb needs: time, randomness, the store and the ways out.
 pub struct App {
@@ -74,7 +69,9 @@ pub struct App {
     exposures: Mutex<Arc<Vec<Exposure>>>,
     /// The token's price as the chain last told; None until then.
     price: Mutex<Option<Rate>>,
-    heard: Mutex<Heard>,
+    heard: Mutex<chain::Heard>,
+    /// The last order whose contract was looked at; None: begin with the newest.
+    looked_at: Mutex<Option<OrderMark>>,
     /// Rung whenever the bills of a new block have been read.
     heads: Notify,
     checked: Mutex<Option<operator::LedgerCheck>>,
@@ -119,6 +116,7 @@ impl App {
             exposures: Mutex::new(exposures),
             price: Mutex::default(),
             heard: Mutex::default(),
+            looked_at: Mutex::default(),
             heads: Notify::new(),
             checked: Mutex::default(),
             cleared: Mutex::default(),
@@ -193,7 +191,7 @@ impl App {
     }
 
     /// How the chain is doing.
-    pub fn heard(&self) -> Heard {
+    pub fn heard(&self) -> chain::Heard {
         lock(&self.heard).clone()
     }
 

@@ -62,6 +62,9 @@ pub struct AtRisk {
 impl App {
     /// Asks the grid for its nodes again, and for the token's price.
     pub async fn refresh_nodes(&self) -> Result<usize> {
+        if let Err(error) = self.ask_identity().await {
+            tracing::info!(?error, "the identity service was asked in vain");
+        }
         let now = self.now();
         let census = self.grid.nodes(now).await?;
         if census.dropped > 0 {

@@ -48,10 +48,13 @@ pub struct OrderForm {
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
 const OPEN_ORDERS_MAX: usize = 50;
+/// Why an order ended whose owner ended it.
+const BY_OWNER: &str = "You deleted it.";
 
 impl App {
     /// Checks a form and finds a node; the price stands for half an hour.
     pub async fn quote(&self, user: &User, form: &OrderForm) -> Result<Quote> {
+        self.open_for_orders()?;
         let now = self.now();
         let units = self.unit_prices(now);
         let wish = wish(&self.catalogue, &self.settings.limits, &units, user, form)?;
@@ -124,7 +127,7 @@ impl App {
         let now = self.now();
         let customer = user.customer.clone().ok_or_else(no_card)?;
         let (user, random, nodes) = (user.id, self.random.clone(), self.known_nodes().await?);
-        let twin = self.twin()?;
+        let (twin, open) = (self.twin()?, self.open_for_orders());
         // Plans of the first choice and, should its room be gone meanwhile, of a new one are made inside: they are pure.
         let planner = self.grid.planner(twin);
         let id = self
@@ -134,6 +137,7 @@ impl App {
                 if let Some(order) = quote.order {
                     return Ok(order);
                 }
+                open?;
                 if quote.expires() <= now {
                     return Err(Error::conflict("This offer is more than half an hour old. Please ask for a new one."));
                 }
@@ -177,6 +181,7 @@ impl App {
                     access: None,
                     active_since: None,
                     ended: None,
+                    paused: None,
                     reason: None,
                     earned: Default::default(),
                     parts: quote.parts.clone(),
@@ -209,7 +214,7 @@ impl App {
         self.store
             .write(move |tx| {
                 let order = tx.order(id)?.filter(|order| order.user == user).ok_or_else(|| Error::not_found("deployment"))?;
-                begin_end(tx, order, "You deleted it.", &*random, now)
+                begin_end(tx, order, BY_OWNER, &*random, now)
             })
             .await?;
         self.nudge();
@@ -223,14 +228,33 @@ fn ask(wish: &Wish, buyer: Buyer) -> Ask {
 }
 
 /// Takes an active order onto its way out.
-pub(super) fn begin_end(tx: &mut Tx<'_>, mut order: Order, reason: &str, random: &dyn Random, now: Time) -> Result<()> {
+pub(super) fn begin_end(tx: &mut Tx<'_>, order: Order, reason: &str, random: &dyn Random, now: Time) -> Result<()> {
+    begin_end_at(tx, order, reason, random, now, now)
+}
+
+/// The same for one that had stopped being the customer's at an earlier moment: hours are counted until `ended`.
+pub(super) fn begin_end_at(
+    tx: &mut Tx<'_>,
+    mut order: Order,
+    reason: &str,
+    random: &dyn Random,
+    ended: Time,
+    now: Time,
+) -> Result<()> {
     match order.state {
         State::Active => {}
         State::Ending | State::Ended => return Ok(()), // pressed twice
         _ => return Err(Error::conflict("It can be deleted as soon as it is running, or by itself if it can't.")),
     }
     order.state = State::Ending;
-    order.ended = Some(now);
+    // Hours in which it stood still were not used.
+    order.ended = Some(order.paused.map_or(ended, |since| ended.min(since)));
+    if order.paused.take().is_some() {
+        super::chain::list_paused(tx, order.id, false)?;
+    }
+    if reason != BY_OWNER {
+        order.trouble(now, Step::Access, reason);
+    }
     order.reason = Some(reason.to_owned());
     order.note(now, Step::Access, "Switching off and giving the room back.");
     tx.owe(JobId::random(random), Work::ClimbOrder(order.id), now)?;

@@ -37,6 +37,18 @@ impl PostOffice {
         Ok(PostOffice { from, transport, domain })
     }
 
+    /// Whether the mail server lets us in; nothing is sent.
+    pub async fn greet(&self) -> Result<()> {
+        let Some(transport) = &self.transport else { return Err(Error::unavailable("No mail server is set (mail.smtp).")) };
+        let failed = || Error::unavailable("The mail server does not greet us.");
+        match tokio::time::timeout(ANSWER, transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(failed()),
+            Ok(Err(cause)) => Err(failed().because(cause)),
+            Err(_) => Err(failed().because("no answer in time")),
+        }
+    }
+
     /// `NotFound` when there is no such mailbox.
     pub async fn send(&self, mail: &Mail) -> Result<()> {
         let Some(transport) = &self.transport else { return Err(Error::unavailable("No mail server is set (mail.smtp).")) };

@@ -71,6 +71,9 @@ impl App {
                     Err(error) if error.kind() == Kind::Unavailable => {
                         tracing::info!(call = %call.purpose.key(), ?error, "no answer to a signed call");
                     }
+                    Err(error) if error.kind() == Kind::Unfunded => {
+                        tracing::error!(call = %call.purpose.key(), ?error, "the wallet can't pay for a call");
+                    }
                     // It may be in a block already that is not final yet. If it is not, its time runs out.
                     Err(error) => tracing::warn!(call = %call.purpose.key(), ?error, "the chain does not take a signed call"),
                 }
@@ -78,11 +81,17 @@ impl App {
             }
             Fate::Landed { block } => CallState::Landed { block: *block },
             Fate::Refused(reason) => CallState::Refused { reason: reason.clone() },
-            Fate::Expired => CallState::Expired,
+            Fate::Expired | Fate::Usurped => CallState::Expired,
         };
+        let usurped = fate == Fate::Usurped;
+        if usurped {
+            self.note_usurped(call.nonce).await?;
+        }
+        let used = usurped || state != CallState::Expired;
         let (call, address) = (call.clone(), self.grid.address());
-        self.store.write(move |tx| tx.end_call(&call, state, &address)).await?;
-        Ok(fate)
+        self.store.write(move |tx| tx.end_call(&call, state, &address, used)).await?;
+        // To whoever wanted it, one is as good as the other: it can be signed for again.
+        Ok(if usurped { Fate::Expired } else { fate })
     }
 
     /// Signs for a purpose, unless somebody just did: two who want the same thing get the same call.

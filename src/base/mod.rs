@@ -3,6 +3,7 @@
 pub mod error;
 pub mod ids;
 pub mod money;
+pub mod seal;
 pub mod seam;
 pub mod secret;
 pub mod text;

@@ -45,6 +45,12 @@ impl Time {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// From the `Date` header of an answer: `Sat, 21 Nov 2026 10:00:00 GMT` (RFC 9110, 5.6.7).
+    pub fn from_http(date: &str) -> Option<Time> {
+        let date = jiff::fmt::rfc2822::parse(date).ok()?;
+        Some(Time(date.timestamp().as_millisecond()))
+    }
+
     fn zoned(self) -> Option<jiff::Zoned> {
         Timestamp::from_millisecond(self.0).ok().map(|at| at.to_zoned(TimeZone::UTC))
     }

@@ -1,4 +1,4 @@
-//! `admin`: makes an operator without a mail.
+//! `admin`: makes an operator without a mail, and looks after the wallet's words.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
-use super::{Context, Say};
+use super::{Context, Say, wallet};
 use crate::app::account::{NewPerson, create_person};
 use crate::base::{Error, Kind, Result, Secret};
 use crate::domain::account::Role;
@@ -36,6 +36,11 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
+    /// The operator's account on the grid.
+    Wallet {
+        #[command(subcommand)]
+        verb: wallet::Verb,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -59,7 +64,10 @@ impl Say for Created {
 }
 
 pub async fn run(context: &Context, args: Args) -> Result<()> {
-    let Verb::Create { email, name, role, password_file } = args.verb;
+    let (email, name, role, password_file) = match args.verb {
+        Verb::Create { email, name, role, password_file } => (email, name, role, password_file),
+        Verb::Wallet { verb } => return wallet::run(context, verb),
+    };
     let roles: BTreeSet<Role> = match role.is_empty() {
         true => [Role::User, Role::Operator].into(),
         false => role

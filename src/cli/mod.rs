@@ -3,6 +3,7 @@
 mod admin;
 mod bench;
 pub mod demo;
+pub mod doctor;
 mod grid;
 mod health;
 pub mod instance;
@@ -11,6 +12,7 @@ mod serve;
 mod setting;
 pub mod story;
 pub mod visitor;
+pub mod wallet;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -55,12 +57,16 @@ enum Verb {
     Demo(demo::Args),
     /// Run the local grid alone, for tests of other programs; or look at the nodes and contracts of a grid.
     Grid(grid::Args),
-    /// Make and list people who run this.
+    /// Make people who run this; seal the words of the wallet.
     Admin(admin::Args),
     /// Check and export the books.
     Ledger(ledger::Args),
     /// Ask a running marketplace how it is.
     Health,
+    /// Look at everything it depends on: folder, clock, chain, nodes, wallet, card processor, mail. Works while it runs.
+    ///
+    /// Exit codes: 0 nothing failed (there may be warnings), 1 something failed, 3 the settings can't be used.
+    Doctor,
     /// Print the settings in force, secrets as dots.
     Settings,
     /// Measure speed, memory and size on this machine, as ratios. Nothing but a folder beside the data folder is touched.
@@ -106,7 +112,9 @@ pub fn main() -> ExitCode {
     let line = Line::parse();
     // Somebody else in this process may have chosen one already; both are the same.
     let _already = rustls::crypto::ring::default_provider().install_default();
-    start_log(&line.log);
+    // Doctor says everything itself: unless somebody asks for the log, it would only be in the way.
+    let quiet = matches!(line.verb, Verb::Doctor) && line.log == "info";
+    start_log(if quiet { "off" } else { &line.log });
     match run(line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -136,6 +144,7 @@ fn run(line: Line) -> Result<()> {
         Verb::Admin(args) => runtime.block_on(admin::run(&context, args)),
         Verb::Ledger(args) => ledger::run(&context, args),
         Verb::Health => runtime.block_on(health::run(&context)),
+        Verb::Doctor => runtime.block_on(doctor::run(&context)),
         Verb::Settings => setting::run(&context),
         Verb::Bench(args) => runtime.block_on(bench::run(&context, args)),
     }

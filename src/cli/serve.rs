@@ -23,6 +23,7 @@ pub async fn run(context: &Context) -> Result<()> {
         true => Some(start_world(&clock, &mut settings, STEP).await?),
         false => None,
     };
+    super::wallet::unlock(&mut settings)?;
     needs(&settings)?;
     let instance = Instance::start(settings, listener, clock, random, None).await?;
     if world.is_some()
@@ -52,9 +53,10 @@ pub async fn start_world(clock: &Arc<HostClock>, settings: &mut Settings, step: 
     let failed = |cause| Error::internal("The local grid can't start.").because(cause);
     let world = World::start(clock.clone(), Arc::new(HostRandom), step).await.map_err(failed)?;
     let at = &world.addresses;
-    settings.grid.chain = vec![at.chain.clone()];
+    settings.grid.chain = at.chain.to_vec();
     settings.grid.relay = at.relay.clone();
     settings.grid.index = vec![at.index.clone()];
+    settings.grid.identity = at.identity.clone();
     settings.grid.mnemonic = at.mnemonic.clone();
     settings.cards.url = at.cards.clone();
     settings.cards.page = at.cards.clone();
@@ -64,14 +66,17 @@ pub async fn start_world(clock: &Arc<HostClock>, settings: &mut Settings, step: 
     Ok(world)
 }
 
-/// What a live instance can't do without.
-fn needs(settings: &Settings) -> Result<()> {
-    let missing = [
-        ("grid.mnemonic", settings.grid.mnemonic.reveal().is_empty()),
+/// What a live instance can't do without, and whether it lacks it.
+pub fn needed(settings: &Settings) -> [(&'static str, bool); 3] {
+    [
+        ("grid.mnemonic", settings.grid.mnemonic.reveal().is_empty() && settings.grid.watch.is_empty()),
         ("cards.secret_key", settings.cards.secret_key.reveal().is_empty()),
         ("cards.publishable_key", settings.cards.page.is_empty() && settings.cards.publishable_key.is_empty()),
-    ];
-    match missing.iter().find(|(_, missing)| *missing) {
+    ]
+}
+
+fn needs(settings: &Settings) -> Result<()> {
+    match needed(settings).iter().find(|(_, missing)| *missing) {
         Some((name, _)) => Err(Error::new(
             Kind::Invalid,
             format!("The setting {name} is missing: the network “{}” needs it.", settings.grid.network.name()),

@@ -236,6 +236,9 @@ pub struct Order {
     /// When the VM stopped being the customer's.
     #[serde(default)]
     pub ended: Option<Time>,
+    /// Since when it is paused because its place is not paid; it goes on when it is.
+    #[serde(default)]
+    pub paused: Option<Time>,
     /// Why it is not running, in a sentence for its owner.
     #[serde(default)]
     pub reason: Option<String>,
@@ -259,6 +262,18 @@ impl Order {
 
     pub fn trouble(&mut self, at: Time, step: Step, text: impl Into<String>) {
         self.push(Entry { at, step, text: text.into(), trouble: true });
+    }
+
+    /// It stands still through no fault of its owner.
+    pub fn pause(&mut self, at: Time) {
+        self.paused = Some(at);
+        self.trouble(at, Step::Access, "Paused: we owe its place money. We have been told; your data is kept.");
+    }
+
+    /// It runs again.
+    pub fn resume(&mut self, at: Time) {
+        self.paused = None;
+        self.note(at, Step::Access, "It runs again.");
     }
 
     fn push(&mut self, entry: Entry) {
@@ -334,6 +349,7 @@ mod tests {
             access: None,
             active_since: Some(Time::EPOCH),
             ended: None,
+            paused: None,
             reason: None,
             earned: Usd::ZERO,
             parts: vec![],

@@ -1,8 +1,10 @@
 //! What we ask of any compute grid, in our own words. `tfgrid.rs` is the first that answers; nothing above knows which.
 
 pub mod census;
+mod standing;
 mod tfgrid;
 
+pub use standing::{Endpoint, Footing};
 pub use tfgrid::{Config, Tfgrid as Grid};
 
 use serde_json::Value;
@@ -91,6 +93,18 @@ pub enum Fate {
     Refused(String),
     /// It can never land any more.
     Expired,
+    /// It can never land any more: somebody else has used the account, and its nonce with it.
+    Usurped,
+}
+
+/// What has become of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContractState {
+    Runs,
+    /// It could not be paid: what it carries is paused until it can, for some days.
+    Paused,
+    /// Deleted, or never there.
+    Gone,
 }
 
 /// How far a node is with a deployment.
@@ -128,11 +142,17 @@ pub struct PaymentEvent {
     pub amount: Tft,
 }
 
-/// What one finalized block did to our purse.
+/// What one finalized block did to our purse, and to contracts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BlockReport {
     pub bills: Vec<BillEvent>,
     pub payments: Vec<PaymentEvent>,
+    /// Contracts, anybody's, that could not be paid, that can be again, and that were deleted.
+    pub paused: Vec<u64>,
+    pub resumed: Vec<u64>,
+    pub gone: Vec<u64>,
+    /// When the block was made; known only where a contract was paused or deleted.
+    pub at: Option<Time>,
 }
 
 /// The operator's tokens at a finalized block.

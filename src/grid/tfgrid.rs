@@ -14,14 +14,16 @@ use tokio::sync::OnceCell;
 
 use self::plan::{MACHINE, Planner, deployment_data};
 use super::{
-    Account, BillEvent, Block, BlockReport, Call, Census, Fate, PaymentEvent, Progress, Signed, Standing, Wallet, census,
+    Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, PaymentEvent, Progress, Signed, Standing, Wallet,
+    census,
 };
 use crate::base::money::Tft;
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
 use crate::domain::order::{Access, Attempt, Order};
 use crate::wire::gridproxy::client::GridProxy;
 use crate::wire::gridproxy::filter::{FarmFilter, NodeFilter};
-use crate::wire::key::{AccountId, KeyPair, Scheme, address};
+use crate::wire::identity::Identity;
+use crate::wire::key::{AccountId, KeyPair, Scheme, account, address};
 use crate::wire::rmb::client::{Directory, Peer, RmbClient, RmbError};
 use crate::wire::rmb::codec::public_key;
 use crate::wire::tfchain::client::{ChainClient, Timeouts, forgotten};
@@ -42,7 +44,12 @@ pub struct Config {
     pub chain: Vec<String>,
     pub relay: String,
     pub index: Vec<String>,
+    /// Whether a twin was shown to belong to somebody: nodes ask here. May be empty.
+    pub identity: String,
+    /// The words of the account. Without them nothing is signed.
     pub mnemonic: Secret<String>,
+    /// The account to watch, if there are no words.
+    pub watch: String,
     /// How long a node may take to answer one request.
     pub answer: Duration,
     pub clock: Arc<dyn Clock>,
@@ -50,10 +57,13 @@ pub struct Config {
 }
 
 pub struct Tfgrid {
-    chain: Arc<Chain>,
+    pub(super) chain: Arc<Chain>,
     relay: reqwest::Url,
     index: GridProxy,
-    key: KeyPair,
+    pub(super) identity: Option<Identity>,
+    /// None: watching only.
+    key: Option<KeyPair>,
+    own: AccountId,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     bus: OnceCell<RmbBus>,
@@ -63,14 +73,14 @@ pub struct Tfgrid {
 }
 
 /// The chain, connected at the first question.
-struct Chain {
-    urls: Vec<String>,
-    client: OnceCell<ChainClient>,
+pub(super) struct Chain {
+    pub(super) urls: Vec<String>,
+    pub(super) client: OnceCell<ChainClient>,
     peers: Mutex<BTreeMap<u32, Peer>>,
 }
 
 impl Chain {
-    async fn get(&self) -> Result<&ChainClient> {
+    pub(super) async fn get(&self) -> Result<&ChainClient> {
         self.client.get_or_try_init(|| ChainClient::connect(&self.urls, Timeouts::default())).await.map_err(chain_error)
     }
 
@@ -123,14 +133,27 @@ impl Tfgrid {
             .build()
             .map_err(|cause| Error::internal("No HTTP client can be made.").because(cause))?;
         let bases = config.index.iter().map(|text| url("grid.index", text)).collect::<Result<Vec<_>>>()?;
-        let key = KeyPair::from_mnemonic(config.mnemonic.reveal(), Scheme::Sr25519).map_err(|_| {
-            Error::new(Kind::Invalid, "The setting grid.mnemonic is missing, or it is not 12 to 24 words of the list.")
-        })?;
+        let (key, own) = match (config.mnemonic.reveal().is_empty(), config.watch.as_str()) {
+            (true, watched) if !watched.is_empty() => (None, account(watched).ok_or_else(|| wrong("grid.watch"))?),
+            _ => {
+                let key = KeyPair::from_mnemonic(config.mnemonic.reveal(), Scheme::Sr25519).map_err(|_| {
+                    Error::new(Kind::Invalid, "The setting grid.mnemonic is missing, or it is not 12 to 24 words of the list.")
+                })?;
+                let own = key.public();
+                (Some(key), own)
+            }
+        };
+        let identity = match config.identity.is_empty() {
+            true => None,
+            false => Some(Identity::new(url("grid.identity", &config.identity)?, http.clone())),
+        };
         Ok(Tfgrid {
             chain: Arc::new(Chain { urls: config.chain, client: OnceCell::new(), peers: Mutex::default() }),
             relay: url("grid.relay", &config.relay)?,
             index: GridProxy::new(bases, http),
+            identity,
             key,
+            own,
             clock: config.clock,
             random: config.random,
             bus: OnceCell::new(),
@@ -141,7 +164,16 @@ impl Tfgrid {
 
     /// Our address on the chain.
     pub fn address(&self) -> String {
-        address(&self.key.public())
+        address(&self.own)
+    }
+
+    /// The key, unless we only watch.
+    fn key(&self) -> Result<&KeyPair> {
+        self.key.as_ref().ok_or_else(|| Error::unavailable("There are no words for the wallet: nothing can be signed."))
+    }
+
+    pub fn can_sign(&self) -> bool {
+        self.key.is_some()
     }
 
     pub fn planner(&self, twin: u32) -> Planner {
@@ -192,12 +224,14 @@ impl Tfgrid {
 
     pub async fn account(&self) -> Result<Account> {
         let chain = self.chain.get().await?;
-        let own = self.key.public();
+        let own = self.own;
         let twin = chain.twin_id_of(&own, None).await.map_err(chain_error)?;
         let current = match twin {
             Some(id) => {
                 let twin = self.chain.twin(id).await?;
-                twin.relay.as_deref() == Some(self.relay_name().as_str()) && twin.pk == self.encryption_key()
+                // Without the key nobody can tell whether the twin's is the right one.
+                self.key.is_none()
+                    || (twin.relay.as_deref() == Some(self.relay_name().as_str()) && twin.pk == self.encryption_key())
             }
             None => false,
         };
@@ -214,25 +248,13 @@ impl Tfgrid {
     }
 
     fn encryption_key(&self) -> Option<Vec<u8>> {
-        public_key(self.key.encryption_secret()).map(|key| key.to_vec())
-    }
-
-    /// The chain itself: hex of its first block's hash.
-    pub async fn genesis(&self) -> Result<String> {
-        Ok(hex::encode(self.chain.get().await?.runtime().genesis))
-    }
-
-    /// What the chain runs.
-    pub async fn runtime(&self) -> Result<(String, u32, Vec<String>)> {
-        let chain = self.chain.get().await?;
-        let runtime = chain.runtime();
-        Ok((runtime.spec_name, runtime.spec_version, chain.missing()))
+        public_key(self.key.as_ref()?.encryption_secret()).map(|key| key.to_vec())
     }
 
     // Signed calls.
 
     pub async fn next_nonce(&self) -> Result<u32> {
-        self.chain.get().await?.next_nonce(&self.key.public()).await.map_err(chain_error)
+        self.chain.get().await?.next_nonce(&self.own).await.map_err(chain_error)
     }
 
     /// The contract for what an attempt puts on its node.
@@ -260,7 +282,7 @@ impl Tfgrid {
             },
             Call::CancelContract { contract } => chain::Call::CancelContract { contract: *contract },
         };
-        let signed = self.chain.get().await?.sign(&self.key, &call, nonce, ERA_BLOCKS).await.map_err(chain_error)?;
+        let signed = self.chain.get().await?.sign(self.key()?, &call, nonce, ERA_BLOCKS).await.map_err(chain_error)?;
         Ok(Signed {
             nonce,
             bytes: signed.bytes,
@@ -272,7 +294,12 @@ impl Tfgrid {
 
     /// Sends signed bytes. Sending them again is harmless.
     pub async fn submit(&self, bytes: &[u8]) -> Result<()> {
-        self.chain.get().await?.submit(bytes).await.map(drop).map_err(chain_error)
+        self.chain.get().await?.submit(bytes).await.map(drop).map_err(|error| match &error {
+            crate::wire::tfchain::Error::Rejected { reason } if reason.contains("pay some fees") => {
+                Error::unfunded("The wallet can't pay the grid's fee.").because(error)
+            }
+            _ => chain_error(error),
+        })
     }
 
     /// What became of signed bytes, by finalized blocks only.
@@ -280,7 +307,7 @@ impl Tfgrid {
         let call = chain::SignedCall {
             bytes: signed.bytes.clone(),
             hash: signed.hash,
-            signer: self.key.public(),
+            signer: self.own,
             nonce: signed.nonce,
             birth_block: signed.birth_block,
             last_block: signed.last_block,
@@ -291,6 +318,7 @@ impl Tfgrid {
             chain::Outcome::Included { number, result: Ok(_), .. } => Fate::Landed { block: number },
             chain::Outcome::Included { result: Err(error), .. } => Fate::Refused(format!("{}.{}", error.pallet, error.name)),
             chain::Outcome::Expired => Fate::Expired,
+            chain::Outcome::Usurped => Fate::Usurped,
         })
     }
 
@@ -307,10 +335,18 @@ impl Tfgrid {
 
     /// Whether a contract is deleted, at a finalized block.
     pub async fn contract_is_gone(&self, contract: u64) -> Result<bool> {
-        let chain = self.chain.get().await?;
-        let head = chain.finalized().await.map_err(chain_error)?.hash;
-        let found = chain.contract(contract, Some(head)).await.map_err(chain_error)?;
-        Ok(found.is_none_or(|contract| matches!(contract.state, chain::ContractState::Deleted(_))))
+        let head = self.chain.get().await?.finalized().await.map_err(chain_error)?;
+        Ok(self.contract_state(contract, &head.hash).await? == ContractState::Gone)
+    }
+
+    /// What has become of a contract, at a block.
+    pub async fn contract_state(&self, contract: u64, at: &[u8; 32]) -> Result<ContractState> {
+        let found = self.chain.get().await?.contract(contract, Some(*at)).await.map_err(chain_error)?;
+        Ok(match found.map(|contract| contract.state) {
+            None | Some(chain::ContractState::Deleted(_)) => ContractState::Gone,
+            Some(chain::ContractState::GracePeriod(_)) => ContractState::Paused,
+            Some(chain::ContractState::Created) => ContractState::Runs,
+        })
     }
 
     // Deployments.
@@ -325,7 +361,7 @@ impl Tfgrid {
                 let client = RmbClient::connect(
                     self.relay.clone(),
                     twin,
-                    self.key.clone(),
+                    self.key()?.clone(),
                     sid,
                     self.clock.clone(),
                     self.random.clone(),
@@ -341,7 +377,7 @@ impl Tfgrid {
         let unread = |cause: String| Error::internal("A stored deployment can't be read.").because(cause);
         let mut deployment: Deployment = serde_json::from_value(plan.clone()).map_err(|cause| unread(cause.to_string()))?;
         deployment.contract_id = contract;
-        deployment.sign(deployment.twin_id, &self.key).map_err(|cause| unread(cause.to_string()))?;
+        deployment.sign(deployment.twin_id, self.key()?).map_err(|cause| unread(cause.to_string()))?;
         match ZosNode::new(self.bus().await?, node_twin).deploy(&deployment).await {
             Ok(()) | Err(ZosError::Refused(Refusal::Exists, _)) => Ok(()),
             Err(error) => Err(node_error(error)),
@@ -404,12 +440,36 @@ impl Tfgrid {
         self.learn_farmers(owners).await?;
         let farmers = self.farmers().clone();
         let farmers = &farmers;
+        let hash_of = |number: u32| async move {
+            let hash = chain.block_hash(number).await.map_err(chain_error)?;
+            hash.ok_or_else(|| Error::unavailable("The chain does not know one of its blocks."))
+        };
+        // Events are told in the words of the runtime that ran before the block. Almost always that is the one of now.
+        let same = match chain.block_hash(from.saturating_sub(1)).await.map_err(chain_error)? {
+            Some(parent) => chain.same_runtime_at(parent).await,
+            None => chain.same_runtime_at(hash_of(from).await?).await,
+        };
+        let same = match same {
+            // What the parent was like is forgotten: the block itself tells, unless the change was in that very block.
+            Err(error) if forgotten(&error) => chain.same_runtime_at(hash_of(from).await?).await,
+            told => told,
+        };
+        let same = same.map_err(chain_error)?;
         stream::iter(from..=to)
             .map(|number| async move {
-                let hash = chain.block_hash(number).await.map_err(chain_error)?;
-                let hash = hash.ok_or_else(|| Error::unavailable("The chain does not know one of its blocks."))?;
-                let events = chain.events(hash).await.map_err(chain_error)?;
-                Ok((number, self.report(events, farmers)?))
+                let hash = hash_of(number).await?;
+                let events = match same {
+                    true => chain.events(hash).await,
+                    false => {
+                        let parent = chain.block_hash(number.saturating_sub(1)).await.map_err(chain_error)?;
+                        chain.events_then(parent.unwrap_or(hash), hash).await
+                    }
+                };
+                let mut report = self.report(events.map_err(chain_error)?, farmers)?;
+                if !report.paused.is_empty() || !report.gone.is_empty() {
+                    report.at = Some(chain.block(hash).await.map_err(chain_error)?.time);
+                }
+                Ok((number, report))
             })
             .buffered(AT_ONCE)
             .try_collect()
@@ -458,12 +518,15 @@ impl Tfgrid {
                     at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
                 }),
                 chain::Event::Transfer { from, to, amount } | chain::Event::ReserveRepatriated { from, to, amount }
-                    if from == self.key.public() =>
+                    if from == self.own =>
                 {
                     if let Some(twin) = farmers.get(&to) {
                         report.payments.push(PaymentEvent { event, to: *twin, amount: tft(amount)? });
                     }
                 }
+                chain::Event::GracePeriodStarted { contract, .. } => report.paused.push(contract),
+                chain::Event::GracePeriodEnded { contract, .. } => report.resumed.push(contract),
+                chain::Event::NodeContractCanceled { contract, .. } => report.gone.push(contract),
                 _ => {}
             }
         }
@@ -472,7 +535,7 @@ impl Tfgrid {
 
     /// Our tokens at a block.
     pub async fn wallet(&self, block: &Block) -> Result<Wallet> {
-        let own = self.chain.get().await?.account(&self.key.public(), Some(block.hash)).await.map_err(chain_error)?;
+        let own = self.chain.get().await?.account(&self.own, Some(block.hash)).await.map_err(chain_error)?;
         Ok(Wallet { free: tft(own.free)?, reserved: tft(own.reserved)? })
     }
 
@@ -491,10 +554,14 @@ fn tft(units: u128) -> Result<Tft> {
     i64::try_from(units).map(Tft::from_units).map_err(|_| Error::internal("The chain names an amount that can't be."))
 }
 
-fn chain_error(error: crate::wire::tfchain::client::Error) -> Error {
+pub(super) fn chain_error(error: crate::wire::tfchain::client::Error) -> Error {
     use crate::wire::tfchain::client::Error as Chain;
     match error {
         Chain::Unavailable(_) => Error::unavailable("The grid's chain does not answer.").because(error),
+        // Nobody here can do anything about it: what is owed waits until the runtime is good again.
+        Chain::UnknownRuntime(_) => {
+            Error::unavailable("The grid's chain was changed in a way that we do not know.").because(error)
+        }
         _ => Error::internal("The grid's chain says something unexpected.").because(error),
     }
 }

@@ -3,8 +3,10 @@
 mod billing;
 mod db;
 mod dispatch;
+mod mischief;
 mod record;
 mod seed;
+mod window;
 mod world;
 
 #[cfg(test)]
@@ -14,7 +16,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -23,8 +25,11 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use self::mischief::Age;
+pub use self::mischief::Faults;
 use self::record::{Contract, Kind, State, UsedResources};
 pub use self::seed::{FOUNDATION, STAKING_POOL};
+pub use self::window::Window;
 pub use self::world::Reward;
 use self::world::{BLOCK_MS, Failure, World, dispatch_info};
 use super::genesis::{self, Genesis};
@@ -34,8 +39,8 @@ use crate::base::money::Tft;
 use crate::wire::key::AccountId;
 use crate::wire::tfchain::codec::blake2_256;
 use crate::wire::tfchain::extrinsic::{Opened, Terms};
-use crate::wire::tfchain::server::{self, ChainBackend, Header, Heads, Refusal, Submission, UnknownBlock};
-use crate::wire::tfchain::{Balances, Call, Hash, METADATA_149};
+use crate::wire::tfchain::server::{self, ChainBackend, Header, Heads, Mood, Refusal, Submission, UnknownBlock};
+use crate::wire::tfchain::{Balances, Call, Hash};
 
 /// How often the chain looks at its clock.
 const TICK: Duration = Duration::from_millis(100);
@@ -43,18 +48,6 @@ const TICK: Duration = Duration::from_millis(100);
 const MAX_POOL: usize = 1024;
 const BASE_FEE: u128 = 10_000;
 const BYTE_FEE: u128 = 100;
-
-/// Switches for everything a real node sometimes does wrong.
-#[derive(Debug, Default)]
-pub struct Faults {
-    /// Takes extrinsics, but the answer never comes.
-    pub swallow_submit_reply: AtomicBool,
-    pub reject_submits: AtomicBool,
-    /// Says yes and forgets.
-    pub drop_extrinsics: AtomicBool,
-    /// New blocks are not finalized until this is off again.
-    pub stall_finality: AtomicBool,
-}
 
 pub struct Chain {
     world: Mutex<World>,
@@ -66,7 +59,10 @@ pub struct Chain {
     finality_delay: Duration,
     /// Blocks that wait for their finality delay.
     waiting: Mutex<VecDeque<(u32, Instant)>>,
-    version: Vec<u8>,
+    /// The runtimes so far, oldest first.
+    ages: Mutex<Vec<Age>>,
+    /// Extrinsics that were taken and are held back.
+    held: Mutex<Vec<Vec<u8>>>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
@@ -98,7 +94,8 @@ impl Chain {
             faults: Faults::default(),
             finality_delay,
             waiting: Mutex::default(),
-            version,
+            ages: Mutex::new(vec![Age::first(&version)]),
+            held: Mutex::default(),
             tasks: Mutex::default(),
         }))
     }
@@ -129,6 +126,7 @@ impl Chain {
 
     /// Makes the blocks that are due by the clock. After a leap that is all of them, six seconds apart.
     pub fn tick(&self) {
+        self.release_held();
         loop {
             // An hour at a time, so that nobody waits long for an answer while a month goes by.
             let mut world = self.world();
@@ -175,6 +173,11 @@ impl Chain {
         Balances { nonce: account.nonce, free: account.free, reserved: account.reserved, frozen: account.frozen }
     }
 
+    /// The newest block that will never be undone.
+    pub fn finalized(&self) -> u32 {
+        self.heads.borrow().finalized
+    }
+
     /// All payouts so far, oldest first.
     pub fn rewards(&self) -> Vec<Reward> {
         self.world().rewards.clone()
@@ -198,6 +201,13 @@ impl Chain {
         act(&mut world);
         world.seal(vec![]);
         self.publish(&world);
+    }
+
+    /// Something of the runtime at a block; of the newest without one.
+    fn age(&self, at: Option<Hash>, what: impl Fn(&Age) -> Arc<Vec<u8>>) -> Arc<Vec<u8>> {
+        let number = at.and_then(|at| self.world().numbers.get(&at).copied());
+        let ages = self.ages.lock().unwrap_or_else(PoisonError::into_inner);
+        ages.iter().rev().find(|age| number.is_none_or(|number| age.from <= number)).map(what).unwrap_or_default()
     }
 
     fn now_ms(&self) -> u64 {
@@ -275,7 +285,9 @@ impl Chain {
         world.enter(Some(1));
         world.charge(&ready.opened.signer, ready.fee);
         let mark = world.mark();
+        let refused = self.faults.refuse_contracts.load(Ordering::SeqCst);
         let outcome = match &ready.call {
+            Some(Call::CreateNodeContract { .. }) if refused => Err(Failure::Smart("NodeNotAvailableToDeploy")),
             Some(call) => dispatch::dispatch(world, &ready.opened.signer, call),
             None => Err(Failure::Other),
         };
@@ -396,12 +408,12 @@ impl ChainView for Chain {
 }
 
 impl ChainBackend for Chain {
-    fn metadata(&self) -> &[u8] {
-        METADATA_149
+    fn metadata(&self, at: Option<Hash>) -> Arc<Vec<u8>> {
+        self.age(at, |age| age.metadata.clone())
     }
 
-    fn version(&self) -> &[u8] {
-        &self.version
+    fn version(&self, at: Option<Hash>) -> Arc<Vec<u8>> {
+        self.age(at, |age| age.version.clone())
     }
 
     fn heads(&self) -> watch::Receiver<Heads> {
@@ -443,8 +455,22 @@ impl ChainBackend for Chain {
         if self.faults.reject_submits.load(Ordering::SeqCst) {
             return Err(Refusal::Closed);
         }
+        if self.faults.pool_full.load(Ordering::SeqCst) {
+            return Err(Refusal::PoolFull);
+        }
+        let one_less = |left: u32| left.checked_sub(1);
+        if self.faults.refuse_next.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            return Err(Refusal::Closed);
+        }
         let hash = blake2_256(extrinsic);
         if self.faults.drop_extrinsics.load(Ordering::SeqCst) {
+            return Ok(Submission::Accepted(hash));
+        }
+        if self.faults.hold_extrinsics.load(Ordering::SeqCst) {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            if !held.iter().any(|known| known == extrinsic) {
+                held.push(extrinsic.to_vec());
+            }
             return Ok(Submission::Accepted(hash));
         }
         let mut world = self.world();
@@ -476,6 +502,10 @@ impl ChainBackend for Chain {
             }
         }
         self.publish(&world);
+        if self.faults.hang_up_on_submit.load(Ordering::SeqCst) {
+            self.disconnect_all();
+            return Ok(Submission::Silent);
+        }
         match self.faults.swallow_submit_reply.load(Ordering::SeqCst) {
             true => Ok(Submission::Silent),
             false => Ok(Submission::Accepted(hash)),
@@ -492,5 +522,8 @@ impl ChainBackend for Chain {
 
     fn cut(&self) -> watch::Receiver<u64> {
         self.cut.subscribe()
+    }
+    fn mood(&self) -> Mood {
+        self.faults.mood()
     }
 }

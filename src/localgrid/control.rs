@@ -40,19 +40,23 @@ pub struct Control {
     server: ServerHandle,
 }
 
-/// A node's fault as it is written: `{"fault": "slow", "ms": 500}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum FaultName {
-    None,
-    Silent,
-    DiesDuringDeploy,
-    FailsAfterTwo,
-    Slow,
-    LiesAboutCapacity,
-    AnswersTwice,
-    AnswersLate,
-}
+/// A node's faults as they are written: `{"fault": "slow", "ms": 500}`. Those that take a time are `slow` and `answers-late`.
+const FAULTS: [(&str, Fault); 14] = [
+    ("none", Fault::None),
+    ("silent", Fault::Silent),
+    ("dies-during-deploy", Fault::DiesDuringDeploy),
+    ("fails-at-the-last", Fault::FailsAtTheLast),
+    ("slow", Fault::Slow(Duration::ZERO)),
+    ("lies-about-capacity", Fault::LiesAboutCapacity),
+    ("answers-twice", Fault::AnswersTwice),
+    ("answers-late", Fault::AnswersLate(Duration::ZERO)),
+    ("says-no", Fault::SaysNo),
+    ("mumbles", Fault::Mumbles),
+    ("sees-another-hash", Fault::SeesAnotherHash),
+    ("lags-behind-chain", Fault::LagsBehindChain),
+    ("pauses", Fault::Pauses),
+    ("reboots", Fault::Reboots),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +69,7 @@ enum ConditionName {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NodeOrder {
-    fault: Option<FaultName>,
+    fault: Option<String>,
     /// How slow or late, in milliseconds.
     ms: Option<u64>,
     condition: Option<ConditionName>,
@@ -176,16 +180,27 @@ fn state(it: &Switches) -> Value {
     })
 }
 
-fn name_of(fault: Fault) -> (FaultName, Option<u128>) {
-    match fault {
-        Fault::None => (FaultName::None, None),
-        Fault::Silent => (FaultName::Silent, None),
-        Fault::DiesDuringDeploy => (FaultName::DiesDuringDeploy, None),
-        Fault::FailsAfterTwo => (FaultName::FailsAfterTwo, None),
-        Fault::Slow(delay) => (FaultName::Slow, Some(delay.as_millis())),
-        Fault::LiesAboutCapacity => (FaultName::LiesAboutCapacity, None),
-        Fault::AnswersTwice => (FaultName::AnswersTwice, None),
-        Fault::AnswersLate(delay) => (FaultName::AnswersLate, Some(delay.as_millis())),
+/// How a fault is written, and its time in milliseconds.
+fn name_of(fault: Fault) -> (&'static str, Option<u128>) {
+    let (bare, delay) = match fault {
+        Fault::Slow(delay) => (Fault::Slow(Duration::ZERO), Some(delay)),
+        Fault::AnswersLate(delay) => (Fault::AnswersLate(Duration::ZERO), Some(delay)),
+        other => (other, None),
+    };
+    let name = FAULTS.iter().find(|(_, known)| *known == bare).map_or("none", |(name, _)| name);
+    (name, delay.map(|delay| delay.as_millis()))
+}
+
+/// The fault that is written so; a sentence when there is none.
+fn fault_of(name: &str, ms: Option<u64>) -> Result<Fault, String> {
+    let names = || FAULTS.map(|(name, _)| name).join(", ");
+    let (_, fault) = FAULTS.iter().find(|(known, _)| *known == name).ok_or_else(|| format!("faults are {}", names()))?;
+    match (fault, ms.map(Duration::from_millis)) {
+        (Fault::Slow(_), Some(delay)) => Ok(Fault::Slow(delay)),
+        (Fault::AnswersLate(_), Some(delay)) => Ok(Fault::AnswersLate(delay)),
+        (Fault::Slow(_) | Fault::AnswersLate(_), None) => Err("this fault needs \"ms\"".into()),
+        (_, Some(_)) => Err("\"ms\" is for slow and answers-late only".into()),
+        (fault, None) => Ok(*fault),
     }
 }
 
@@ -194,19 +209,13 @@ async fn node(it: Data<Switches>, id: Path<u32>, order: Json<NodeOrder>) -> Http
     if it.nodes.fault(id).is_none() {
         return HttpResponse::NotFound().json(json!({ "error": "no such node" }));
     }
-    let delay = order.ms.map(Duration::from_millis);
-    let fault = match (order.fault, delay) {
-        (Some(FaultName::Slow), Some(delay)) => Some(Fault::Slow(delay)),
-        (Some(FaultName::AnswersLate), Some(delay)) => Some(Fault::AnswersLate(delay)),
-        (Some(FaultName::Slow | FaultName::AnswersLate), None) => return refusal("this fault needs \"ms\""),
-        (_, Some(_)) => return refusal("\"ms\" is for slow and answers-late only"),
+    let fault = match (&order.fault, order.ms) {
+        (Some(name), ms) => match fault_of(name, ms) {
+            Ok(fault) => Some(fault),
+            Err(why) => return refusal(&why),
+        },
+        (None, Some(_)) => return refusal("\"ms\" is for slow and answers-late only"),
         (None, None) => None,
-        (Some(FaultName::None), None) => Some(Fault::None),
-        (Some(FaultName::Silent), None) => Some(Fault::Silent),
-        (Some(FaultName::DiesDuringDeploy), None) => Some(Fault::DiesDuringDeploy),
-        (Some(FaultName::FailsAfterTwo), None) => Some(Fault::FailsAfterTwo),
-        (Some(FaultName::LiesAboutCapacity), None) => Some(Fault::LiesAboutCapacity),
-        (Some(FaultName::AnswersTwice), None) => Some(Fault::AnswersTwice),
     };
     if let Some(fault) = fault {
         it.nodes.set_fault(id, fault);
@@ -265,4 +274,20 @@ async fn skip(it: Data<Switches>, order: Json<SkipOrder>) -> HttpResponse {
         return HttpResponse::InternalServerError().json(json!({ "error": "the chain stands still" }));
     }
     show(it).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_written_and_read_the_same() {
+        for (name, fault) in FAULTS {
+            let ms = matches!(fault, Fault::Slow(_) | Fault::AnswersLate(_)).then_some(500);
+            let read = fault_of(name, ms).unwrap();
+            assert_eq!(name_of(read), (name, ms.map(u128::from)));
+        }
+        assert!(fault_of("slow", None).is_err() && fault_of("silent", Some(5)).is_err());
+        assert!(fault_of("sleepy", None).unwrap_err().contains("dies-during-deploy"));
+    }
 }

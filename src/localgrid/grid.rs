@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::chain::Chain;
+use super::chain::{Chain, Window};
 use super::fleet::{Fleet, RELAY, fleet};
 use super::index::Index;
 use super::node::Nodes;
@@ -47,6 +47,8 @@ pub struct Account {
 #[derive(Debug, Clone)]
 pub struct Addresses {
     pub chain: String,
+    /// The chain's second node: the same blocks behind another door.
+    pub window: String,
     pub relay: String,
     /// Node index; below it `/graphql`, and the identity service at `/api/v1/status`.
     pub index: String,
@@ -55,6 +57,7 @@ pub struct Addresses {
 /// The running grid. `stop` ends it.
 pub struct Grid {
     pub chain: Arc<Chain>,
+    pub window: Arc<Window>,
     pub relay: Relay,
     pub nodes: Nodes,
     pub index: Index,
@@ -102,17 +105,20 @@ impl Grid {
         let genesis = fleet.genesis(balances, TFT_PRICE);
         let listen = (Ipv4Addr::LOCALHOST, ports.chain).into();
         let (chain, chain_url) = Chain::start(&genesis, clock.clone(), listen, finality).await?;
+        let (window, window_url) = Window::open(chain.clone(), (Ipv4Addr::LOCALHOST, 0).into()).await?;
         let (relay, relay_url) = Relay::start(chain.clone(), bus, ports.relay).await?;
         let nodes = Nodes::start(&genesis, &fleet.profiles, chain.clone(), relay.clone(), clock.clone(), random, step);
         let index = Index::start(&genesis, chain.clone(), nodes.clone(), clock, ports.index)?;
-        let addresses = Addresses { chain: chain_url, relay: relay_url.to_string(), index: index.url().to_string() };
-        Ok(Grid { chain, relay, nodes, index, fleet, addresses })
+        let addresses =
+            Addresses { chain: chain_url, window: window_url, relay: relay_url.to_string(), index: index.url().to_string() };
+        Ok(Grid { chain, window, relay, nodes, index, fleet, addresses })
     }
 
     pub async fn stop(self) {
         self.nodes.stop();
         self.index.stop().await;
         self.relay.stop();
+        self.window.stop();
         self.chain.stop();
     }
 }

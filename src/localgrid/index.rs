@@ -381,7 +381,7 @@ mod tests {
     #[tokio::test]
     async fn lists_can_be_asked_for_by_what_only_the_index_knows() {
         let (_world, index, client) = world().await;
-        let find = async |filter| client.every_node(&filter).await.unwrap();
+        let find = async |filter| client.every_node(&filter).await.unwrap().items;
         let seeds = fleet().nodes;
         let with_ipv6 = find(NodeFilter { has_ipv6: Some(true), ..Default::default() }).await.len();
         assert_eq!(with_ipv6, seeds.iter().filter(|seed| seed.ipv6).count());
@@ -390,7 +390,7 @@ mod tests {
         let dedicated = find(NodeFilter { dedicated: Some(true), ..Default::default() }).await;
         assert!(!dedicated.is_empty() && dedicated.iter().all(|node| node.in_dedicated_farm));
         let farms = FarmFilter { country: Some("Belgium".into()), node_certified: Some(true), ..Default::default() };
-        let farms: Vec<_> = client.every_farm(&farms).await.unwrap().into_iter().map(|farm| farm.name).collect();
+        let farms: Vec<_> = client.every_farm(&farms).await.unwrap().items.into_iter().map(|farm| farm.name).collect();
         assert_eq!(farms, ["Hilbert's Barn", "Lieve Servers"]);
         index.stop().await;
     }

@@ -54,6 +54,18 @@ pub enum Fault {
     AnswersTwice,
     /// Does at once what it is asked for, and says so later.
     AnswersLate(Duration),
+    /// Answers everything with an error.
+    SaysNo,
+    /// Answers in a way that nobody can decrypt.
+    Mumbles,
+    /// Finds that what it was sent is not what the contract is about.
+    SeesAnotherHash,
+    /// Its own chain does not know the contract.
+    LagsBehindChain,
+    /// Sets a VM up and pauses it at once.
+    Pauses,
+    /// Starts one workload, then forgets what it had not done yet, as one that was switched off.
+    Reboots,
 }
 
 /// All nodes of the local grid.
@@ -258,11 +270,19 @@ impl Nodes {
             return;
         }
         let fault = locked(&it.mode).fault;
-        let result = self.perform(node, it, &sender, &request, &asked.command, fault, now);
+        let result = match fault {
+            Fault::SaysNo => Err("internal error: no space left on device".into()),
+            _ => self.perform(node, it, &sender, &request, &asked.command, fault, now),
+        };
         if let Fault::AnswersLate(delay) = fault {
             sleep(delay).await;
         }
-        let answer = self.answer(it, &sender, &request, result);
+        let mut answer = self.answer(it, &sender, &request, result);
+        if fault == Fault::Mumbles {
+            // Sealed for itself: signed, and of no use to anybody else.
+            let own = TwinView { pk: codec::public_key(it.key.encryption_secret()).map(|pk| pk.to_vec()), ..sender.clone() };
+            answer = self.answer(it, &own, &request, Ok(Value::Null));
+        }
         self.0.relay.submit(it.twin, &answer);
         if fault == Fault::AnswersTwice {
             self.0.relay.submit(it.twin, &answer);
@@ -340,6 +360,11 @@ impl Nodes {
             if started && fault == Fault::DiesDuringDeploy {
                 locked(&it.mode).dead = true;
             }
+            if started && fault == Fault::Reboots {
+                locked(&it.engine).held.remove(&contract);
+                locked(&it.mode).fault = Fault::None;
+                return;
+            }
             if finished {
                 break;
             }
@@ -377,12 +402,15 @@ impl Nodes {
         let checked = engine.check_contract(held, view);
         let result = match checked {
             Ok(_) if fault == Fault::FailsAtTheLast && last => Err("failed to provision: input/output error".into()),
+            _ if fault == Fault::SeesAnotherHash => Err("contract hash does not match deployment hash".into()),
+            _ if fault == Fault::LagsBehindChain => Err("failed to get deployment contract: not found".into()),
             Ok(contract) => engine.provision(&contract, &name),
             Err(why) => Err(why),
         };
         let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };
         held.pending.pop_front();
         let outcome = match (result, held.before.get(&name)) {
+            (Ok(data), _) if fault == Fault::Pauses => Outcome { created, state: State::Paused, error: String::new(), data },
             (Ok(data), _) => Outcome { created, state: State::Ok, error: String::new(), data },
             // A failed update leaves running what ran before.
             (Err(error), Some(before)) => Outcome { created, state: State::Unchanged, error, data: before.result.data.clone() },

@@ -22,6 +22,28 @@ const ERROR_TTL_S: u64 = 300;
 /// Messages waiting for one connection, or for one twin that is away; more are dropped.
 const MOST_WAITING: usize = 256;
 
+/// Ways in which a relay can fail. Answers are what nodes send, requests are what comes from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fault {
+    #[default]
+    None,
+    /// Nobody gets in, and those inside are put out.
+    Down,
+    DropsRequests,
+    DropsAnswers,
+    /// Everything comes twice.
+    Duplicates,
+    /// Every other message is overtaken by the next.
+    Reorders(Duration),
+    Delays(Duration),
+    /// A forged answer comes before the true one.
+    ForgesFirst,
+    /// Forged answers come instead of the true ones.
+    ForgesAll,
+    /// Answers come in the name of another twin.
+    Misnames,
+}
+
 /// A handle on the relay. Stops when `stop` is called.
 #[derive(Clone)]
 pub struct Relay(Arc<Inner>);
@@ -31,6 +53,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     rooms: Mutex<Rooms>,
     next_session: AtomicU64,
+    fault: Mutex<Fault>,
+    routed: AtomicU64,
     task: Mutex<Option<tokio::task::AbortHandle>>,
 }
 
@@ -56,8 +80,8 @@ impl Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("ws://{}/", listener.local_addr()?);
         let url = url.parse().map_err(|_| io::Error::other("the machine's own address is no URL"))?;
-        let (rooms, task) = Default::default();
-        let relay = Relay(Arc::new(Inner { chain, clock, rooms, next_session: AtomicU64::new(1), task }));
+        let (rooms, task, fault, routed) = Default::default();
+        let relay = Relay(Arc::new(Inner { chain, clock, rooms, next_session: AtomicU64::new(1), fault, routed, task }));
         let task = tokio::spawn(relay.clone().listen(listener)).abort_handle();
         *relay.0.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         Ok((relay, url))
@@ -76,7 +100,19 @@ impl Relay {
         self.hang_up();
     }
 
-    /// Fault: cuts every connection from outside; clients may come back at once. Attached twins stay.
+    /// Another fault, or none.
+    pub fn set_fault(&self, fault: Fault) {
+        *self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        if fault == Fault::Down {
+            self.hang_up();
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        *self.0.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cuts every connection from outside; clients may come back at once. Attached twins stay.
     pub fn hang_up(&self) {
         self.rooms().sessions.retain(|(_, sid), _| sid.is_none());
     }
@@ -112,6 +148,9 @@ impl Relay {
     }
 
     async fn serve(self, stream: TcpStream) {
+        if self.fault() == Fault::Down {
+            return;
+        }
         let chain = self.0.chain.clone();
         let lookup = move |twin| chain.twin(twin).map_or(Lookup::Unknown, |twin| Lookup::Account(twin.account));
         let _ = stream.set_nodelay(true);
@@ -158,7 +197,51 @@ impl Relay {
         (number, inbox)
     }
 
+    /// Passes a message on, as well as the relay feels today.
     fn route(&self, from: &Slot, bytes: &[u8]) {
+        let answer = from.1.is_none();
+        let later = |wait: Duration| {
+            let (relay, from, bytes) = (self.clone(), from.clone(), bytes.to_vec());
+            drop(tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                relay.pass(&from, &bytes);
+            }));
+        };
+        match self.fault() {
+            Fault::Down => {}
+            Fault::DropsRequests if !answer => {}
+            Fault::DropsAnswers if answer => {}
+            Fault::Duplicates => {
+                self.pass(from, bytes);
+                self.pass(from, bytes);
+            }
+            Fault::Reorders(wait) if self.0.routed.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => later(wait),
+            Fault::Delays(wait) => later(wait),
+            Fault::ForgesFirst if answer => {
+                self.alter(bytes, |envelope| envelope.payload = Some(Payload::Plain(b"null".to_vec())));
+                self.pass(from, bytes);
+            }
+            Fault::ForgesAll if answer => {
+                self.alter(bytes, |envelope| envelope.payload = Some(Payload::Plain(b"null".to_vec())));
+            }
+            Fault::Misnames if answer => {
+                let twin = from.0 + 1;
+                self.alter(bytes, |envelope| envelope.source = Some(Address { twin, connection: None }));
+            }
+            _ => self.pass(from, bytes),
+        }
+    }
+
+    /// Hands over something else than what was sent.
+    fn alter(&self, bytes: &[u8], change: impl FnOnce(&mut Envelope)) {
+        let Ok(mut envelope) = codec::decode(bytes) else { return };
+        change(&mut envelope);
+        if let Some(to) = envelope.destination.clone() {
+            self.hand_over(&(to.twin, to.connection), codec::encode(&envelope));
+        }
+    }
+
+    fn pass(&self, from: &Slot, bytes: &[u8]) {
         let envelope = match codec::decode(bytes) {
             Ok(envelope) => envelope,
             Err(error) => return tracing::debug!(twin = from.0, %error, "local relay dropped a frame"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::card::{CardWorld, Options};
-use super::chain::Chain;
+use super::chain::{Chain, Window};
 use super::fleet::Fleet;
 pub use super::grid::OPERATOR_WORDS;
 use super::grid::{Grid, Ports};
@@ -17,6 +17,8 @@ use crate::base::{Clock, Random, Secret};
 /// The running world. `stop` ends it.
 pub struct World {
     pub chain: Arc<Chain>,
+    /// The chain's second node.
+    pub window: Arc<Window>,
     pub relay: Relay,
     pub nodes: Nodes,
     pub cards: CardWorld,
@@ -29,9 +31,12 @@ pub struct World {
 /// What a client of this world must know.
 #[derive(Debug, Clone)]
 pub struct Addresses {
-    pub chain: String,
+    /// Of both nodes of the chain.
+    pub chain: [String; 2],
     pub relay: String,
     pub index: String,
+    /// The identity service.
+    pub identity: String,
     /// API and card page are one origin.
     pub cards: String,
     pub cards_secret_key: Secret<String>,
@@ -59,8 +64,9 @@ impl World {
         let cards = CardWorld::start(options, clock.clone(), random.clone()).await?;
         let mail = MailWorld::start(0, 0, random, clock).await?;
         let addresses = Addresses {
-            chain: grid.addresses.chain,
+            chain: [grid.addresses.chain, grid.addresses.window],
             relay: grid.addresses.relay,
+            identity: grid.addresses.index.clone(),
             index: grid.addresses.index,
             cards: cards.base_url.clone(),
             cards_secret_key: secret_key,
@@ -69,8 +75,8 @@ impl World {
             mail: mail.url.clone(),
             mnemonic: OPERATOR_WORDS.into(),
         };
-        let Grid { chain, relay, nodes, index, fleet, .. } = grid;
-        Ok(World { chain, relay, nodes, cards, mail, fleet, addresses, index })
+        let Grid { chain, window, relay, nodes, index, fleet, .. } = grid;
+        Ok(World { chain, window, relay, nodes, cards, mail, fleet, addresses, index })
     }
 
     /// Tells the world where the marketplace is: webhooks go there, and the card page sends people back there.
@@ -84,6 +90,7 @@ impl World {
         self.nodes.stop();
         self.index.stop().await;
         self.relay.stop();
+        self.window.stop();
         self.chain.stop();
     }
 }

@@ -33,6 +33,11 @@ pub trait Chain: Read {
         Ok(rows.into_iter().map(|(_, bill)| bill).collect())
     }
 
+    /// The newest bill of one contract.
+    fn last_bill_of(&self, contract: u64) -> Result<Option<Bill>> {
+        Ok(self.under(&BILLS, &contract, Order::Down, 1)?.pop().map(|(_, bill)| bill))
+    }
+
     /// What was billed on a farmer's nodes, newest first.
     fn bills_on(&self, owner: u32, limit: usize) -> Result<Vec<Bill>> {
         let links = self.links::<_, _, ((u32, Time), (u64, u32, u32))>(
@@ -60,12 +65,12 @@ impl Tx<'_> {
         self.put(&CALLS, key.as_str(), call)
     }
 
-    /// Notes how a call of the account at `address` ended, unless it was known or the call was signed anew meanwhile.
-    pub fn end_call(&mut self, call: &SignedCall, state: CallState, address: &str) -> Result<()> {
+    /// Notes how a call of the account at `address` ended, and whether its nonce is used up; unless the call was signed anew meanwhile.
+    pub fn end_call(&mut self, call: &SignedCall, state: CallState, address: &str, used: bool) -> Result<()> {
         let Some(now) = self.call(&call.purpose)?.filter(|now| now.state == CallState::Open && now.hash == call.hash) else {
             return Ok(());
         };
-        if state != CallState::Expired {
+        if used {
             let used_to = self.nonces_used_to(address)?.max(call.nonce.saturating_add(1));
             self.put(&NONCES, address, &used_to)?;
         }

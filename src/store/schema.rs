@@ -92,6 +92,10 @@ pub const CHAIN: Single<String> = Single::new("chain");
 pub const UNREAD_BLOCKS: Table<u32, u32> = Table::new("unread_blocks");
 /// Farmers' twins that carry or carried contracts of ours.
 pub const OWNERS: Single<std::collections::BTreeSet<u32>> = Single::new("owners");
+/// Orders whose contract the wallet could not pay.
+pub const PAUSED: Single<std::collections::BTreeSet<OrderId>> = Single::new("paused");
+/// When somebody else last used a nonce of ours, and how often that was.
+pub const USURPED: Single<(Time, u32)> = Single::new("usurped");
 /// Our twin on the grid.
 pub const TWIN: Single<u32> = Single::new("twin");
 

@@ -2,6 +2,7 @@
 
 pub mod graphql;
 pub mod gridproxy;
+pub mod identity;
 pub mod key;
 pub mod rmb;
 pub mod smtp;

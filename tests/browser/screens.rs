@@ -11,6 +11,7 @@ use cooperage::wire::smtp::Verdict;
 
 use super::{bills, go, log_in, pace, types_card};
 use crate::kit::browser::{Browser, Taste};
+use crate::kit::fault::Fault as Outside;
 use crate::kit::market::{GOOD_CARD, KEY, Market, PASSWORD};
 
 const WIDTHS: [u32; 2] = [390, 1440];
@@ -266,6 +267,10 @@ async fn operators(market: &Market, album: &mut Album, tom: &Browser) {
     album
         .visit(market, tom, &[("operator-overview-parked", "/operator"), ("operator-jobs-parked", "/operator/jobs?state=parked")])
         .await;
+    Outside::ContractsAreNotPaid.strike(market, &[]);
+    market.nurse("orders are closed", || !market.demo.instance.app.obstacles().expect("a look").is_empty()).await;
+    album.visit(market, tom, &[("operator-overview-closed", "/operator"), ("user-order-closed", "/order")]).await;
+    Outside::ContractsAreNotPaid.heal(market, &[]);
 }
 
 /// A mail that is refused for good, for a day and more.

@@ -33,9 +33,10 @@ impl Bare {
         settings.server.data = folder.clone();
         let at = &world.addresses;
         settings.grid.network = Network::Local;
-        settings.grid.chain = vec![at.chain.clone()];
+        settings.grid.chain = at.chain.to_vec();
         settings.grid.relay = at.relay.clone();
         settings.grid.index = vec![at.index.clone()];
+        settings.grid.identity = at.identity.clone();
         settings.grid.mnemonic = at.mnemonic.clone();
         settings.cards.url = at.cards.clone();
         settings.cards.page = at.cards.clone();

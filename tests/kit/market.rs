@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::Usd;
+use cooperage::base::time::MINUTE;
 use cooperage::cli::Context;
-use cooperage::cli::demo::{Demo, Person};
+use cooperage::cli::demo::{ALICE, Demo, Person};
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::order::{Order, State};
 use cooperage::settings::Settings;
@@ -128,6 +129,13 @@ impl Market {
         self.confirm(visitor, &quote).await
     }
 
+    /// Alice with a card that works.
+    pub async fn shopper(&self) -> Visitor {
+        let alice = self.log_in(&ALICE).await;
+        self.save_card(&alice, GOOD_CARD).await;
+        alice
+    }
+
     pub fn read(&self, id: OrderId) -> Order {
         self.demo.instance.app.read().expect("a snapshot").order(id).expect("a read").expect("an order")
     }
@@ -157,6 +165,49 @@ impl Market {
     /// The same, for what moves a great many blocks.
     pub async fn patient_until(&self, what: &str, is: impl FnMut() -> bool) {
         wait(what, 8 * PATIENCE, is).await;
+    }
+
+    /// Waits until `is`, and leaps in growing steps whenever nothing has happened for a while: what waits for a clock gets its time.
+    pub async fn nurse(&self, what: &str, is: impl FnMut() -> bool) {
+        self.nurse_by(4 * MINUTE, what, is).await;
+    }
+
+    /// The same, in steps up to `most`.
+    pub async fn nurse_by(&self, most: Duration, what: &str, mut is: impl FnMut() -> bool) {
+        let (asked, mut span) = (tokio::time::Instant::now(), Duration::from_secs(2));
+        let mut commits = self.demo.instance.app.store.commits();
+        while !is() {
+            assert!(asked.elapsed() < 4 * PATIENCE, "waited in vain until {what}");
+            let quiet = tokio::time::timeout(Duration::from_millis(150), commits.changed()).await.is_err();
+            if quiet && !is() {
+                self.leap(span);
+                span = (span * 2).min(most);
+            }
+        }
+    }
+
+    /// What must be true of an order at rest, whatever happened to it.
+    pub fn assert_settled(&self, order: &Order, what: &str) {
+        let truth = self.demo.world.cards.truth(&order.id.to_string());
+        assert_eq!((truth.open, truth.open_cents), (0, 0), "{what}: the bank still holds something: {:?}", order.timeline);
+        assert!(truth.captures <= 1, "{what}: charged twice");
+        match order.state {
+            State::Active => {
+                assert_eq!(self.charged(order.id), order.price, "{what}");
+                assert_eq!(truth.captures, 1, "{what}");
+            }
+            // One that ran keeps what its hours cost; the refund of the rest may still be on its way.
+            State::Ended if order.active_since.is_some() => {
+                let reason = order.reason.as_deref().unwrap_or_default();
+                assert!(reason.ends_with('.'), "{what}: no sentence: {reason:?}");
+            }
+            State::Refunded | State::Ended => {
+                assert_eq!(truth.captured_cents, truth.refunded_cents, "{what}");
+                let reason = order.reason.as_deref().unwrap_or_default();
+                assert!(reason.ends_with('.') && reason.len() > 20, "{what}: no sentence: {reason:?}");
+            }
+            _ => panic!("{what}: not at rest: {:?}", order.timeline),
+        }
     }
 
     /// Moves the clock.

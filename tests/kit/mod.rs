@@ -6,6 +6,7 @@ pub mod browser;
 pub mod caller;
 pub mod chance;
 pub mod disk;
+pub mod fault;
 pub mod grid;
 pub mod market;
 pub mod process;

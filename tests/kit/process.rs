@@ -1,9 +1,10 @@
 //! The real program, as a process of its own: started, killed, asked to stop, and looked at afterwards.
 
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -50,9 +51,10 @@ impl House {
     pub fn within(world: &Addresses) -> House {
         let mut house = House::new();
         house.set("COOPERAGE_GRID__NETWORK", "local");
-        house.set("COOPERAGE_GRID__CHAIN", &world.chain);
+        house.set("COOPERAGE_GRID__CHAIN", &world.chain.join(","));
         house.set("COOPERAGE_GRID__RELAY", &world.relay);
         house.set("COOPERAGE_GRID__INDEX", &world.index);
+        house.set("COOPERAGE_GRID__IDENTITY", &world.identity);
         house.set("COOPERAGE_GRID__MNEMONIC", world.mnemonic.reveal());
         house.set("COOPERAGE_CARDS__URL", &world.cards);
         house.set("COOPERAGE_CARDS__PAGE", &world.cards);
@@ -98,6 +100,16 @@ impl House {
         command.env_clear().env("COOPERAGE_LOG", "warn").envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command
+    }
+
+    /// Runs a verb to its end, with something to read.
+    pub fn run(&self, words: &[&str], input: &str) -> Output {
+        let mut command = self.command(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Who does not read is no error of ours.
+        let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
     }
 
     /// Starts the marketplace, and does not wait for anything.

@@ -237,7 +237,7 @@ async fn filter(index: &GridProxy, args: Args) -> Result<NodeFilter> {
             Err(_) => {
                 let named = FarmFilter { name: Some(farm.clone()), ..FarmFilter::default() };
                 let farms = index.every_farm(&named).await.map_err(away)?;
-                let farm = farms.first().ok_or_else(|| Error::not_found(&format!("farm “{farm}”")))?;
+                let farm = farms.items.first().ok_or_else(|| Error::not_found(&format!("farm “{farm}”")))?;
                 farm_ids.push(farm.farm_id);
             }
         }

@@ -75,6 +75,16 @@ impl Db {
         }
     }
 
+    /// Forgets what blocks after `to` did.
+    pub fn rewind(&mut self, to: u32) {
+        self.undo.clear();
+        for versions in self.values.values_mut() {
+            versions.retain(|(block, _)| *block <= to);
+        }
+        self.values.retain(|_, versions| !versions.is_empty());
+        self.block = to;
+    }
+
     pub fn raw(&self, key: &[u8]) -> Option<&[u8]> {
         self.values.get(key)?.last()?.1.as_deref()
     }

@@ -82,6 +82,10 @@ pub struct World {
     pub gone: BTreeMap<u64, ContractView>,
     /// Counts changes of contracts.
     pub changes: u64,
+    /// Whether contracts are billed when their turn comes.
+    pub billing: bool,
+    /// Makes a block another one, although the same happened in it.
+    salt: u32,
     pub staking_pool: AccountId,
     /// Call index of `Timestamp.set`, and the event of its success: the same in every block.
     set_time: (u8, u8),
@@ -112,6 +116,8 @@ impl World {
             born: BTreeMap::new(),
             gone: BTreeMap::new(),
             changes: 0,
+            billing: true,
+            salt: 0,
             staking_pool,
             set_time,
             time_was_set,
@@ -163,7 +169,7 @@ impl World {
 
     fn push(&mut self, parent: Hash, extrinsics: Vec<Vec<u8>>, events: Vec<u8>) {
         // Not Merkle roots: nobody asks us for proofs, but two different histories must have different hashes.
-        let state_root = blake2_256(&(self.number, self.time_ms, &events).encode());
+        let state_root = blake2_256(&(self.number, self.time_ms, self.salt, &events).encode());
         let header = Header { number: self.number, parent, state_root, extrinsics_root: blake2_256(&extrinsics.encode()) };
         let hash = header.hash();
         self.numbers.insert(hash, self.number);
@@ -211,6 +217,29 @@ impl World {
         back.iter().for_each(|id| drop(self.gone.remove(id)));
         let last = self.db.get::<u64>(&plain("SmartContractModule", "ContractID")).unwrap_or_default();
         self.born.retain(|id, _| *id <= last);
+    }
+
+    /// From here on blocks are others than they would have been.
+    pub fn salt(&mut self) {
+        self.salt += 1;
+    }
+
+    /// Goes back to the end of block `to`, as if nothing had happened since.
+    pub fn rewind(&mut self, to: u32) {
+        for (_, block) in self.blocks.split_off(&to.saturating_add(1)) {
+            self.numbers.remove(&block.hash);
+        }
+        self.included.retain(|_, block| *block <= to);
+        self.db.rewind(to);
+        let Some(last) = self.blocks.get(&to) else { return };
+        (self.number, self.time_ms) = (to, last.time_ms);
+        let seconds = self.seconds();
+        self.rewards.retain(|reward| reward.at <= seconds);
+        let back: Vec<u64> = self.gone.keys().copied().filter(|id| self.contract(*id).is_some()).collect();
+        back.iter().for_each(|id| drop(self.gone.remove(id)));
+        let made = self.db.get::<u64>(&plain("SmartContractModule", "ContractID")).unwrap_or_default();
+        self.born.retain(|id, _| *id <= made);
+        self.gone.retain(|id, _| *id <= made);
     }
 
     /// A `DispatchError` as the runtime encodes it.

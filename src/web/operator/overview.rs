@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::chain::Obstacle;
 use crate::base::money::{Rate, Tft, Usd};
 use crate::base::time::{DAY, HOUR};
 use crate::base::{Result, Time};
@@ -55,6 +56,8 @@ fn view(app: &App, snapshot: &Snapshot, now: Time) -> Result<View> {
         jobs: Jobs { waiting, parked },
         journal: journal_check(app),
         unread: snapshot.unread_blocks()?,
+        obstacles: app.obstacles()?.iter().map(Obstacle::sentence).collect(),
+        warnings: app.warnings()?,
         grid: state_of_grid(app),
         at_risk: app
             .at_risk()?
@@ -166,6 +169,9 @@ fn state_of_grid(app: &App) -> Grid {
         block: heard.head.map(|head| (head.number, head.at)),
         nodes_up: nodes.iter().filter(|node| node.up()).count(),
         nodes: nodes.len(),
+        runtime: heard.footing.map(|footing| footing.spec_version),
+        verified: heard.verified.map(|(verified, _)| verified),
+        address: app.grid.address(),
     }
 }
 

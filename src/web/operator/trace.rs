@@ -286,6 +286,7 @@ pub(super) mod tests {
             access: None,
             active_since: Some(START),
             ended: None,
+            paused: None,
             reason: None,
             earned: Usd::ZERO,
             parts: vec![],

@@ -141,7 +141,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         host: order.wish.name.to_string(),
         tags: order.tags.iter().map(Tag::to_string).collect(),
         status: status(order),
-        note: order.reason.clone(),
+        note: order.paused.filter(|_| order.state == State::Active).map(|_| PAUSED.to_owned()).or_else(|| order.reason.clone()),
         access,
         steps: steps(order),
         size: offer::size(&order.wish.size),
@@ -160,6 +160,9 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
     })
 }
 
+/// What the owner of a paused deployment is told.
+const PAUSED: &str = "It is paused, and that is our fault: we owe its place money. We have been told and it goes on by itself as soon as \
+                      that is paid. Your data is kept; hours are given back if it has to end.";
 fn access(order: &Order, access: &Access) -> deployment::Access {
     let public = |ip: &Option<String>| ip.as_deref().map(|ip| bare(ip).to_owned());
     let addresses = [

@@ -29,6 +29,9 @@ pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
     for key in me.user.known_keys().into_iter().take(1) {
         filled = filled.with(&key_field(&key.fingerprint()), TICKED);
     }
+    if let Err(closed) = me.app.open_for_orders() {
+        filled = filled.refused(&closed);
+    }
     Ok(me.show(200, page(&me.chrome(), &view(&me, filled)?)))
 }
 
@@ -55,7 +58,7 @@ pub async fn create(me: Me, form: Form) -> PageResult {
     };
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
-        Err(error) if error.kind() == Kind::Invalid => {
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Unavailable) => {
             let mut names = FIELDS.to_vec();
             names.extend(disks.iter().flat_map(|(size, path)| [*size, *path]));
             names.extend(known.iter().map(|(field, _)| field.as_str()));

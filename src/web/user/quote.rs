@@ -35,6 +35,8 @@ pub async fn confirm(me: Me, path: Path<String>, _form: Form) -> PageResult {
         Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unfunded) => {
             Ok(me.go_saying("/order", false, error.message()))
         }
+        // The offer still stands: what is closed now may be open in a minute.
+        Err(error) if error.kind() == Kind::Unavailable => Ok(me.go_saying(&format!("/quotes/{quote}"), false, error.message())),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,20 +1,20 @@
 //! A client of one chain over any of its nodes. Every call has a deadline; nothing here retries for ever.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use parity_scale_codec::{Decode, Encode};
 use scale_value::Value;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::codec::{Codec, CodecError, blake2_128, blake2_256, malformed, storage_prefix};
+use super::panel::{Endpoint, Head, Panel};
 use super::read;
+pub use super::rpc::Timeouts;
+use super::rpc::{Fault, Header, Nodes, fixed, late, text, unhex};
 use super::types::{
     Balances, Block, Call, Contract, ContractState, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime,
     SignedCall, TftPrice, Twin,
@@ -63,36 +63,26 @@ impl From<CodecError> for Error {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// For one node to accept a connection.
-    pub connect: Duration,
-    /// For one request to be answered.
-    pub request: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Timeouts { connect: Duration::from_secs(5), request: Duration::from_secs(15) }
-    }
-}
-
+/// A runtime, and how to speak with it.
 struct Known {
     runtime: Runtime,
-    codec: Codec,
-}
-
-/// The nodes of one chain, one of them connected.
-struct Nodes {
-    urls: Vec<String>,
-    timeouts: Timeouts,
-    /// The connection, and whose turn it is.
-    current: Mutex<(Option<RpcClient>, usize)>,
+    codec: Arc<Codec>,
+    /// What we need and it lacks.
+    missing: Vec<String>,
 }
 
 pub struct ChainClient {
     nodes: Nodes,
+    /// The same nodes one by one, to be compared. None if there is but one.
+    panel: Option<Panel>,
     known: RwLock<Arc<Known>>,
+    /// Runtimes before the one that runs now, for the events of old blocks.
+    past: Mutex<Vec<Arc<Known>>>,
+}
+
+#[derive(Deserialize)]
+struct ChangeSet {
+    changes: Vec<(String, Option<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -101,16 +91,6 @@ struct Version {
     spec_name: String,
     spec_version: u32,
     transaction_version: u32,
-}
-
-#[derive(Deserialize)]
-struct Header {
-    number: String,
-}
-
-#[derive(Deserialize)]
-struct ChangeSet {
-    changes: Vec<(String, Option<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -124,43 +104,78 @@ struct BlockBody {
 }
 
 impl ChainClient {
-    /// Connects to the first of `urls` that answers; the others are for when it no longer does.
+    /// Connects to the first of `urls` that answers; the others are for when it no longer does, and to compare it with: where
+    /// there are two or more, the finalized block that everything is read at is one that two of them vouch for.
     pub async fn connect(urls: &[String], timeouts: Timeouts) -> Result<Self> {
-        let nodes = Nodes { urls: urls.to_vec(), timeouts, current: Mutex::new((None, 0)) };
-        Self::start(nodes).await
+        let (nodes, panel) = (Nodes::new(urls, timeouts), Panel::of(urls));
+        if let Some(panel) = &panel {
+            // Whoever is on another chain than most is not learned from. If no two agree, the first that answers is.
+            drop(panel.agreed(&nodes).await);
+        }
+        Self::start(nodes, panel).await
     }
 
     /// Over a transport of the caller's: tests plug the client straight into a server.
     pub async fn over(rpc: RpcClient, timeouts: Timeouts) -> Result<Self> {
-        Self::start(Nodes { urls: vec![], timeouts, current: Mutex::new((Some(rpc), 0)) }).await
+        Self::start(Nodes::over(rpc, timeouts), None).await
     }
 
-    async fn start(nodes: Nodes) -> Result<Self> {
-        let known = RwLock::new(Arc::new(learn(&nodes).await?));
-        Ok(ChainClient { nodes, known })
+    async fn start(nodes: Nodes, panel: Option<Panel>) -> Result<Self> {
+        let known = RwLock::new(Arc::new(learn(&nodes, None).await?));
+        Ok(ChainClient { nodes, panel, known, past: Mutex::default() })
     }
 
-    /// As read last: at start, and before signing if the node has moved on since.
+    /// As read last: at start, at each `refresh`, and before signing if the node has moved on since.
     pub fn runtime(&self) -> Runtime {
         self.known().runtime.clone()
     }
 
-    /// Calls and storage items we use that the live runtime lacks.
+    /// What we use and the live runtime lacks. While there is anything, nothing is signed.
     pub fn missing(&self) -> Vec<String> {
-        self.known().codec.missing()
+        self.known().missing.clone()
     }
 
+    /// What was last thought of each node; empty if there is but one.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.panel.as_ref().map(Panel::endpoints).unwrap_or_default()
+    }
+
+    /// Looks whether the runtime was upgraded, and learns the new one. What can't be learned is missing; reading goes on.
+    pub async fn refresh(&self) -> Result<()> {
+        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([])).await?;
+        let known = self.known();
+        match (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version) {
+            true => Ok(()),
+            false => self.relearn(version).await,
+        }
+    }
+
+    /// The newest finalized block; where there are several nodes, the newest that two of them vouch for. What concerns money is
+    /// read at this block.
     pub async fn finalized(&self) -> Result<Block> {
-        self.block(self.pinned(None).await?).await
+        let head = self.head().await?;
+        Ok(Block { number: head.number, hash: head.hash, time: self.time_of(head.hash).await? })
+    }
+
+    /// The newest finalized block, as vouched for.
+    async fn head(&self) -> Result<Head> {
+        if let Some(panel) = &self.panel {
+            return panel.agreed(&self.nodes).await;
+        }
+        let hash = fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?)?;
+        Ok(Head { number: self.number_of(hash).await?, hash })
     }
 
     pub async fn block(&self, hash: Hash) -> Result<Block> {
-        let number = self.number_of(hash).await?;
+        Ok(Block { number: self.number_of(hash).await?, hash, time: self.time_of(hash).await? })
+    }
+
+    async fn time_of(&self, hash: Hash) -> Result<Time> {
         let time = match self.raw("Timestamp", "Now", &[], Some(hash)).await? {
             Some(bytes) => u64::decode(&mut bytes.as_slice()).map_err(|error| Error::Decode(error.to_string()))?,
             None => 0,
         };
-        Ok(Block { number, hash, time: Time::from_ms(i64::try_from(time).unwrap_or(i64::MAX)) })
+        Ok(Time::from_ms(i64::try_from(time).unwrap_or(i64::MAX)))
     }
 
     /// None if the chain is not that long, or the node has forgotten so old a block.
@@ -169,11 +184,43 @@ impl ChainClient {
         hash.as_deref().map(fixed).transpose()
     }
 
+    /// What happened in a block, as the runtime of now tells events.
     pub async fn events(&self, block: Hash) -> Result<Vec<EventRecord>> {
+        self.events_as(&self.known(), block).await
+    }
+
+    async fn events_as(&self, known: &Known, block: Hash) -> Result<Vec<EventRecord>> {
         match self.raw("System", "Events", &[], Some(block)).await? {
-            Some(bytes) => Ok(self.known().codec.decode_events(&bytes)?),
+            Some(bytes) => Ok(known.codec.decode_events(&bytes)?),
             None => Ok(vec![]),
         }
+    }
+
+    /// What happened in a block whose parent is `parent`: if the runtime was another one then, its events are read as it told them.
+    pub async fn events_then(&self, parent: Hash, block: Hash) -> Result<Vec<EventRecord>> {
+        let known = self.known_at(parent).await?;
+        self.events_as(&known, block).await
+    }
+
+    /// Whether the runtime at a block was the one that runs now.
+    pub async fn same_runtime_at(&self, block: Hash) -> Result<bool> {
+        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&block)])).await?;
+        Ok(version.spec_version == self.known().runtime.spec_version)
+    }
+
+    async fn known_at(&self, block: Hash) -> Result<Arc<Known>> {
+        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&block)])).await?;
+        let now = self.known();
+        if version.spec_version == now.runtime.spec_version {
+            return Ok(now);
+        }
+        let past = || self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = past().iter().find(|known| known.runtime.spec_version == version.spec_version) {
+            return Ok(known.clone());
+        }
+        let learned = Arc::new(learn(&self.nodes, Some(block)).await?);
+        past().push(learned.clone());
+        Ok(learned)
     }
 
     /// Where in a block an extrinsic is.
@@ -188,7 +235,8 @@ impl ChainClient {
         Ok(None)
     }
 
-    /// All zero for an account that the chain has never seen. `at`: None is the last finalized block, here and below.
+    /// All zero for an account that the chain has never seen. `at`: None is the last finalized block of the node at hand, here
+    /// and below; what concerns money names a block that was vouched for.
     pub async fn account(&self, account: &AccountId, at: Option<Hash>) -> Result<Balances> {
         let value = self.value("System", "Account", &[account.encode()], at).await?;
         value.map_or(Ok(Balances::default()), |value| Ok(read::account(&value)?))
@@ -346,14 +394,14 @@ impl ChainClient {
 
     /// Signs upon the last finalized block for `era_blocks` blocks. Store the answer before you submit it.
     pub async fn sign(&self, key: &KeyPair, call: &Call, nonce: u32, era_blocks: u64) -> Result<SignedCall> {
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([])).await?;
-        let known = self.known();
-        if (version.spec_version, version.transaction_version) != (known.runtime.spec_version, known.runtime.tx_version) {
-            self.relearn().await?;
+        self.refresh().await?;
+        let missing = self.missing();
+        if !missing.is_empty() {
+            return Err(Error::UnknownRuntime(missing.join(", ")));
         }
-        let hash = self.pinned(None).await?;
+        let head = self.head().await?;
         let known = self.known();
-        Ok(known.codec.sign(&known.runtime, key, call, nonce, (self.number_of(hash).await?, hash), era_blocks)?)
+        Ok(known.codec.sign(&known.runtime, key, call, nonce, (head.number, head.hash), era_blocks)?)
     }
 
     /// Sends a signed extrinsic. The same bytes may be sent again at any time: they count once.
@@ -369,8 +417,7 @@ impl ChainClient {
 
     /// What became of a signed extrinsic, by finalized blocks alone.
     pub async fn outcome(&self, call: &SignedCall) -> Result<Outcome> {
-        let head = self.pinned(None).await?;
-        let number = self.number_of(head).await?;
+        let Head { number, hash: head } = self.head().await?;
         let over = number > call.last_block;
         let unused = self.account(&call.signer, Some(head)).await?.nonce <= call.nonce;
         if unused && !over {
@@ -387,6 +434,8 @@ impl ChainClient {
             }
         }
         match (over, gap) {
+            // All blocks that could hold it were seen, and the nonce is used: by something that we did not sign for this.
+            (_, false) if !unused => Ok(Outcome::Usurped),
             (false, _) => Ok(Outcome::Pending),
             (true, false) => Ok(Outcome::Expired),
             // Nobody can show the blocks any more, but an extrinsic that was included would have used its nonce.
@@ -469,11 +518,27 @@ impl ChainClient {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn relearn(&self) -> Result<()> {
-        let fresh = learn(&self.nodes).await?;
-        if fresh.runtime.genesis != self.known().runtime.genesis {
+    async fn relearn(&self, version: Version) -> Result<()> {
+        let before = self.known();
+        let fresh = match learn(&self.nodes, None).await {
+            Ok(fresh) => fresh,
+            // What the new one says of itself can't be read. What is stored may be read as before, as far as it goes.
+            Err(Error::UnknownRuntime(why)) => Known {
+                runtime: Runtime {
+                    spec_name: version.spec_name,
+                    spec_version: version.spec_version,
+                    tx_version: version.transaction_version,
+                    genesis: before.runtime.genesis,
+                },
+                codec: before.codec.clone(),
+                missing: vec![why],
+            },
+            Err(other) => return Err(other),
+        };
+        if fresh.runtime.genesis != before.runtime.genesis {
             return Err(Error::UnknownRuntime("another chain answers at this address".into()));
         }
+        self.past.lock().unwrap_or_else(PoisonError::into_inner).push(before);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         Ok(())
     }
@@ -491,107 +556,12 @@ impl FinalizedBlocks {
     }
 }
 
-impl Header {
-    fn number(&self) -> Result<u32> {
-        let digits = self.number.strip_prefix("0x").unwrap_or(&self.number);
-        u32::from_str_radix(digits, 16).map_err(|_| Error::Decode("a block number".into()))
-    }
-}
-
-enum Fault {
-    /// The node answered with an error.
-    Refused {
-        code: i32,
-        reason: String,
-    },
-    /// The connection is no good any more.
-    Broken(String),
-    /// The deadline is over; asking another node would only double it.
-    Late,
-    Nonsense(String),
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Refused { reason, .. } | Fault::Broken(reason) => Error::Unavailable(reason),
-            Fault::Late => late(),
-            Fault::Nonsense(what) => Error::Decode(what),
-        }
-    }
-}
-
-impl Nodes {
-    async fn ask<T: DeserializeOwned>(&self, method: &str, params: serde_json::Value) -> Result<T> {
-        Ok(self.try_ask(method, params).await?)
-    }
-
-    /// Asks the connected node; if it is gone, once more whichever answers then. All our requests may be repeated.
-    async fn try_ask<T: DeserializeOwned>(&self, method: &str, params: serde_json::Value) -> std::result::Result<T, Fault> {
-        match self.ask_once(method, &params).await {
-            Err(Fault::Broken(_)) if !self.urls.is_empty() => self.ask_once(method, &params).await,
-            answer => answer,
-        }
-    }
-
-    async fn ask_once<T: DeserializeOwned>(&self, method: &str, params: &serde_json::Value) -> std::result::Result<T, Fault> {
-        // Others may be connecting already: waiting for them has the same deadline.
-        let connected = timeout(self.timeouts.request, self.connected()).await.map_err(|_| Fault::Late)?;
-        let (rpc, turn) = connected.map_err(|error| Fault::Broken(error.to_string()))?;
-        let mut arguments = RpcParams::new();
-        for param in params.as_array().into_iter().flatten() {
-            arguments.push(param).map_err(|error| Fault::Nonsense(error.to_string()))?;
-        }
-        let fault = match timeout(self.timeouts.request, rpc.request(method, arguments)).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(subxt_rpcs::Error::User(error))) => {
-                let detail = error.data.map(|data| format!(": {}", data.get().trim_matches('"'))).unwrap_or_default();
-                return Err(Fault::Refused { code: error.code, reason: format!("{}{detail}", error.message) });
-            }
-            Ok(Err(subxt_rpcs::Error::Deserialization(error))) => return Err(Fault::Nonsense(format!("{method}: {error}"))),
-            Ok(Err(error)) => Fault::Broken(error.to_string()),
-            Err(_) => Fault::Late,
-        };
-        self.forget(turn).await;
-        Err(fault)
-    }
-
-    /// The connection and its turn, made anew if there is none: each node is tried once, beginning with the one whose turn it is.
-    async fn connected(&self) -> Result<(RpcClient, usize)> {
-        let mut current = self.current.lock().await;
-        if let (Some(rpc), turn) = &*current {
-            return Ok((rpc.clone(), *turn));
-        }
-        let mut last = Error::Unavailable("no address of a node is set".into());
-        for _ in 0..self.urls.len() {
-            let url = &self.urls[current.1 % self.urls.len()];
-            match timeout(self.timeouts.connect, RpcClient::from_insecure_url(url)).await {
-                Ok(Ok(rpc)) => {
-                    current.0 = Some(rpc.clone());
-                    return Ok((rpc, current.1));
-                }
-                Ok(Err(error)) => last = Error::Unavailable(format!("{url}: {error}")),
-                Err(_) => last = late(),
-            }
-            current.1 = current.1.wrapping_add(1);
-        }
-        Err(last)
-    }
-
-    /// Drops the connection of `turn`, unless somebody else did and there is a new one already.
-    /// An injected transport is kept: there is no other.
-    async fn forget(&self, turn: usize) {
-        let mut current = self.current.lock().await;
-        if !self.urls.is_empty() && current.1 == turn {
-            *current = (None, turn.wrapping_add(1));
-        }
-    }
-}
-
-async fn learn(nodes: &Nodes) -> Result<Known> {
-    let version: Version = nodes.ask("state_getRuntimeVersion", json!([])).await?;
+/// The runtime at a block; the newest without one.
+async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
+    let at = at.map_or_else(|| json!([]), |block| json!([text(&block)]));
+    let version: Version = nodes.ask("state_getRuntimeVersion", at.clone()).await?;
     let genesis: String = nodes.ask("chain_getBlockHash", json!([0])).await?;
-    let metadata: String = nodes.ask("state_getMetadata", json!([])).await?;
+    let metadata: String = nodes.ask("state_getMetadata", at).await?;
     let codec = Codec::new(&unhex(&metadata)?).map_err(|error| Error::UnknownRuntime(error.to_string()))?;
     let runtime = Runtime {
         spec_name: version.spec_name,
@@ -599,11 +569,8 @@ async fn learn(nodes: &Nodes) -> Result<Known> {
         tx_version: version.transaction_version,
         genesis: fixed(&genesis)?,
     };
-    Ok(Known { runtime, codec })
-}
-
-fn late() -> Error {
-    Error::Unavailable("no answer in time".into())
+    let missing = codec.missing();
+    Ok(Known { runtime, codec: Arc::new(codec), missing })
 }
 
 /// Whether a page of a map's keys comes after the one before and stays in the map: a node that goes in circles would never
@@ -611,18 +578,6 @@ fn late() -> Error {
 fn goes_on(keys: &[String], after: Option<&String>, prefix: &str) -> bool {
     let within = keys.iter().all(|key| key.starts_with(prefix));
     keys.is_empty() || within && keys.is_sorted_by(|a, b| a < b) && keys.first() > after
-}
-
-fn text(bytes: &[u8]) -> String {
-    format!("0x{}", hex::encode(bytes))
-}
-
-fn unhex(text: &str) -> Result<Vec<u8>> {
-    hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|_| Error::Decode("hexadecimal text".into()))
-}
-
-fn fixed(text: &str) -> Result<Hash> {
-    unhex(text)?.try_into().map_err(|_| Error::Decode("a hash".into()))
 }
 
 #[cfg(test)]

@@ -23,27 +23,7 @@ pub enum CodecError {
     Malformed(String),
 }
 
-/// Every storage item we read.
-pub const STORAGE: &[(&str, &str)] = &[
-    ("System", "Account"),
-    ("System", "Events"),
-    ("Timestamp", "Now"),
-    ("TfgridModule", "Farms"),
-    ("TfgridModule", "Nodes"),
-    ("TfgridModule", "NodesByFarmID"),
-    ("TfgridModule", "PricingPolicies"),
-    ("TfgridModule", "TwinIdByAccountID"),
-    ("TfgridModule", "Twins"),
-    ("TfgridModule", "UsersTermsAndConditions"),
-    ("SmartContractModule", "ActiveNodeContracts"),
-    ("SmartContractModule", "ContractIDByNodeIDAndHash"),
-    ("SmartContractModule", "Contracts"),
-    ("TFTPriceModule", "AverageTftPrice"),
-    ("TFTPriceModule", "MaxTftPrice"),
-    ("TFTPriceModule", "MinTftPrice"),
-];
-
-/// Every call we make.
+/// Every call that we can write and read.
 pub const CALLS: &[(&str, &str)] = &[
     ("Balances", "transfer_allow_death"),
     ("Balances", "transfer_keep_alive"),
@@ -79,14 +59,6 @@ impl Codec {
     pub fn new(metadata: &[u8]) -> Result<Self, CodecError> {
         let metadata = Metadata::decode_from(metadata).map_err(|error| CodecError::Malformed(format!("metadata: {error}")))?;
         Ok(Codec { metadata })
-    }
-
-    /// The calls and storage items we use that this runtime lacks.
-    pub fn missing(&self) -> Vec<String> {
-        let pallet = |name: &str| self.metadata.pallet_by_name(name);
-        let calls = CALLS.iter().filter(|(name, call)| pallet(name).and_then(|p| p.call_variant_by_name(call)).is_none());
-        let items = STORAGE.iter().filter(|(name, item)| !self.has_storage(name, item));
-        calls.chain(items).map(|(pallet, name)| format!("{pallet}.{name}")).collect()
     }
 
     pub fn has_storage(&self, pallet: &str, item: &str) -> bool {
@@ -247,6 +219,12 @@ impl Codec {
     pub(super) fn take(&self, bytes: &mut &[u8], ty: u32) -> Result<Value<u32>, CodecError> {
         dynamic::decode(self.metadata.types(), ty, bytes)
     }
+}
+
+/// Pallet and call, as the runtime calls them.
+pub(super) fn name(call: &Call) -> (&'static str, &'static str) {
+    let (pallet, name, _) = arguments(call);
+    (pallet, name)
 }
 
 /// Pallet, call and named arguments as the runtime calls them.

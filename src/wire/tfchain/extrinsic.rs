@@ -183,7 +183,7 @@ impl Codec {
     }
 
     /// The runtime's signed extensions in order. One that we do not know may pass only if it carries no bytes.
-    fn extensions(&self) -> Result<Vec<String>, CodecError> {
+    pub(super) fn extensions(&self) -> Result<Vec<String>, CodecError> {
         const KNOWN: [&str; 7] = [
             "CheckSpecVersion",
             "CheckTxVersion",
@@ -286,7 +286,7 @@ mod tests {
             let _ = codec().open(&noise);
             let _ = codec().decode_call(&noise);
             let _ = codec().decode_events(&noise);
-            for (pallet, item) in crate::wire::tfchain::codec::STORAGE {
+            for (pallet, item, ..) in crate::wire::tfchain::need::STORAGE {
                 let _ = codec().decode_storage(pallet, item, &noise);
             }
         }

@@ -4,13 +4,17 @@ pub mod client;
 pub mod codec;
 mod dynamic;
 pub mod extrinsic;
+pub mod need;
+mod panel;
 pub mod price;
 mod read;
+mod rpc;
 pub mod server;
 pub mod types;
 
 pub use client::{ChainClient, Error, Result, Timeouts};
 pub use codec::{Codec, CodecError};
+pub use panel::{Endpoint, Standing};
 pub use types::*;
 
 /// The real metadata of spec version 149: what the built-in chain runs on, and what the codecs are tested with.

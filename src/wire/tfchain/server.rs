@@ -77,11 +77,20 @@ pub enum Submission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownBlock;
 
+/// Whether questions are answered at all, and with sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    Well,
+    Silent,
+    Garbled,
+}
+
 /// The truth behind the wire. All questions are answered from memory, so none of them waits.
 pub trait ChainBackend: Send + Sync + 'static {
-    fn metadata(&self) -> &[u8];
-    /// The SCALE-encoded constant `System.Version`.
-    fn version(&self) -> &[u8];
+    /// At a block; the newest without one.
+    fn metadata(&self, at: Option<Hash>) -> Arc<Vec<u8>>;
+    /// The SCALE-encoded constant `System.Version`, at a block; the newest without one.
+    fn version(&self, at: Option<Hash>) -> Arc<Vec<u8>>;
     fn heads(&self) -> watch::Receiver<Heads>;
     fn hash_of(&self, number: u32) -> Option<Hash>;
     fn block(&self, hash: &Hash) -> Option<(Header, Vec<Vec<u8>>)>;
@@ -94,6 +103,8 @@ pub trait ChainBackend: Send + Sync + 'static {
     fn fee(&self, length: usize) -> u128;
     /// Changes when every connection is to be cut.
     fn cut(&self) -> watch::Receiver<u64>;
+    /// How it feels about answering.
+    fn mood(&self) -> Mood;
 }
 
 struct Fault {
@@ -135,6 +146,11 @@ impl<B: ChainBackend> Server<B> {
     /// None: the answer is lost on purpose.
     fn answer(&self, method: &str, params: &Value) -> Answer<Option<Value>> {
         let backend = &*self.backend;
+        match backend.mood() {
+            Mood::Well => {}
+            Mood::Silent => return Ok(None),
+            Mood::Garbled => return Ok(Some(json!({ "mumble": method.len() }))),
+        }
         let heads = *backend.heads().borrow();
         Ok(Some(match method {
             "rpc_methods" => json!({ "methods": METHODS }),
@@ -163,8 +179,8 @@ impl<B: ChainBackend> Server<B> {
                 let extrinsics: Vec<_> = extrinsics.iter().map(|bytes| text(bytes)).collect();
                 json!({ "block": { "header": header.json(), "extrinsics": extrinsics }, "justifications": null })
             })),
-            "state_getMetadata" => json!(text(backend.metadata())),
-            "state_getRuntimeVersion" | "chain_getRuntimeVersion" => version_json(backend.version())?,
+            "state_getMetadata" => json!(text(&backend.metadata(maybe_hash(params, 0)?))),
+            "state_getRuntimeVersion" | "chain_getRuntimeVersion" => version_json(&backend.version(maybe_hash(params, 0)?))?,
             "state_getStorage" | "state_getStorageAt" => {
                 let value = backend.storage(&hex_param(params, 0)?, maybe_hash(params, 1)?)?;
                 json!(value.map(|value| text(&value)))
@@ -214,8 +230,8 @@ impl<B: ChainBackend> Server<B> {
     fn runtime_call(&self, params: &Value) -> Answer<Vec<u8>> {
         let input = hex_param(params, 1)?;
         match params.get(0).and_then(Value::as_str).unwrap_or_default() {
-            "Core_version" => Ok(self.backend.version().to_vec()),
-            "Metadata_metadata" => Ok(self.backend.metadata().to_vec().encode()),
+            "Core_version" => Ok(self.backend.version(None).to_vec()),
+            "Metadata_metadata" => Ok(self.backend.metadata(None).to_vec().encode()),
             "AccountNonceApi_account_nonce" => {
                 let account = AccountId::decode(&mut input.as_slice()).map_err(|_| wrong("an account"))?;
                 Ok(self.backend.next_nonce(&account).encode())
@@ -241,8 +257,8 @@ impl<B: ChainBackend> Server<B> {
             "chain_subscribeFinalizedHeads" | "chain_subscribeFinalisedHeads" => {
                 ("chain_finalizedHead", headers(backend, heads, |heads| heads.finalized).boxed())
             }
-            "state_subscribeRuntimeVersion" | "chain_subscribeRuntimeVersion" => match version_json(backend.version()) {
-                // The runtime never changes, so the stream tells it once and then stays open.
+            "state_subscribeRuntimeVersion" | "chain_subscribeRuntimeVersion" => match version_json(&backend.version(None)) {
+                // Told once; who wants to hear of an upgrade asks.
                 Ok(version) => {
                     let once = futures_util::stream::once(async move { version });
                     ("state_runtimeVersion", once.chain(futures_util::stream::pending()).boxed())

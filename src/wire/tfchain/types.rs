@@ -330,4 +330,6 @@ pub enum Outcome {
     },
     /// Can never be included any more.
     Expired,
+    /// Can never be included any more: something else has used its nonce.
+    Usurped,
 }

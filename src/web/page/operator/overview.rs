@@ -55,6 +55,12 @@ pub struct Grid {
     pub block: Option<(u32, Time)>,
     pub nodes_up: usize,
     pub nodes: usize,
+    /// The version of the chain's runtime, once it was asked.
+    pub runtime: Option<u32>,
+    /// Whether nodes will take what we send. None: the identity service has not said.
+    pub verified: Option<bool>,
+    /// Of the wallet.
+    pub address: String,
 }
 
 /// A node that carries deployments and should not be relied on.
@@ -98,6 +104,10 @@ pub struct View {
     pub journal: Option<JournalCheck>,
     /// The newest blocks that could not be read, from and to: their bills are in nobody's books.
     pub unread: Option<(u32, u32)>,
+    /// Why no order is taken, a sentence each.
+    pub obstacles: Vec<String>,
+    /// What else should be known of the grid, a sentence each.
+    pub warnings: Vec<String>,
     pub grid: Grid,
     /// Nodes that carry something of ours and are in trouble.
     pub at_risk: Vec<AtRisk>,
@@ -129,7 +139,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     (part::card("Orders", orders(view)))
                 }
                 div.trio {
-                    (part::card("Wallet", wallet(&view.wallet)))
+                    (part::card("Wallet", wallet(&view.wallet, &view.grid.address)))
                     (part::card("Grid", grid(view)))
                     (part::card("Work and books", work(view)))
                 }
@@ -145,6 +155,12 @@ const RISKS_SHOWN: usize = 8;
 /// What an operator has to act on, above everything else.
 fn alarms(view: &View) -> Markup {
     html! {
+        @for obstacle in &view.obstacles {
+            p.flash.bad role="alert" { span { strong { "New orders are off. " } (obstacle) } }
+        }
+        @for warning in &view.warnings {
+            p.flash.notice { span { (warning) } }
+        }
         @if let Some((from, to)) = view.unread {
             p.flash.bad role="alert" {
                 span {
@@ -222,13 +238,14 @@ fn orders(view: &View) -> Markup {
     }
 }
 
-fn wallet(wallet: &Wallet) -> Markup {
+fn wallet(wallet: &Wallet, address: &str) -> Markup {
     html! {
         div.cluster.apart {
             p.figure-value { (about_tokens(wallet.balance)) }
             @if wallet.trend.len() > 1 { (chart::sparkline("Balance over the last days", &wallet.trend.iter().map(|balance| balance.units()).collect::<Vec<_>>())) }
         }
         (part::facts(vec![
+            ("Address", html! { code { (address) } }),
             ("Worth", html! { (known(wallet.worth)) }),
             ("Lasts", html! {
                 @match wallet.runway_days {
@@ -249,7 +266,12 @@ fn grid(view: &View) -> Markup {
             @if grid.reachable { (part::badge(Tone::Good, "Answers")) } @else { (part::badge(Tone::Bad, "Silent")) }
         }
         (part::facts(vec![
-            ("Network", html! { (grid.network) }),
+            ("Network", html! {
+                (grid.network) @if let Some(version) = grid.runtime { ", runtime " (version) }
+            }),
+            ("Identity", html! {
+                @match grid.verified { Some(true) => "Verified", Some(false) => "Not verified", None => "Not known" }
+            }),
             ("Last block", html! {
                 @match grid.block { Some((number, at)) => { (count(number.into())) ", " (ago(at, view.now)) }, None => "Not seen yet" }
             }),

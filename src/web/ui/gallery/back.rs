@@ -129,8 +129,13 @@ pub fn overview_pages() -> Vec<Shown> {
             block: Some((1_204_118, ago(4 * SECOND))),
             nodes_up: 18,
             nodes: 20,
+            runtime: Some(149),
+            verified: Some(true),
+            address: "5DTestUPts3kjeXSTMyerHihn1uwMfLj8vU8sqF7qYrFabHE".into(),
         },
         at_risk: vec![],
+        obstacles: vec![],
+        warnings: vec![],
         clock: true,
         now: NOW,
     };
@@ -147,7 +152,16 @@ pub fn overview_pages() -> Vec<Shown> {
             problem: Some("Transfer 4,811 does not follow from the one before it.".into()),
         }),
         wallet: Wallet { balance: tft(40_050), worth: Some(Usd::from_cents(400)), runway_days: Some(9), trend: vec![] },
-        grid: Grid { reachable: false, network: "main".into(), ..calm.grid.clone() },
+        grid: Grid { reachable: false, network: "main".into(), verified: Some(false), ..calm.grid.clone() },
+        obstacles: vec![
+            "The chain runs version 158 of its runtime, which lacks what we need: SmartContractModule.cancel_contract as we fill it. \
+             Nothing is signed and no order is taken until it has it again or a newer Cooperage knows this runtime."
+                .into(),
+        ],
+        warnings: vec![
+            "The chain's node wss://tfchain.grid.threefold.me/ws is 84 blocks behind the others. It is left out.".into(),
+            "Deployments are paused (3) because the wallet could not pay for them.".into(),
+        ],
         clock: false,
         ..calm.clone()
     };

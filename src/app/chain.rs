@@ -1,0 +1,256 @@
+//! How the grid is doing for us, and whether new orders can be taken on it.
+
+use std::time::Duration;
+
+use super::{App, lock};
+use crate::base::ids::OrderId;
+use crate::base::money::{SCALE, Tft};
+use crate::base::time::{DAY, HOUR};
+use crate::base::{Error, Result, Time};
+use crate::domain::order::{Order, State};
+use crate::grid::{Block, ContractState, Footing, Wallet};
+use crate::store::grid::Chain;
+use crate::store::order::Orders;
+use crate::store::schema::{PAUSED, TWIN, USURPED};
+use crate::store::{Read, Tx};
+
+/// What somebody hears who wants to order and can't.
+const CLOSED: &str =
+    "New servers can't be ordered right now. Please try again later: nothing was charged, and what runs goes on.";
+/// Contracts looked at in one round; the next round goes on behind them.
+const LOOKED_AT: usize = 100;
+/// The chain bills every hour; when it has left so many out, somebody should look.
+const UNBILLED_AFTER: Duration = Duration::from_secs(4 * HOUR.as_secs());
+/// That somebody else used the wallet is told for so long.
+const TOLD_FOR: Duration = Duration::from_secs(7 * DAY.as_secs());
+/// Once verified, this is seldom asked again.
+const VERIFIED_FOR: Duration = HOUR;
+
+/// What the chain last told, and whether it told anything at the last time of asking.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
+    pub answers: bool,
+    pub head: Option<Block>,
+    pub footing: Option<Footing>,
+    pub wallet: Option<Wallet>,
+    /// Whether nodes will take what we send, and when the identity service said so.
+    pub verified: Option<(bool, Time)>,
+    /// Contracts that run and were not billed for hours.
+    pub unbilled: Vec<u64>,
+}
+
+/// Why no order is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The chain's runtime lacks something we need.
+    Runtime { version: u32, lacking: Vec<String> },
+    /// There are no words for the wallet.
+    WatchOnly,
+    /// Too little is left in the wallet.
+    Funds { free: Tft, reserve: Tft },
+    /// Nodes would refuse what we send.
+    Identity { twin: u32 },
+}
+
+impl Obstacle {
+    /// One word, for programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Obstacle::Runtime { .. } => "runtime",
+            Obstacle::WatchOnly => "watch-only",
+            Obstacle::Funds { .. } => "funds",
+            Obstacle::Identity { .. } => "identity",
+        }
+    }
+
+    /// For the operator.
+    pub fn sentence(&self) -> String {
+        match self {
+            Obstacle::Runtime { version, lacking } => format!(
+                "The chain runs version {version} of its runtime, which lacks what we need: {}. Nothing is signed and no order is taken \
+                 until it has it again or a newer Cooperage knows this runtime; what runs goes on and is billed.",
+                lacking.join(", ")
+            ),
+            Obstacle::WatchOnly => {
+                "The wallet is only watched: its words are not set, so nothing can be signed and no order is taken.".into()
+            }
+            Obstacle::Funds { free, reserve } => format!(
+                "{free} are free in the wallet, less than the reserve of {reserve} (grid.reserve_tft): no order is taken until it is topped up."
+            ),
+            Obstacle::Identity { twin } => format!(
+                "The identity service does not call our twin {twin} verified, so nodes refuse what we send: no order is taken until it does."
+            ),
+        }
+    }
+}
+
+impl App {
+    /// Everything that stands in the way of new orders; empty if nothing does.
+    pub fn obstacles(&self) -> Result<Vec<Obstacle>> {
+        let heard = self.heard();
+        let reserve = Tft::from_units(i64::try_from(self.settings.grid.reserve_tft).unwrap_or(i64::MAX).saturating_mul(SCALE));
+        let mut all = Vec::new();
+        if let Some(footing) = heard.footing.filter(|footing| !footing.lacking.is_empty()) {
+            all.push(Obstacle::Runtime { version: footing.spec_version, lacking: footing.lacking });
+        }
+        if !self.grid.can_sign() {
+            all.push(Obstacle::WatchOnly);
+        }
+        if let Some(wallet) = heard.wallet.filter(|wallet| wallet.free < reserve) {
+            all.push(Obstacle::Funds { free: wallet.free, reserve });
+        }
+        if let (Some((false, _)), Some(twin)) = (heard.verified, self.read()?.single(&TWIN)?) {
+            all.push(Obstacle::Identity { twin });
+        }
+        Ok(all)
+    }
+
+    /// Refuses a new order before anybody pays for it, if it could not be carried out.
+    pub fn open_for_orders(&self) -> Result<()> {
+        match self.obstacles()?.is_empty() {
+            true => Ok(()),
+            false => Err(Error::unavailable(CLOSED)),
+        }
+    }
+
+    /// What the operator should know of the grid although orders are taken.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        let (heard, snapshot, now) = (self.heard(), self.read()?, self.now());
+        let mut all = Vec::new();
+        let endpoints = self.grid.endpoints();
+        for endpoint in &endpoints {
+            if let Some(wrong) = &endpoint.wrong {
+                all.push(format!("The chain's node {} {wrong}. It is left out.", endpoint.url));
+            }
+        }
+        if endpoints.len() == 1 {
+            all.push(
+                "Only one node of the chain is set (grid.chain): what it says of money can't be compared with another.".into(),
+            );
+        }
+        if let Some((at, times)) = snapshot.single(&USURPED)?.filter(|(at, _)| now.since(*at) < TOLD_FOR) {
+            all.push(format!(
+                "The wallet was used by somebody else ({times} calls), last on {}: our calls were signed anew, nothing was done twice. \
+                 If that was not you, move the tokens to a new wallet.",
+                at.day()
+            ));
+        }
+        let paused = snapshot.single(&PAUSED)?.unwrap_or_default().len();
+        if paused > 0 {
+            all.push(format!(
+                "Deployments are paused ({paused}) because the wallet could not pay for them. Top it up: after two weeks the grid deletes them."
+            ));
+        }
+        if let Some(first) = heard.unbilled.first() {
+            all.push(format!(
+                "Contracts run and were not billed for hours ({}), number {first} among them. The grid may bill them late, or never.",
+                heard.unbilled.len()
+            ));
+        }
+        Ok(all)
+    }
+
+    /// Notes that somebody else used the account, for the operator to see.
+    pub(super) async fn note_usurped(&self, nonce: u32) -> Result<()> {
+        tracing::error!(nonce, "somebody else uses the wallet: a nonce of ours was taken");
+        let now = self.now();
+        self.store
+            .write(move |tx| {
+                let times = tx.single(&USURPED)?.map_or(0, |(_, times)| times);
+                tx.set(&USURPED, &(now, times.saturating_add(1)))
+            })
+            .await
+    }
+
+    /// Asks the identity service about our twin, unless it was asked lately and said yes.
+    pub async fn ask_identity(&self) -> Result<()> {
+        let (Some(twin), now) = (self.read()?.single(&TWIN)?, self.now()) else { return Ok(()) };
+        if matches!(self.heard().verified, Some((true, at)) if now.since(at) < VERIFIED_FOR) {
+            return Ok(());
+        }
+        let verified = self.grid.is_verified(twin).await?;
+        lock(&self.heard).verified = verified.map(|verified| (verified, now));
+        Ok(())
+    }
+
+    /// Compares what we carry with what the chain has, some contracts at a time: one that was deleted under us ends its order,
+    /// one that can't be paid is shown as paused, one that is not billed is noticed. Blocks tell the same; this finds what they missed.
+    pub async fn reconcile_contracts(&self) -> Result<usize> {
+        let head = self.grid.finalized().await?;
+        let (snapshot, from) = (self.read()?, *lock(&self.looked_at));
+        let orders = snapshot.orders_in(State::Active, from, LOOKED_AT)?;
+        let mut unbilled = if from.is_none() { Vec::new() } else { self.heard().unbilled };
+        for order in &orders {
+            let Some(contract) = order.attempt().and_then(|attempt| attempt.contract) else { continue };
+            let state = self.grid.contract_state(contract, &head.hash).await?;
+            let made = snapshot.contract(contract)?.map(|contract| contract.created);
+            // A chain that lags does not know of it yet.
+            if state == ContractState::Gone && made.is_none_or(|made| made > head.at) {
+                continue;
+            }
+            let (id, random, now, at) = (order.id, self.random.clone(), self.now(), head.at);
+            let paused = order.paused.is_some();
+            if state == ContractState::Gone || paused != (state == ContractState::Paused) {
+                self.store
+                    .write(move |tx| match tx.order(id)? {
+                        Some(order) => follow(tx, order, state, at, &*random, now),
+                        None => Ok(()),
+                    })
+                    .await?;
+                self.nudge();
+            }
+            let last = snapshot.last_bill_of(contract)?.map(|bill| bill.at).or(made);
+            let late = last.is_some_and(|last| head.at.since(last) > UNBILLED_AFTER);
+            unbilled.retain(|known| *known != contract);
+            if state == ContractState::Runs && late {
+                tracing::warn!(contract, "a contract runs and is not billed");
+                unbilled.push(contract);
+            }
+        }
+        *lock(&self.looked_at) = orders.last().filter(|_| orders.len() == LOOKED_AT).map(|last| (last.created, last.id));
+        lock(&self.heard).unbilled = unbilled;
+        Ok(orders.len())
+    }
+}
+
+/// Lets an active order follow what became of its contract.
+pub(super) fn follow(
+    tx: &mut Tx<'_>,
+    mut order: Order,
+    state: ContractState,
+    at: Time,
+    random: &dyn crate::base::Random,
+    now: Time,
+) -> Result<()> {
+    if order.state != State::Active {
+        return Ok(());
+    }
+    match state {
+        ContractState::Gone => {
+            tracing::warn!(order = %order.id, "the grid deleted a contract under a running order");
+            list_paused(tx, order.id, false)?;
+            // Hours after that moment were not used.
+            let at = order.active_since.map_or(at, |since| at.max(since)).min(now);
+            super::order::begin_end_at(tx, order, "The place that carried it has ended it.", random, at, now)
+        }
+        ContractState::Paused if order.paused.is_none() => {
+            tracing::error!(order = %order.id, "a contract can't be paid: its VM is paused");
+            list_paused(tx, order.id, true)?;
+            order.pause(at);
+            tx.put_order(&order)
+        }
+        ContractState::Runs if order.paused.is_some() => {
+            list_paused(tx, order.id, false)?;
+            order.resume(at);
+            tx.put_order(&order)
+        }
+        ContractState::Paused | ContractState::Runs => Ok(()),
+    }
+}
+
+/// Keeps the list of what is paused true.
+pub(super) fn list_paused(tx: &mut Tx<'_>, order: OrderId, paused: bool) -> Result<()> {
+    let mut all = tx.single(&PAUSED)?.unwrap_or_default();
+    let changed = if paused { all.insert(order) } else { all.remove(&order) };
+    if changed { tx.set(&PAUSED, &all) } else { Ok(()) }
+}

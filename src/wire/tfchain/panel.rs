@@ -1,0 +1,348 @@
+//! Several nodes of one chain: which newest finalized block at least two of them vouch for, and what is wrong with the others.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use serde_json::json;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::client::{Error, Result};
+use super::rpc::{Header, Nodes, Timeouts, fixed, text};
+use super::types::Hash;
+
+/// How long a node may take to say where it is.
+const WITHIN: Duration = Duration::from_secs(4);
+/// Once two have answered, how long the others are waited for.
+const GRACE: Duration = Duration::from_millis(500);
+/// One that said nothing is not asked again for so long, as long as others answer.
+const REST: Duration = Duration::from_secs(15);
+/// So long an agreement is taken for one, if the node at hand has not moved on.
+const FRESH: Duration = Duration::from_secs(10);
+/// Who is behind is not waited for at every question.
+const AGAIN: Duration = Duration::from_millis(300);
+/// More blocks behind the others than this is behind: two minutes.
+const BEHIND: u32 = 20;
+
+/// Where a chain stands: a block by number and hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub number: u32,
+    pub hash: Hash,
+}
+
+/// What is thought of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    NotAsked,
+    Agrees,
+    /// It says nothing, or nothing that makes sense.
+    Silent(String),
+    /// Its first block is another one.
+    OtherChain,
+    /// It has another finalized block of this number than the others have.
+    Differs {
+        number: u32,
+    },
+    /// Its newest finalized block is older than the others' by so many.
+    Behind {
+        blocks: u32,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub url: String,
+    pub standing: Standing,
+    /// Its own newest finalized block.
+    pub finalized: Option<u32>,
+}
+
+/// What one node says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    genesis: Hash,
+    head: Head,
+}
+
+struct Agreed {
+    head: Head,
+    at: Instant,
+    /// Some node knows a newer block, and nobody vouches for it yet.
+    trails: bool,
+}
+
+struct State {
+    endpoints: Vec<Endpoint>,
+    rests: Vec<Option<Instant>>,
+    agreed: Option<Agreed>,
+}
+
+/// The nodes, each with a connection of its own.
+pub(super) struct Panel {
+    members: Vec<Nodes>,
+    state: Mutex<State>,
+    /// One survey at a time: who comes meanwhile takes its result.
+    surveying: tokio::sync::Mutex<()>,
+}
+
+impl Panel {
+    /// None for fewer than two nodes: there is nothing to compare.
+    pub(super) fn of(urls: &[String]) -> Option<Self> {
+        if urls.len() < 2 {
+            return None;
+        }
+        let timeouts = Timeouts { connect: WITHIN, request: WITHIN };
+        let endpoint = |url: &String| Endpoint { url: url.clone(), standing: Standing::NotAsked, finalized: None };
+        Some(Panel {
+            members: urls.iter().map(|url| Nodes::new(std::slice::from_ref(url), timeouts)).collect(),
+            state: Mutex::new(State {
+                endpoints: urls.iter().map(endpoint).collect(),
+                rests: vec![None; urls.len()],
+                agreed: None,
+            }),
+            surveying: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
+        self.state().endpoints.clone()
+    }
+
+    /// The newest finalized block that two nodes vouch for. `at_hand` is the connection that questions go through: from here
+    /// on it leads to one of them.
+    pub(super) async fn agreed(&self, at_hand: &Nodes) -> Result<Head> {
+        // One that says nothing is not waited for: another will be at hand.
+        let own = timeout(WITHIN, at_hand.ask::<String>("chain_getFinalizedHead", json!([]))).await;
+        let own = own.ok().and_then(|hash| fixed(&hash.ok()?).ok());
+        if let Some(head) = self.still_good(own) {
+            return Ok(head);
+        }
+        let _one = self.surveying.lock().await;
+        if let Some(head) = self.still_good(own) {
+            return Ok(head);
+        }
+        let said = self.ask_all().await;
+        let genesis = common(said.iter().flatten().map(|said| said.genesis));
+        let ours: Vec<(usize, Head)> = (0..)
+            .zip(&said)
+            .filter_map(|(place, said)| said.filter(|said| Some(said.genesis) == genesis).map(|said| (place, said.head)))
+            .collect();
+        let hashes = match second_highest(&ours) {
+            Some(height) => self.ask_hashes(height, &ours).await,
+            None => BTreeMap::new(),
+        };
+        let verdict = judge(genesis, &said, &ours, &hashes);
+        {
+            let mut state = self.state();
+            for ((endpoint, said), standing) in state.endpoints.iter_mut().zip(&said).zip(verdict.standings) {
+                endpoint.finalized = said.map(|said| said.head.number);
+                // Why somebody is silent was noted when he was asked.
+                match (standing, &endpoint.standing) {
+                    (None, Standing::Silent(_)) => {}
+                    (None, _) => endpoint.standing = Standing::Silent("no answer in time".into()),
+                    (Some(standing), _) => endpoint.standing = standing,
+                }
+            }
+            state.agreed = verdict.head.map(|head| Agreed { head, at: Instant::now(), trails: verdict.trails });
+        }
+        let Some(head) = verdict.head else { return Err(Error::Unavailable(self.disagreement())) };
+        at_hand.steer(&verdict.agree).await;
+        Ok(head)
+    }
+
+    /// The last agreement, if it still says what a new survey would.
+    fn still_good(&self, own: Option<Hash>) -> Option<Head> {
+        let state = self.state();
+        let agreed = state.agreed.as_ref()?;
+        let unmoved = own == Some(agreed.head.hash) && agreed.at.elapsed() < FRESH;
+        let just_asked = agreed.trails && agreed.at.elapsed() < AGAIN;
+        (unmoved || just_asked).then_some(agreed.head)
+    }
+
+    fn disagreement(&self) -> String {
+        let said: Vec<String> = self
+            .endpoints()
+            .iter()
+            .map(|endpoint| format!("{}: {:?} at {:?}", endpoint.url, endpoint.standing, endpoint.finalized))
+            .collect();
+        format!("no two nodes vouch for the same finalized block ({})", said.join("; "))
+    }
+
+    /// What each node says, in their order; None for those that say nothing.
+    async fn ask_all(&self) -> Vec<Option<Said>> {
+        let mut said = vec![None; self.members.len()];
+        let resting: Vec<bool> = self.state().rests.iter().map(|rest| rest.is_some_and(|until| until > Instant::now())).collect();
+        let all_rest = resting.iter().filter(|rests| !**rests).count() < 2;
+        let mut asked: FuturesUnordered<_> = (0..)
+            .zip(&self.members)
+            .filter(|(place, _)| all_rest || !resting[*place])
+            .map(|(place, member)| async move { (place, ask(member).await) })
+            .collect();
+        let mut until = Instant::now() + WITHIN;
+        let mut silent: BTreeMap<usize, String> = (0..self.members.len())
+            .filter(|place| all_rest || !resting[*place])
+            .map(|it| (it, "no answer in time".into()))
+            .collect();
+        while let Ok(Some((place, answer))) = timeout_at(until, asked.next()).await {
+            match answer {
+                Ok(answer) => {
+                    silent.remove(&place);
+                    said[place] = Some(answer);
+                }
+                Err(error) => drop(silent.insert(place, error.to_string())),
+            }
+            if said.iter().flatten().count() == 2 {
+                until = until.min(Instant::now() + GRACE);
+            }
+        }
+        let mut state = self.state();
+        for (place, answer) in said.iter().enumerate() {
+            if answer.is_some() {
+                state.rests[place] = None;
+            }
+        }
+        for (place, why) in silent {
+            state.rests[place] = Some(Instant::now() + REST);
+            state.endpoints[place].standing = Standing::Silent(why);
+        }
+        said
+    }
+
+    /// Each node's block of one number, of those that have got so far.
+    async fn ask_hashes(&self, number: u32, ours: &[(usize, Head)]) -> BTreeMap<usize, Hash> {
+        let asked = ours.iter().filter(|(_, head)| head.number >= number).map(|(place, head)| async move {
+            if head.number == number {
+                return Some((*place, head.hash));
+            }
+            let hash = self.members[*place].ask::<Option<String>>("chain_getBlockHash", json!([number]));
+            let hash = timeout(WITHIN, hash).await.ok()?.ok().flatten()?;
+            Some((*place, fixed(&hash).ok()?))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+}
+
+async fn ask(member: &Nodes) -> Result<Said> {
+    let said = async {
+        let genesis: String = member.ask("chain_getBlockHash", json!([0])).await?;
+        let hash: Hash = fixed(&member.ask::<String>("chain_getFinalizedHead", json!([])).await?)?;
+        let header: Option<Header> = member.ask("chain_getHeader", json!([text(&hash)])).await?;
+        let header = header.ok_or_else(|| Error::Unavailable("the node does not know its own block".into()))?;
+        Ok(Said { genesis: fixed(&genesis)?, head: Head { number: header.number()?, hash } })
+    };
+    timeout(WITHIN, said).await.map_err(|_| Error::Unavailable("no answer in time".into()))?
+}
+
+/// The value that most have; the first of those that are equally common.
+fn common(values: impl Iterator<Item = Hash>) -> Option<Hash> {
+    let mut counted: Vec<(Hash, usize)> = Vec::new();
+    for value in values {
+        match counted.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((value, 1)),
+        }
+    }
+    let most = counted.iter().map(|(_, count)| *count).max()?;
+    counted.into_iter().find(|(_, count)| *count == most).map(|(value, _)| value)
+}
+
+/// The highest block that two have finalized.
+fn second_highest(ours: &[(usize, Head)]) -> Option<u32> {
+    let mut numbers: Vec<u32> = ours.iter().map(|(_, head)| head.number).collect();
+    numbers.sort_unstable();
+    numbers.pop()?;
+    numbers.pop()
+}
+
+struct Verdict {
+    head: Option<Head>,
+    /// Those who vouch for it.
+    agree: Vec<usize>,
+    trails: bool,
+    /// None: it said nothing.
+    standings: Vec<Option<Standing>>,
+}
+
+fn judge(genesis: Option<Hash>, said: &[Option<Said>], ours: &[(usize, Head)], hashes: &BTreeMap<usize, Hash>) -> Verdict {
+    let height = second_highest(ours);
+    let top = ours.iter().map(|(_, head)| head.number).max().unwrap_or(0);
+    let hash = common(hashes.values().copied());
+    let agree: Vec<usize> = hashes.iter().filter(|(_, said)| Some(**said) == hash).map(|(place, _)| *place).collect();
+    let head = height.zip(hash).filter(|_| agree.len() >= 2).map(|(number, hash)| Head { number, hash });
+    let standing = |place: usize, said: &Said| match () {
+        () if Some(said.genesis) != genesis => Standing::OtherChain,
+        () if top - said.head.number > BEHIND => Standing::Behind { blocks: top - said.head.number },
+        // Two that differ accuse each other.
+        () if hashes.contains_key(&place) && head.is_none() => Standing::Differs { number: height.unwrap_or(0) },
+        () if hashes.contains_key(&place) && !agree.contains(&place) => Standing::Differs { number: height.unwrap_or(0) },
+        () => Standing::Agrees,
+    };
+    let standings = (0..).zip(said).map(|(place, said)| said.as_ref().map(|said| standing(place, said))).collect();
+    Verdict { head, agree, trails: height.is_some_and(|height| top > height), standings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAIN: Hash = [1; 32];
+
+    fn verdict(said: &[Option<(Hash, u32)>], fork: &[usize]) -> Verdict {
+        let hash =
+            |place: usize, number: u32| [if fork.contains(&place) { 200 } else { u8::try_from(number % 100).unwrap() }; 32];
+        let said: Vec<Option<Said>> = (0..)
+            .zip(said)
+            .map(|(place, said)| said.map(|(genesis, number)| Said { genesis, head: Head { number, hash: hash(place, number) } }))
+            .collect();
+        let genesis = common(said.iter().flatten().map(|said| said.genesis));
+        let ours: Vec<(usize, Head)> = (0..)
+            .zip(&said)
+            .filter_map(|(place, said)| said.filter(|said| Some(said.genesis) == genesis).map(|said| (place, said.head)))
+            .collect();
+        let hashes = second_highest(&ours).map_or_else(BTreeMap::new, |height| {
+            ours.iter().filter(|(_, head)| head.number >= height).map(|(place, _)| (*place, hash(*place, height))).collect()
+        });
+        judge(genesis, &said, &ours, &hashes)
+    }
+
+    #[test]
+    fn two_that_tell_the_same_block_are_believed_and_the_others_are_named() {
+        let all = |numbers: [u32; 3]| numbers.map(|number| Some((CHAIN, number)));
+        let agreed = verdict(&all([7, 7, 7]), &[]);
+        assert_eq!((agreed.head.map(|head| head.number), agreed.agree.len(), agreed.trails), (Some(7), 3, false));
+        // One is a block ahead: what two have finalized counts.
+        let ahead = verdict(&all([8, 7, 7]), &[]);
+        assert_eq!((ahead.head.map(|head| head.number), ahead.trails), (Some(7), true));
+        let stale = verdict(&all([90, 7, 91]), &[]);
+        assert_eq!(stale.head.map(|head| head.number), Some(90));
+        assert_eq!(stale.standings[1], Some(Standing::Behind { blocks: 84 }));
+        let forked = verdict(&all([7, 7, 7]), &[1]);
+        assert_eq!((forked.head.map(|head| head.number), forked.agree), (Some(7), vec![0, 2]));
+        assert_eq!(forked.standings[1], Some(Standing::Differs { number: 7 }));
+        let other = verdict(&[Some((CHAIN, 7)), Some(([9; 32], 7)), Some((CHAIN, 7))], &[]);
+        assert_eq!(other.standings[1], Some(Standing::OtherChain));
+        assert_eq!(other.head.map(|head| head.number), Some(7));
+    }
+
+    #[test]
+    fn nobody_is_believed_alone() {
+        let alone = verdict(&[Some((CHAIN, 7)), None], &[]);
+        assert_eq!((alone.head, &alone.standings[1]), (None, &None));
+        let two_chains = verdict(&[Some((CHAIN, 7)), Some(([9; 32], 7))], &[]);
+        assert!(two_chains.head.is_none());
+        let split = verdict(&[Some((CHAIN, 7)), Some((CHAIN, 7))], &[1]);
+        assert!(split.head.is_none());
+        assert!(split.standings.iter().all(|it| *it == Some(Standing::Differs { number: 7 })), "{:?}", split.standings);
+        // A stale one of two holds everything at what it knows: what is not vouched for is not booked.
+        let stale = verdict(&[Some((CHAIN, 90)), Some((CHAIN, 7))], &[]);
+        assert_eq!(stale.head.map(|head| head.number), Some(7));
+        assert_eq!(stale.standings[1], Some(Standing::Behind { blocks: 83 }));
+    }
+}

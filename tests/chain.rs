@@ -1,0 +1,300 @@
+//! What the chain can do to a business that stands on it: changed runtimes, false nodes, empty wallets, deleted contracts, bills that don't come.
+
+use std::sync::atomic::Ordering;
+
+use cooperage::app::chain::Obstacle;
+use cooperage::base::ids::OrderId;
+use cooperage::base::money::{SCALE, Tft};
+use cooperage::base::time::{HOUR, MINUTE};
+use cooperage::cli::demo::TOM;
+use cooperage::cli::visitor::Visitor;
+use cooperage::domain::ledger::Account;
+use cooperage::domain::order::{Order, State};
+use cooperage::domain::signer::Purpose;
+use cooperage::localgrid::ChainView;
+use cooperage::store::Read;
+use cooperage::store::grid::Chain;
+use cooperage::store::ledger::LedgerRead;
+use cooperage::store::order::Orders;
+use cooperage::store::schema::BILLED_TO;
+
+use crate::kit::caller::Caller;
+use crate::kit::fault::{Fault, operator};
+use crate::kit::market::Market;
+
+/// Alice with a VM that runs, and its contract.
+async fn running(market: &Market) -> (Visitor, Order, u64) {
+    let alice = market.shopper().await;
+    let id = market.order(&alice, "web", "").await;
+    let order = market.rest(id).await;
+    assert_eq!(order.state, State::Active, "{:?}", order.timeline);
+    let contract = order.attempt().and_then(|attempt| attempt.contract).unwrap();
+    (alice, order, contract)
+}
+
+fn words(market: &Market) -> Vec<&'static str> {
+    market.demo.instance.app.obstacles().unwrap().iter().map(Obstacle::word).collect()
+}
+
+/// Nobody who buys a server is told of chains, tokens and wallets.
+fn assert_plain(text: &str) {
+    let lower = text.to_lowercase();
+    for word in ["chain", "token", "wallet", "tft", "blockchain", "contract"] {
+        assert!(!lower.contains(word), "“{word}” on a user's page: {text}");
+    }
+}
+
+/// A button pressed in vain: nothing is made, and the page says so in plain words.
+async fn assert_closed(market: &Market, alice: &Visitor, quote: &cooperage::cli::visitor::Page) {
+    let page = alice.submit(quote, &format!("{}/confirm", quote.url.path()), &[]).await.unwrap();
+    assert!(page.says("can't be ordered right now. Please try again later: nothing was charged"), "{}", page.text());
+    assert_plain(&page.text());
+    let ready = Caller::new(market.url()).get("/readyz").await;
+    assert_eq!(ready.status, 503, "{}", ready.body);
+    let tom = market.log_in(&TOM).await;
+    let overview = tom.get("/operator").await.unwrap();
+    assert!(overview.says("New orders are off."), "{}", overview.text());
+}
+
+fn contracts_of(market: &Market, order: OrderId) -> usize {
+    let all = market.demo.world.chain.contracts();
+    all.iter().filter(|contract| contract.deployment_data.contains(&order.to_string())).count()
+}
+
+fn billed(market: &Market, contract: u64) -> Vec<i64> {
+    let snapshot = market.demo.instance.app.read().unwrap();
+    snapshot.bills_of(contract, 10_000).unwrap().iter().map(|bill| bill.amount.units()).collect()
+}
+
+/// The books know of the wallet what the chain does.
+async fn assert_reconciled(market: &Market) {
+    let app = &market.demo.instance.app;
+    market
+        .nurse("the books have the chain's balance", || {
+            let chain = market.demo.world.chain.balances(&operator());
+            let booked = app.read().unwrap().balance(Account::WALLET).unwrap().posted(Account::WALLET);
+            u128::try_from(booked) == Ok(chain.free + chain.reserved)
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_we_do_not_know_turns_orders_off_and_a_good_one_turns_them_on_again() {
+    let market = Market::open().await;
+    let (alice, _, contract) = running(&market).await;
+    let quote = market.quote(&alice, "second", "").await;
+    for renamed in [("create_node_contract", "kreate_node_contract"), ("deployment_data", "deployment_dada")] {
+        market.demo.world.chain.upgrade(Some(renamed));
+        market.nurse("we know that we don't know it", || words(&market) == ["runtime"]).await;
+        assert_closed(&market, &alice, &quote).await;
+        let tom = market.log_in(&TOM).await;
+        let said = tom.get("/operator").await.unwrap();
+        assert!(said.says("SmartContractModule.create_node_contract as we fill it"), "{}", said.text());
+        // What runs goes on, and is billed.
+        let before = billed(&market, contract).len();
+        market.leap(2 * HOUR);
+        market.nurse("its hours are billed", || billed(&market, contract).len() >= before + 2).await;
+        market.demo.world.chain.upgrade(None);
+        market.nurse("it is good again", || words(&market).is_empty()).await;
+    }
+    let quote = market.quote(&alice, "second", "").await;
+    let id = market.confirm(&alice, &quote).await;
+    assert_eq!(market.rest(id).await.state, State::Active);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_signed_before_an_upgrade_is_signed_anew_once() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let chain = &market.demo.world.chain;
+    chain.faults.drop_extrinsics.store(true, Ordering::SeqCst);
+    let id = market.order(&alice, "web", "").await;
+    let call = || market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract { order: id, attempt: 0 }).unwrap();
+    market.until("it is signed", || call().is_some()).await;
+    let first = call().unwrap();
+    chain.upgrade(None);
+    chain.faults.drop_extrinsics.store(false, Ordering::SeqCst);
+    market.nurse_by(MINUTE, "the order is at rest", || market.read(id).state.at_rest()).await;
+    assert_eq!(market.read(id).state, State::Active, "{:?}", market.read(id).timeline);
+    let landed = call().unwrap();
+    assert_eq!((landed.renewals, landed.nonce, contracts_of(&market, id)), (1, first.nonce, 1));
+    assert_ne!(landed.bytes, first.bytes);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_booked_that_two_nodes_of_the_chain_do_not_agree_on() {
+    let market = Market::open().await;
+    let (_, _, contract) = running(&market).await;
+    let tom = market.log_in(&TOM).await;
+    let read_to = || market.demo.instance.app.read().unwrap().single(&BILLED_TO).unwrap().unwrap();
+    let wrong = || market.demo.instance.app.grid.endpoints().into_iter().find_map(|endpoint| endpoint.wrong);
+    for (fault, said) in [
+        (Fault::SecondNodeIsForked, "than the others"),
+        (Fault::SecondNodeIsForeign, "is a node of another chain"),
+        (Fault::SecondNodeIsStale, "blocks behind the others"),
+        (Fault::SecondNodeIsSilent, "does not answer"),
+    ] {
+        assert_reconciled(&market).await;
+        let (before, bills) = (read_to(), billed(&market, contract).len());
+        fault.strike(&market, &[]);
+        let head = market.demo.world.chain.finalized();
+        market.leap(HOUR + MINUTE);
+        market.until(&format!("{fault:?} is seen"), || wrong().is_some_and(|wrong| wrong.contains(said))).await;
+        assert!(read_to() <= head.max(before), "{fault:?}: blocks were read that nobody vouches for");
+        assert_eq!(billed(&market, contract).len(), bills, "{fault:?}: booked all the same");
+        let page = tom.get("/operator").await.unwrap();
+        assert!(page.says("It is left out."), "{fault:?}: {}", page.text());
+        fault.heal(&market, &[]);
+        market.nurse(&format!("{fault:?} is over"), || billed(&market, contract).len() > bills).await;
+        market.nurse("nothing is wrong with it", || wrong().is_none()).await;
+    }
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_is_used_elsewhere_is_told_of_and_nothing_is_lost_or_done_twice() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let chain = &market.demo.world.chain;
+    chain.faults.drop_extrinsics.store(true, Ordering::SeqCst);
+    let ids = [market.order(&alice, "one", "").await, market.order(&alice, "two", "").await];
+    let signed = |id| market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract { order: id, attempt: 0 }).unwrap();
+    market.until("both are signed", || ids.iter().all(|id| signed(*id).is_some())).await;
+    chain.steal_nonce(&operator());
+    chain.faults.drop_extrinsics.store(false, Ordering::SeqCst);
+    market.nurse_by(MINUTE, "both are at rest", || ids.iter().all(|id| market.read(*id).state.at_rest())).await;
+    for id in ids {
+        assert_eq!(market.read(id).state, State::Active, "{:?}", market.read(id).timeline);
+        assert_eq!(contracts_of(&market, id), 1);
+    }
+    let tom = market.log_in(&TOM).await;
+    let page = tom.get("/operator").await.unwrap();
+    assert!(page.says("The wallet was used by somebody else (1 calls)"), "{}", page.text());
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_wallet_closes_the_shop_and_pauses_what_runs_until_it_is_filled() {
+    let market = Market::open().await;
+    let (alice, order, contract) = running(&market).await;
+    let quote = market.quote(&alice, "second", "").await;
+    let chain = &market.demo.world.chain;
+    assert_reconciled(&market).await;
+    chain.drain(&operator(), Tft::from_units(SCALE / 1000));
+    market.leap(2 * HOUR);
+    market.nurse("it is known to be paused", || market.read(order.id).paused.is_some()).await;
+    let page = alice.get(&format!("/deployments/{}", order.id)).await.unwrap();
+    assert!(page.says("It is paused, and that is our fault"), "{}", page.text());
+    assert_plain(&page.text());
+    market.nurse("we know that it is empty", || words(&market) == ["funds"]).await;
+    assert_closed(&market, &alice, &quote).await;
+    let tom = market.log_in(&TOM).await;
+    let overview = tom.get("/operator").await.unwrap();
+    assert!(overview.says("Deployments are paused (1)"), "{}", overview.text());
+    let bills = billed(&market, contract);
+    market.leap(3 * HOUR);
+    chain.fund(&operator(), Tft::from_units(1000 * SCALE));
+    market.leap(HOUR);
+    market.nurse("it runs again", || market.read(order.id).paused.is_none()).await;
+    market.nurse("the time it stood still is billed", || billed(&market, contract).len() > bills.len()).await;
+    let lump = billed(&market, contract)[bills.len()];
+    assert!(Some(&lump) > bills.last(), "{lump} after {bills:?}: in one lump");
+    assert_reconciled(&market).await;
+    market.nurse("orders are taken again", || words(&market).is_empty()).await;
+    let page = alice.get(&format!("/deployments/{}", order.id)).await.unwrap();
+    assert!(!page.says("It is paused"), "{}", page.text());
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_is_deleted_under_a_vm_ends_it_and_unused_hours_go_back() {
+    let market = Market::open().await;
+    let (alice, order, contract) = running(&market).await;
+    market.leap(10 * HOUR - MINUTE);
+    market.nurse("ten hours are billed", || billed(&market, contract).len() >= 9).await;
+    let before = market.demo.instance.app.now();
+    market.demo.world.chain.end_contract(contract);
+    let after = market.demo.instance.app.now();
+    market.nurse("it has ended", || market.read(order.id).state == State::Ended).await;
+    market.nurse("the rest was paid back", || market.charged(order.id) < order.price).await;
+    let ended = market.read(order.id);
+    // Hours count until the block that deleted it, whenever we came to read it.
+    let at = ended.ended.unwrap();
+    assert!(before <= at + MINUTE && at <= after, "{at:?} is not between {before:?} and {after:?}");
+    let hours = at.since(ended.active_since.unwrap()).as_millis().div_ceil(HOUR.as_millis());
+    let used = order.price.part(u64::try_from(hours).unwrap(), 720).unwrap();
+    let kept = order.price.checked_sub(order.price.checked_sub(used).unwrap().floor_to_cent()).unwrap();
+    assert_eq!(market.charged(order.id), kept, "{:?}", ended.timeline);
+    assert!(ended.timeline.iter().any(|entry| entry.trouble && entry.text == "The place that carried it has ended it."));
+    let page = alice.get(&format!("/deployments/{}", order.id)).await.unwrap();
+    assert!(page.says("The place that carried it has ended it."), "{}", page.text());
+    assert_plain(&page.text());
+    assert_reconciled(&market).await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_billed_late_is_booked_once_and_what_is_not_billed_is_noticed() {
+    let market = Market::open().await;
+    let (_, order, contract) = running(&market).await;
+    let chain = &market.demo.world.chain;
+    market.leap(2 * HOUR);
+    market.nurse("an hour is billed", || billed(&market, contract).len() >= 2).await;
+    let hourly = *billed(&market, contract).last().unwrap();
+    chain.set_billing(false);
+    market.leap(6 * HOUR);
+    let unbilled = || market.demo.instance.app.heard().unbilled;
+    market.nurse("somebody notices", || unbilled() == [contract]).await;
+    let tom = market.log_in(&TOM).await;
+    let page = tom.get("/operator").await.unwrap();
+    assert!(page.says("were not billed for hours"), "{}", page.text());
+    let before = billed(&market, contract).len();
+    chain.set_billing(true);
+    market.leap(HOUR);
+    market.nurse("the lump is booked", || billed(&market, contract).len() > before).await;
+    let lump = billed(&market, contract)[before];
+    assert!(lump >= 6 * hourly, "{lump} for more than six hours of {hourly}");
+    market.nurse("nothing is to be noticed", || unbilled().is_empty()).await;
+    let app = &market.demo.instance.app;
+    let share = app.read().unwrap().bills_of(contract, 100).unwrap().iter().map(|bill| bill.share.units()).sum::<i64>();
+    let all: i64 = billed(&market, contract).iter().sum();
+    assert!(share * 2 <= all && share * 2 > all - 100, "{share} of {all}");
+    assert_eq!(market.read(order.id).state, State::Active);
+    assert_reconciled(&market).await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_pays_while_nodes_would_refuse_what_we_send() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let quote = market.quote(&alice, "web", "").await;
+    Fault::IdentityIsNotVerified.strike(&market, &[]);
+    // Once verified, it is asked again within the hour.
+    market.nurse_by(20 * MINUTE, "we know it", || words(&market) == ["identity"]).await;
+    let fresh = market.demo.instance.app.read().unwrap().quote(quote.url.path()[8..].parse().unwrap()).unwrap().unwrap();
+    assert!(fresh.order.is_none());
+    assert_closed(&market, &alice, &quote).await;
+    Fault::IdentityIsNotVerified.heal(&market, &[]);
+    market.nurse("we are verified", || words(&market).is_empty()).await;
+    let id = market.order(&alice, "web", "").await;
+    assert_eq!(market.rest(id).await.state, State::Active);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn setting_one_of_relay_and_key_anew_never_loses_the_other() {
+    let market = Market::open().await;
+    let (app, chain) = (&market.demo.instance.app, &market.demo.world.chain);
+    let twin = app.twin().unwrap();
+    let good = ChainView::twin(&**chain, twin).unwrap();
+    assert!(good.relay.is_some() && good.pk.is_some());
+    for (relay, pk) in [(None, good.pk.clone()), (good.relay.as_deref(), None), (Some("relay.example.org"), Some(vec![2; 33]))] {
+        chain.set_twin(twin, relay, pk);
+        app.owe_set_up().await.unwrap();
+        market.nurse("the chain has both", || ChainView::twin(&**chain, twin).as_ref() == Some(&good)).await;
+    }
+    market.close().await;
+}
