@@ -1,5 +1,6 @@
 //! Settings: one struct. Flags over `COOPERAGE_SECTION__KEY` over systemd credentials over the file over defaults.
 
+mod discount;
 mod offer;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use self::discount::PublishedTable;
 pub use self::offer::{BootRule, Dollars, ImageRule, Limits, UnitRule};
 use self::offer::{FIRST_UNITS, check_images, check_price};
 use crate::base::money::Usd;
@@ -37,6 +39,8 @@ pub struct Settings {
     pub units: Vec<UnitRule>,
     /// The provider's share, newest rule last.
     pub share: Vec<ShareRule>,
+    /// The discount as the grid's public pages tell it, newest table last: for looking at, the chain bills by its own.
+    pub published: Vec<PublishedTable>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,6 +123,8 @@ pub struct Grid {
     pub reserve_tft: u64,
     /// How long a node may take to answer one request, in seconds.
     pub answer_seconds: u64,
+    /// New orders are refused when the operator's tokens would last for fewer days than this. 0: never.
+    pub runway_floor_days: u64,
 }
 
 impl Default for Grid {
@@ -134,6 +140,7 @@ impl Default for Grid {
             watch: String::new(),
             reserve_tft: 10,
             answer_seconds: 20,
+            runway_floor_days: 7,
         }
     }
 }
@@ -369,6 +376,10 @@ impl Settings {
         if !(1..=120).contains(&self.grid.answer_seconds) {
             return Err(bad(format!("grid.answer_seconds is {}: it must be from 1 to 120.", self.grid.answer_seconds)));
         }
+        if self.grid.runway_floor_days > 365 {
+            return Err(bad(format!("grid.runway_floor_days is {}: it must be from 0 to 365.", self.grid.runway_floor_days)));
+        }
+        discount::check(&self.published)?;
         self.share.sort_by_key(|rule| rule.from);
         self.units.sort_by_key(|rule| rule.from);
         self.grid = self.grid.resolved();
@@ -684,5 +695,7 @@ mod tests {
         assert!(load("[limits]\ncores = 0", &[], &[]).unwrap_err().message().contains("limits.cores"));
         let percent = |at| settings.share_at(Time::from_ms(at)).percent;
         assert_eq!((percent(999), percent(1000), percent(5000)), (50, 40, 60));
+        let error = load("", &[], &[("grid.runway_floor_days", "366")]).unwrap_err();
+        assert!(error.message().contains("grid.runway_floor_days"), "{error}");
     }
 }

@@ -62,6 +62,7 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/operator/orders", [303, 404, 404, 404, 200]),
     ("GET", "/operator/orders/{id}", [303, 404, 404, 404, 200]),
     ("GET", "/operator/jobs", [303, 404, 404, 404, 200]),
+    ("GET", "/operator/purse", [303, 404, 404, 404, 200]),
     // There is no parked job: even the operator can't try one again.
     ("POST", "/operator/jobs/{id}/retry", [303, 404, 404, 404, 404]),
     ("GET", "/operator/accounts", [303, 404, 404, 404, 200]),

@@ -20,6 +20,7 @@ mod official;
 mod order;
 mod powercut;
 mod provider;
+mod purse;
 mod slow;
 mod tidy;
 mod wallet;

@@ -50,8 +50,9 @@ impl App {
             true => Some((self.grid.wallet(&head).await?, head)),
             false => None,
         };
-        if let Some((wallet, _)) = &wallet {
+        if let Some((wallet, head)) = &wallet {
             lock(&self.heard).wallet = Some(*wallet);
+            self.purse_may_have_moved(*wallet, head.at);
         }
         let (settings, random) = (self.settings.clone(), self.random.clone());
         let now = self.now();

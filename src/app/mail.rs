@@ -3,6 +3,7 @@
 use super::App;
 use super::account::hash_token;
 use crate::base::ids::{JobId, MailId};
+use crate::base::money::Tft;
 use crate::base::{Kind, Random, Result, Time};
 use crate::domain::account::{Ticket, User};
 use crate::domain::charge::Charge;
@@ -92,6 +93,36 @@ pub fn running(brand: &str, site: &str, user: &User, order: &Order, charge: &Cha
         order.paid_until().map(Time::minute).unwrap_or_default()
     );
     mail(user, format!("{brand}: {} is running", order.wish.name), text, random, now)
+}
+
+/// To an operator: the tokens get short. Sent once for each mark that is crossed.
+pub fn runway(brand: &str, site: &str, user: &User, short: &Short, random: &dyn Random, now: Time) -> Mail {
+    let floor = match (short.stopped, short.floor_days) {
+        (true, _) => "New orders are refused until there is more.".into(),
+        (false, 0) => "New orders are taken however short it gets (grid.runway_floor_days is 0).".into(),
+        (false, days) => format!("New orders are refused when it is less than {days} days."),
+    };
+    let text = format!(
+        "The tokens on the grid will last for less than {} at what runs now. When they are used up, the grid puts running VMs to sleep and deletes them two weeks later.\n\nSpendable: {}\nBilled each day: {}\n{floor}\n\nWhat runs, and what more tokens would do: {site}/operator/purse",
+        days(short.mark),
+        short.usable,
+        short.a_day,
+    );
+    mail(user, format!("{brand}: the tokens last for less than {}", days(short.mark)), text, random, now)
+}
+
+/// What a mail about a short runway says.
+pub struct Short {
+    /// Days that it is shorter than.
+    pub mark: u64,
+    pub usable: Tft,
+    pub a_day: Tft,
+    pub stopped: bool,
+    pub floor_days: u64,
+}
+
+fn days(days: u64) -> String {
+    if days == 1 { "a day".into() } else { format!("{days} days") }
 }
 
 pub fn not_running(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {

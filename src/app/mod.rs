@@ -17,6 +17,7 @@ pub mod operator;
 pub mod order;
 pub mod post_office;
 pub mod provider;
+pub mod purse;
 pub mod refund;
 pub mod signer;
 pub mod wish;
@@ -34,6 +35,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::exposure::Exposure;
 use crate::domain::observation::Observations;
 use crate::domain::pool::Pool;
+use crate::domain::purse::Purse;
 use crate::grid::Grid;
 use crate::settings::Settings;
 use crate::store::exposure::Exposures;
@@ -72,6 +74,10 @@ pub struct App {
     heard: Mutex<chain::Heard>,
     /// The last order whose contract was looked at; None: begin with the newest.
     looked_at: Mutex<Option<OrderMark>>,
+    /// Our tokens and what runs on them, as the chain last told.
+    purse: Mutex<Option<Arc<Purse>>>,
+    /// Rung when our tokens are not what they were when the purse was read.
+    purse_moved: Notify,
     /// Rung whenever the bills of a new block have been read.
     heads: Notify,
     checked: Mutex<Option<operator::LedgerCheck>>,
@@ -117,6 +123,8 @@ impl App {
             price: Mutex::default(),
             heard: Mutex::default(),
             looked_at: Mutex::default(),
+            purse: Mutex::default(),
+            purse_moved: Notify::new(),
             heads: Notify::new(),
             checked: Mutex::default(),
             cleared: Mutex::default(),

@@ -56,6 +56,7 @@ impl App {
     pub async fn quote(&self, user: &User, form: &OrderForm) -> Result<Quote> {
         self.open_for_orders()?;
         let now = self.now();
+        self.sales_are_open(now).await?;
         let units = self.unit_prices(now);
         let wish = wish(&self.catalogue, &self.settings.limits, &units, user, form)?;
         let too_much = || Error::invalid("size", "So much of it can't be priced.");
@@ -130,6 +131,7 @@ impl App {
         let (twin, open) = (self.twin()?, self.open_for_orders());
         // Plans of the first choice and, should its room be gone meanwhile, of a new one are made inside: they are pure.
         let planner = self.grid.planner(twin);
+        let sales = self.sales().await?;
         let id = self
             .store
             .write(move |tx| {
@@ -148,6 +150,7 @@ impl App {
                     )));
                 }
                 let choice = still_free(tx, &nodes, &quote, now)?;
+                sales.admit(tx, &quote.wish, now)?;
                 let id = OrderId::random(&*random);
                 let plan = planner.plan(&quote.wish, id, &choice, &*random)?;
                 let attempt = new_attempt(choice, plan, now);

@@ -1,6 +1,7 @@
 //! The ThreeFold Grid, version 3: contracts on TFChain, deployments over the message bus, nodes from the index.
 
 mod plan;
+mod purse;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

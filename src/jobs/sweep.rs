@@ -20,6 +20,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
     vec![
         begin("nodes", Duration::from_secs(30), Sweep::Nodes),
         begin("bills", Duration::from_secs(5), Sweep::Bills),
+        begin("purse", Duration::from_secs(60), Sweep::Purse),
         begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
@@ -36,6 +37,8 @@ enum Sweep {
     Nodes,
     /// What finalized blocks billed.
     Bills,
+    /// Our tokens on the grid, and what runs on them.
+    Purse,
     /// Signed calls that whoever wanted them does not follow.
     Calls,
     /// Orders that lost their job.
@@ -62,6 +65,7 @@ impl Sweep {
                     std::future::pending().await
                 }
             }
+            Sweep::Purse => app.purse_moved().await,
             _ => std::future::pending().await,
         }
     }
@@ -74,6 +78,7 @@ impl Sweep {
                 while app.read_bills().await? > 1 {}
                 Ok(())
             }
+            Sweep::Purse => app.refresh_purse().await,
             Sweep::Calls => app.drive_open_calls().await.map(drop),
             Sweep::Orders => app.reconcile_orders().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),

@@ -148,6 +148,16 @@ impl Chain {
         self.change(|world| world.mint(account, amount));
     }
 
+    /// Takes tokens away from an account, as its owner would by hand, as far as they can be spent.
+    pub fn withdraw(&self, account: &AccountId, amount: Tft) {
+        self.change(|world| {
+            let amount = u128::try_from(amount.units()).unwrap_or(0).min(world.usable(account));
+            if let Err(failure) = world.transfer(account, &FOUNDATION, amount, true) {
+                tracing::error!(?failure, "tokens of the pretended chain can't be taken away");
+            }
+        });
+    }
+
     /// Thousandths of a US dollar for one TFT.
     pub fn set_price(&self, musd: u32) {
         self.change(|world| {

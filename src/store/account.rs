@@ -30,6 +30,16 @@ pub trait Accounts: Read {
         links.into_iter().map(|(_, id)| self.need(&USERS, id, "person")).collect()
     }
 
+    /// Everybody who answers for the instance.
+    fn operators(&self) -> Result<Vec<User>> {
+        let mut found = Vec::new();
+        self.each(&USERS, |_, user: User| {
+            found.extend(user.has(Role::Operator).then_some(user));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// Whether anybody is an operator: the first run is over then.
     fn has_operator(&self) -> Result<bool> {
         let mut found = false;

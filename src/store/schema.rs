@@ -14,6 +14,7 @@ use crate::domain::mail::Mail;
 use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
 use crate::domain::signer::SignedCall;
+use crate::domain::watch::Watch;
 
 // META: single values.
 /// How many migrations this file has been through.
@@ -96,6 +97,8 @@ pub const OWNERS: Single<std::collections::BTreeSet<u32>> = Single::new("owners"
 pub const PAUSED: Single<std::collections::BTreeSet<OrderId>> = Single::new("paused");
 /// When somebody else last used a nonce of ours, and how often that was.
 pub const USURPED: Single<(Time, u32)> = Single::new("usurped");
+/// What operators were told of how long the tokens last.
+pub const RUNWAY: Single<Watch> = Single::new("runway");
 /// Our twin on the grid.
 pub const TWIN: Single<u32> = Single::new("twin");
 

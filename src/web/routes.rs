@@ -74,6 +74,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/operator", get().to(operator::overview::show))
         .route("/operator/orders", get().to(operator::order::list))
         .route("/operator/orders/{id}", get().to(operator::order::show))
+        .route("/operator/purse", get().to(operator::purse::show))
         .route("/operator/jobs", get().to(operator::job::list))
         .route("/operator/jobs/{id}/retry", post().to(operator::job::update))
         .route("/operator/accounts", get().to(operator::account::list))

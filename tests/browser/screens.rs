@@ -249,6 +249,8 @@ async fn operators(market: &Market, album: &mut Album, tom: &Browser) {
         ("operator-overview", "/operator"),
         ("operator-orders", "/operator/orders"),
         ("operator-orders-none", "/operator/orders?state=undoing"),
+        ("operator-purse", "/operator/purse"),
+        ("operator-purse-wrong", "/operator/purse?machines=many#margin"),
         ("operator-jobs", "/operator/jobs"),
         ("operator-jobs-none", "/operator/jobs?state=parked"),
         ("operator-accounts", "/operator/accounts"),

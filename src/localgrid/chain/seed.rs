@@ -63,6 +63,7 @@ pub fn set_price(world: &mut World, musd: u32) {
     world.db.put(plain("TFTPriceModule", "TftPrice"), &musd);
     world.db.put(plain("TFTPriceModule", "AverageTftPrice"), &musd);
     world.db.put(plain("TFTPriceModule", "MaxTftPrice"), &musd.max(PRICES_UP_TO));
+    world.db.put(plain("TFTPriceModule", "LastBlockSet"), &world.number);
 }
 
 fn people(world: &mut World, genesis: &Genesis) {

@@ -97,8 +97,15 @@ where
 }
 
 const STAFF: [Role; 3] = Role::ALL;
-const PAGES: [&str; 6] =
-    ["/operator", "/operator/orders", "/operator/jobs", "/operator/accounts", "/operator/people", "/operator/settings"];
+const PAGES: [&str; 7] = [
+    "/operator",
+    "/operator/orders",
+    "/operator/purse",
+    "/operator/jobs",
+    "/operator/accounts",
+    "/operator/people",
+    "/operator/settings",
+];
 
 #[actix_web::test]
 async fn an_operator_sees_every_page_and_a_user_is_told_that_there_is_none() {
@@ -136,12 +143,27 @@ async fn what_names_nothing_is_answered_with_a_page_that_says_so() {
         ("/operator/people?before=", 422),
         ("/operator/accounts?before=asset:pocket:usd", 422),
         ("/operator/accounts?after=asset:wallet:tft", 200),
+        ("/operator/purse?from=5", 200),
+        ("/operator/purse?from=-1", 422),
+        ("/operator/purse?from=first", 422),
+        ("/operator/purse?machines=many", 422),
     ];
     for (path, expected) in answers {
         let (status, page) = operator.get(path).await;
         assert_eq!(status, expected, "{path}");
         assert!(page.contains("<h1>"), "{path} is a page");
     }
+}
+
+#[actix_web::test]
+async fn a_purse_that_was_never_read_says_so_and_keeps_what_was_asked() {
+    let (app, ..) = world();
+    let operator = person(&app, &STAFF).await;
+    let (_, page) = operator.get("/operator/purse?machines=many").await;
+    for part in ["Nothing known yet", "The chain does not answer", "value=\"many\"", "A whole number from 1"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(operator.get("/operator").await.1.contains("Not known yet"));
 }
 
 #[actix_web::test]

@@ -8,7 +8,9 @@ pub mod order;
 pub mod overview;
 pub mod person;
 pub mod pool;
+pub mod purse;
 pub mod setting;
+mod simulator;
 mod trace;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,5 @@
 //! The whole instance on one screen.
 
-use std::time::Duration;
-
 use crate::app::App;
 use crate::app::chain::Obstacle;
 use crate::base::money::{Rate, Tft, Usd};
@@ -15,7 +13,9 @@ use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::{Form, Operator};
-use crate::web::page::operator::overview::{AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
+use crate::web::page::operator::overview::{
+    AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Runway, Tokens, View, Wallet, page,
+};
 
 /// Orders of one state that are counted; beyond it the page says "more".
 const COUNTED: usize = 10_000;
@@ -52,7 +52,7 @@ fn view(app: &App, snapshot: &Snapshot, now: Time) -> Result<View> {
         chain_payouts: tokens(grid.credits_posted, rate),
         margin: margin(revenue, card_fees, Tft::from_units(spent), rate),
         days: days(&snapshot.transfers_of(Account::HOSTING, None, LOOKED_AT)?, LOOKED_AT),
-        wallet: wallet(snapshot, rate, now)?,
+        wallet: wallet(app, snapshot, now)?,
         jobs: Jobs { waiting, parked },
         journal: journal_check(app),
         unread: snapshot.unread_blocks()?,
@@ -84,35 +84,20 @@ fn tokens(units: i64, rate: Option<Rate>) -> Tokens {
     Tokens { tft, worth: rate.and_then(|rate| rate.to_usd(tft)) }
 }
 
-fn wallet(snapshot: &Snapshot, rate: Option<Rate>, now: Time) -> Result<Wallet> {
+fn wallet(app: &App, snapshot: &Snapshot, now: Time) -> Result<Wallet> {
+    let rate = app.rate();
     let balance = Tft::from_units(units(snapshot.balance(Account::WALLET)?.posted(Account::WALLET)));
     let moved = snapshot.transfers_of(Account::WALLET, None, LOOKED_AT)?;
-    let billed = snapshot.transfers_of(Account::GRID, None, LOOKED_AT)?;
     Ok(Wallet {
         balance,
         worth: rate.and_then(|rate| rate.to_usd(balance)),
-        runway_days: runway_days(balance, &billed, now, LOOKED_AT),
+        runway: app.purse().map(|purse| Runway {
+            days: purse.lasts(&[], now).map(|lasts| lasts.as_secs() / DAY.as_secs()),
+            sells: app.sells(&purse, now),
+            floor_days: app.settings.grid.runway_floor_days,
+        }),
         trend: trend(balance, &moved),
     })
-}
-
-/// How many days the wallet lasts if each costs what the last 24 hours did. `billed` holds the newest transfers of the
-/// grid account, at most `limit`; where they do not reach back a day, they are taken for as long as they do.
-fn runway_days(wallet: Tft, billed: &[Transfer], now: Time, limit: usize) -> Option<u64> {
-    let recent: Vec<&Transfer> =
-        billed.iter().take_while(|bill| now.since(bill.at) < DAY).filter(|bill| bill.terms.debit == Account::GRID).collect();
-    let sum: i128 = recent.iter().map(|bill| i128::from(bill.posted)).sum();
-    let cut_off = billed.len() >= limit && billed.last().is_some_and(|oldest| now.since(oldest.at) < DAY);
-    let span = match billed.last() {
-        Some(oldest) if cut_off => now.since(oldest.at).max(Duration::from_secs(60)),
-        _ => DAY,
-    };
-    let a_day = sum.saturating_mul(ms(DAY)) / ms(span);
-    (a_day > 0).then(|| u64::try_from(i128::from(wallet.units()).max(0) / a_day).unwrap_or(u64::MAX))
-}
-
-fn ms(span: Duration) -> i128 {
-    i128::try_from(span.as_millis()).unwrap_or(i128::MAX)
 }
 
 /// The balance at the end of each day on which it moved, the oldest first.
@@ -198,21 +183,6 @@ mod tests {
             held_first: false,
             entry: 1,
         }
-    }
-
-    fn bill(amount: i64, hours_ago: u32) -> Transfer {
-        moved(Account::GRID, Account::GRID_DUE, amount, hours_ago)
-    }
-
-    #[test]
-    fn the_wallet_lasts_as_long_as_at_the_cost_of_the_last_day() {
-        let payout = moved(Account::provider(7), Account::GRID, 500, 2);
-        let billed = [bill(10, 1), payout, bill(10, 2), bill(99, 25)];
-        let days = |wallet, billed: &[Transfer], limit| runway_days(Tft::from_units(wallet), billed, NOW, limit);
-        assert_eq!(days(200, &billed, 100), Some(10), "older bills and payouts do not count");
-        assert_eq!(days(200, &[], 100), None);
-        assert_eq!(days(-5, &billed, 100), Some(0));
-        assert_eq!(days(2400, &[bill(10, 0), bill(10, 1)], 2), Some(5), "twenty an hour, as far as could be read");
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Filled {
         self.values.get(name).map(String::as_str)
     }
 
+    /// Whether anything is wrong.
+    pub fn is_refused(&self) -> bool {
+        self.error.is_some() || !self.errors.is_empty()
+    }
+
     pub fn error(&self, name: &str) -> Option<&str> {
         self.errors.get(name).map(String::as_str)
     }
@@ -336,6 +341,13 @@ pub fn select(name: &str, label: &str, hint: Option<&str>, options: &[(String, S
 /// The button that does what the page is for.
 pub fn submit(text: &str) -> Markup {
     html! { button.btn.large type="submit" { (text) } }
+}
+
+/// A form that only asks: what is typed goes into the address.
+pub fn ask(action: &str, filled: &Filled, body: Markup) -> Markup {
+    html! {
+        form.sheet method="get" action=(action) novalidate { (summary(filled, &body)) (body) }
+    }
 }
 
 /// A value that travels with the form and is not shown.

@@ -3,6 +3,7 @@
 mod back;
 mod exposure;
 mod front;
+mod purse;
 
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ fn all() -> Vec<Shown> {
         back::trace_pages(),
         back::list_pages(),
         back::ledger_pages(),
+        purse::pages(),
     ]
     .into_iter()
     .flatten()

@@ -82,9 +82,10 @@ const USER: [Link; 5] = [
 ];
 const PROVIDER: [Link; 3] =
     [link("/provider/nodes", "Nodes"), link("/provider/earnings", "Earnings"), link("/provider/claim", "Add a farm")];
-const OPERATOR: [Link; 7] = [
+const OPERATOR: [Link; 8] = [
     link("/operator", "Overview"),
     link("/operator/orders", "Orders"),
+    link("/operator/purse", "Purse"),
     link("/operator/jobs", "Jobs"),
     link("/operator/accounts", "Ledger"),
     link("/operator/people", "People"),

@@ -503,13 +503,13 @@ impl ChainClient {
         self.raw_at(&key, at).await
     }
 
-    async fn raw_at(&self, key: &[u8], at: Option<Hash>) -> Result<Option<Vec<u8>>> {
+    pub(super) async fn raw_at(&self, key: &[u8], at: Option<Hash>) -> Result<Option<Vec<u8>>> {
         let at = self.pinned(at).await?;
         let value: Option<String> = self.nodes.ask("state_getStorage", json!([text(key), text(&at)])).await?;
         value.as_deref().map(unhex).transpose()
     }
 
-    async fn value(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Value<u32>>> {
+    pub(super) async fn value(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Value<u32>>> {
         let bytes = self.raw(pallet, item, keys, at).await?;
         Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
     }

@@ -11,11 +11,13 @@ mod read;
 mod rpc;
 pub mod server;
 pub mod types;
+mod usage;
 
 pub use client::{ChainClient, Error, Result, Timeouts};
 pub use codec::{Codec, CodecError};
 pub use panel::{Endpoint, Standing};
 pub use types::*;
+pub use usage::Payment;
 
 /// The real metadata of spec version 149: what the built-in chain runs on, and what the codecs are tested with.
 pub static METADATA_149: &[u8] = include_bytes!("tfchain-149.scale");

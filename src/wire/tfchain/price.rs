@@ -17,6 +17,21 @@ const PAY_70: U64F64 = U64F64::from_bits(0xB333_3333_3333_3000);
 const PAY_60: U64F64 = U64F64::from_bits(0x9999_9999_9999_9800);
 const PAY_40: U64F64 = U64F64::from_bits(0x6666_6666_6666_6800);
 
+/// Held months, in halves, at which each discount level begins.
+pub const LEVELS: [(Level, u32); 5] =
+    [(Level::None, 0), (Level::Default, 3), (Level::Bronze, 6), (Level::Silver, 12), (Level::Gold, 36)];
+
+/// What is paid at a level; None: all of it.
+pub const fn pays(level: Level) -> Option<U64F64> {
+    match level {
+        Level::None => None,
+        Level::Default => Some(PAY_80),
+        Level::Bronze => Some(PAY_70),
+        Level::Silver => Some(PAY_60),
+        Level::Gold => Some(PAY_40),
+    }
+}
+
 /// Where a payout goes; the parts always add up to the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Split {
@@ -83,25 +98,13 @@ pub fn level(due: u64, seconds: u64, usable: u128) -> Option<Level> {
     let usable = whole(u64::try_from(usable).unwrap_or(u64::MAX))?;
     // A contract too cheap to cost one unit a month is covered by any wallet.
     let Some(months) = usable.checked_div(whole(month)?) else { return Some(Level::Gold) };
-    let half = U64F64::ONE / 2;
-    Some(match months {
-        months if months >= 18 => Level::Gold,
-        months if months >= 6 => Level::Silver,
-        months if months >= 3 => Level::Bronze,
-        months if months >= U64F64::ONE + half => Level::Default,
-        _ => Level::None,
-    })
+    let reached = LEVELS.into_iter().rfind(|(_, halves)| months >= U64F64::from_num(*halves) / 2);
+    Some(reached.map_or(Level::None, |(level, _)| level))
 }
 
 /// What is really due: `undiscounted` at `level`, a quarter more on certified hardware.
 pub fn amount_due(undiscounted: u64, level: Level, certified: bool) -> Option<u64> {
-    let mut amount = whole(undiscounted)?.checked_mul(match level {
-        Level::None => U64F64::ONE,
-        Level::Default => PAY_80,
-        Level::Bronze => PAY_70,
-        Level::Silver => PAY_60,
-        Level::Gold => PAY_40,
-    })?;
+    let mut amount = whole(undiscounted)?.checked_mul(pays(level).unwrap_or(U64F64::ONE))?;
     if certified {
         amount = amount.checked_mul(U64F64::ONE + U64F64::ONE / 4)?;
     }

@@ -213,15 +213,19 @@ pub(super) fn node(value: &Decoded) -> Read<Node> {
         id: int(field(value, "id")?)?,
         farm: int(field(value, "farm_id")?)?,
         twin: int(field(value, "twin_id")?)?,
-        total: Resources {
-            hru: int(field(total, "hru")?)?,
-            sru: int(field(total, "sru")?)?,
-            cru: int(field(total, "cru")?)?,
-            mru: int(field(total, "mru")?)?,
-        },
+        total: resources(total)?,
         certified: variant(field(value, "certification")?)?.name == "Certified",
         country: text(field(place, "country")?)?,
         city: text(field(place, "city")?)?,
+    })
+}
+
+pub(super) fn resources(value: &Decoded) -> Read<Resources> {
+    Ok(Resources {
+        hru: int(field(value, "hru")?)?,
+        sru: int(field(value, "sru")?)?,
+        cru: int(field(value, "cru")?)?,
+        mru: int(field(value, "mru")?)?,
     })
 }
 

@@ -8,4 +8,6 @@ pub mod overview;
 pub mod people;
 pub mod pool;
 pub mod pools;
+pub mod purse;
 pub mod settings;
+pub mod simulator;

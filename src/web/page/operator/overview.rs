@@ -7,6 +7,7 @@ use super::orders::slug;
 use crate::base::Time;
 use crate::base::money::{Tft, Usd};
 use crate::domain::order::State;
+use crate::domain::watch::MARKS;
 use crate::web::ui::chart::{self, Bar};
 use crate::web::ui::form;
 use crate::web::ui::format::{about, about_text, about_tokens, ago, count, money, when};
@@ -18,10 +19,21 @@ pub struct Wallet {
     pub balance: Tft,
     /// None: the token's price is not known.
     pub worth: Option<Usd>,
-    /// How long it lasts at the cost of the last day. None: nothing was billed.
-    pub runway_days: Option<u64>,
+    /// None: the chain has not told yet.
+    pub runway: Option<Runway>,
     /// The balance over the last days, the oldest first; may be empty.
     pub trend: Vec<Tft>,
+}
+
+/// How long the tokens carry what runs.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Runway {
+    /// None: nothing runs.
+    pub days: Option<u64>,
+    /// New orders are taken.
+    pub sells: bool,
+    /// Below it they are not; 0: they always are.
+    pub floor_days: u64,
 }
 
 /// Tokens, and what they are worth at today's price if that is known.
@@ -152,6 +164,14 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 /// Nodes in trouble that are named; the others are counted.
 const RISKS_SHOWN: usize = 8;
 
+pub(super) fn lasts_text(days: Option<u64>) -> String {
+    match days {
+        None => "Nothing is running".into(),
+        Some(3650..) => "More than ten years".into(),
+        Some(days) => days_text(days),
+    }
+}
+
 /// What an operator has to act on, above everything else.
 fn alarms(view: &View) -> Markup {
     html! {
@@ -186,13 +206,43 @@ fn alarms(view: &View) -> Markup {
                 @if view.at_risk.len() > RISKS_SHOWN { "And " (count((view.at_risk.len() - RISKS_SHOWN) as u64)) " more nodes." }
             } }
         }
-        @if view.wallet.runway_days.is_some_and(|days| days < 30) {
-            p.flash.notice { span { strong { "The wallet runs low. " } "Top it up before running deployments are at risk." } }
-        }
+        (runway_alarm(view.wallet.runway.as_ref()))
         @if !view.grid.reachable {
             p.flash.bad role="alert" { span { strong { "The grid does not answer. " } "New orders wait; running deployments go on." } }
         }
     }
+}
+
+/// How long the tokens last, where that needs an operator.
+pub(super) fn runway_alarm(runway: Option<&Runway>) -> Markup {
+    let low = |days: u64| days < MARKS[0];
+    html! {
+        @if let Some(runway) = runway {
+            @if !runway.sells {
+                p.flash.bad role="alert" { span {
+                    strong { "New orders are refused. " }
+                    @match runway.days {
+                        Some(days) => {
+                            "The tokens carry what runs, and the smallest plan beside it, for less than " (days_text(runway.floor_days))
+                            ": " (days_text(days)) " are left. Running deployments go on until nothing is left. "
+                        }
+                        None => { "There are too few tokens to carry even the smallest plan for " (days_text(runway.floor_days)) ". " }
+                    }
+                    a href="/operator/purse" { "See what a top-up needs" }
+                } }
+            } @else if let Some(days) = runway.days.filter(|days| low(*days)) {
+                p.flash.notice { span {
+                    strong { "The tokens get short: " (days_text(days)) " are left. " }
+                    "Top up before running deployments are at risk. "
+                    a href="/operator/purse" { "See what a top-up needs" }
+                } }
+            }
+        }
+    }
+}
+
+pub(super) fn days_text(days: u64) -> String {
+    format!("{} day{}", count(days), if days == 1 { "" } else { "s" })
 }
 
 /// An amount that depends on a price we may not have heard yet.
@@ -248,13 +298,13 @@ fn wallet(wallet: &Wallet, address: &str) -> Markup {
             ("Address", html! { code { (address) } }),
             ("Worth", html! { (known(wallet.worth)) }),
             ("Lasts", html! {
-                @match wallet.runway_days {
-                    None => "Nothing is running",
-                    Some(3650..) => "More than ten years at the cost of the last day",
-                    Some(days) => { (count(days)) @if days == 1 { " day" } @else { " days" } " at the cost of the last day" }
+                @match &wallet.runway {
+                    None => "Not known yet",
+                    Some(runway) => (lasts_text(runway.days)),
                 }
             }),
         ]))
+        p { a href="/operator/purse" { "Discount, runway and prices" } }
     }
 }
 

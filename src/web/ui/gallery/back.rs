@@ -95,7 +95,7 @@ pub fn provider_pages() -> Vec<Shown> {
 }
 
 pub fn overview_pages() -> Vec<Shown> {
-    use operator::overview::{AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Tokens, View, Wallet, page};
+    use operator::overview::{AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Runway, Tokens, View, Wallet, page};
     let show = |name, markup| Shown { name, of: For::Staff, markup };
     let numbers = [2, 1, 0, 1, 112, 0, 1, 9, 3];
     let coins = |hundredths| Tokens { tft: tft(hundredths), worth: Some(Usd::from_units(hundredths * 1000)) };
@@ -117,7 +117,7 @@ pub fn overview_pages() -> Vec<Shown> {
         wallet: Wallet {
             balance: tft(8_421_050),
             worth: Some(Usd::from_cents(84_210)),
-            runway_days: Some(214),
+            runway: Some(Runway { days: Some(214), sells: true, floor_days: 7 }),
             trend: (0..14).map(|day| tft(8_421_050 + (13 - day) * 41_000 * (1 + day % 3))).collect(),
         },
         jobs: Jobs { waiting: 4, parked: 0 },
@@ -151,7 +151,12 @@ pub fn overview_pages() -> Vec<Shown> {
             transfers: 4812,
             problem: Some("Transfer 4,811 does not follow from the one before it.".into()),
         }),
-        wallet: Wallet { balance: tft(40_050), worth: Some(Usd::from_cents(400)), runway_days: Some(9), trend: vec![] },
+        wallet: Wallet {
+            balance: tft(40_050),
+            worth: Some(Usd::from_cents(400)),
+            runway: Some(Runway { days: Some(4), sells: false, floor_days: 7 }),
+            trend: vec![],
+        },
         grid: Grid { reachable: false, network: "main".into(), verified: Some(false), ..calm.grid.clone() },
         obstacles: vec![
             "The chain runs version 158 of its runtime, which lacks what we need: SmartContractModule.cancel_contract as we fill it. \
@@ -177,7 +182,7 @@ pub fn overview_pages() -> Vec<Shown> {
         jobs: Jobs::default(),
         unread: None,
         journal: None,
-        wallet: Wallet { worth: None, runway_days: None, ..calm.wallet.clone() },
+        wallet: Wallet { worth: None, runway: None, ..calm.wallet.clone() },
         grid: Grid { block: None, ..calm.grid.clone() },
         ..calm.clone()
     };

@@ -1,0 +1,198 @@
+//! The operator's tokens: read from the chain, watched as they get short, and looked at before anything new is sold.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::mail::{self, Short};
+use super::{App, lock};
+use crate::base::money::{Tft, Usd};
+use crate::base::time::MINUTE;
+use crate::base::{Error, Kind, Result, Time};
+use crate::domain::catalogue::Capacity;
+use crate::domain::order::{Order, State, Wish};
+use crate::domain::purse::{Line, Purse, Running};
+use crate::grid::{Grid, Wallet};
+use crate::store::account::Accounts;
+use crate::store::order::Orders;
+use crate::store::schema::{RUNWAY, TWIN};
+use crate::store::{Read, Tx};
+
+/// Orders that are in memory at once.
+const SLICE: usize = 200;
+/// Running orders that are looked at for whether their use was read yet.
+const NEWEST: usize = 50;
+/// States in which an order may have a contract on the chain.
+const WITH_CONTRACT: [State; 6] =
+    [State::Reserving, State::Deploying, State::Settling, State::Active, State::Undoing, State::Ending];
+/// States on the way to a VM whose cost no reading shows yet.
+const COMING: [State; 5] = [State::Paying, State::Reserving, State::Deploying, State::Settling, State::Active];
+const PAUSED: &str = "New orders are paused for the moment, so nothing was taken from your card. VMs that run go on running. \
+                      Please try again later.";
+
+/// Whether something new may be sold: what the tokens must carry beside everything that runs.
+pub struct Sales {
+    /// None: there is no floor to keep.
+    purse: Option<Arc<Purse>>,
+    floor_days: u64,
+}
+
+impl Sales {
+    /// Refuses what the tokens would not carry for as long as the floor says. Orders that are on their way count already.
+    pub(super) fn admit(&self, tx: &Tx<'_>, wish: &Wish, now: Time) -> Result<()> {
+        let Some(purse) = &self.purse else { return Ok(()) };
+        let metered: BTreeSet<_> =
+            purse.meters.iter().filter(|meter| meter.line.list > Tft::ZERO).map(|meter| meter.running.order).collect();
+        let mut lines = vec![];
+        lines.extend(hour(purse, wish.capacity(), wish.public_ips()));
+        for state in COMING {
+            // One that runs is soon read: only the newest can be missing in the purse.
+            let most = if state == State::Active { NEWEST } else { SLICE };
+            let orders = tx.orders_in(state, None, most)?;
+            let unseen = orders.iter().filter(|order| !metered.contains(&order.id));
+            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.capacity(), order.wish.public_ips())));
+        }
+        match purse.carries(&lines, self.floor_days, now) {
+            true => Ok(()),
+            false => Err(Error::conflict(PAUSED)),
+        }
+    }
+}
+
+fn hour(purse: &Purse, capacity: Capacity, addresses: u32) -> Option<Line> {
+    Grid::hour(&purse.tariff, &purse.price, capacity, addresses).map(|(_, line)| line)
+}
+
+impl App {
+    /// Our tokens and what runs on them, as the chain last told; None until it has.
+    pub fn purse(&self) -> Option<Arc<Purse>> {
+        lock(&self.purse).clone()
+    }
+
+    /// Resolves when our tokens are not what they were when the purse was read.
+    pub async fn purse_moved(&self) {
+        self.purse_moved.notified().await;
+    }
+
+    /// Rings for a wallet that is not the purse's, and for a purse that has become old: what is not paid moves nothing.
+    pub(super) fn purse_may_have_moved(&self, wallet: Wallet, at: Time) {
+        let same = self.purse().is_some_and(|purse| {
+            let known = purse.holdings;
+            (known.free, known.reserved) == (wallet.free, wallet.reserved) && at.since(purse.at) < MINUTE
+        });
+        if !same {
+            self.purse_moved.notify_one();
+        }
+    }
+
+    /// What an hour of a plan costs on the grid at list price, as far as the chain has told.
+    pub fn plan_hour(&self, capacity: Capacity) -> Option<(Usd, Line)> {
+        let purse = self.purse()?;
+        Grid::hour(&purse.tariff, &purse.price, capacity, 0)
+    }
+
+    /// Whether new orders are taken: the smallest plan must be carried for as long as the floor says, beside all that runs.
+    pub fn sells(&self, purse: &Purse, now: Time) -> bool {
+        let floor = self.settings.grid.runway_floor_days;
+        let plans = self.catalogue.sizes.iter().filter_map(|size| hour(purse, size.capacity, 0));
+        floor == 0 || plans.min_by_key(|line| line.list).is_none_or(|least| purse.carries(&[least], floor, now))
+    }
+
+    /// What a sale must be held against. Where nothing was read yet the chain is asked.
+    pub(super) async fn sales(&self) -> Result<Sales> {
+        let floor_days = self.settings.grid.runway_floor_days;
+        if floor_days == 0 {
+            return Ok(Sales { purse: None, floor_days });
+        }
+        if self.purse().is_none() {
+            self.refresh_purse().await?;
+        }
+        Ok(Sales { purse: self.purse(), floor_days })
+    }
+
+    /// Refuses to offer what would not be sold.
+    pub(super) async fn sales_are_open(&self, now: Time) -> Result<()> {
+        match self.sales().await?.purse {
+            Some(purse) if !self.sells(&purse, now) => Err(Error::new(Kind::Invalid, PAUSED)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads tokens and contracts at one finalized block, and tells operators when they get short.
+    pub async fn refresh_purse(&self) -> Result<()> {
+        let (twin, running) = self.running()?;
+        let purse = Arc::new(self.grid.purse(twin, running).await?);
+        let newer = {
+            let mut known = lock(&self.purse);
+            let newer = known.as_ref().is_none_or(|known| known.block <= purse.block);
+            if newer {
+                *known = Some(purse.clone());
+            }
+            newer
+        };
+        if newer { self.watch_runway(&purse).await } else { Ok(()) }
+    }
+
+    /// Our twin, and every contract of ours that may be on the chain.
+    fn running(&self) -> Result<(Option<u32>, Vec<Running>)> {
+        let (snapshot, until) = (self.read()?, self.now());
+        let mut running = Vec::new();
+        for state in WITH_CONTRACT {
+            let mut last = None;
+            loop {
+                let orders = snapshot.orders_until(state, until, last, SLICE)?;
+                orders.iter().for_each(|order| running.extend(contracts(order)));
+                match orders.last() {
+                    Some(order) if orders.len() == SLICE => last = Some((order.created, order.id)),
+                    _ => break,
+                }
+            }
+        }
+        Ok((snapshot.single(&TWIN)?, running))
+    }
+
+    /// Notes what was crossed and writes the mails in the same transaction: nobody is told twice of the same thing.
+    async fn watch_runway(&self, purse: &Purse) -> Result<()> {
+        let (hours, now) = (purse.runway(&[]), self.now());
+        let stopped = !self.sells(purse, now);
+        let before = self.read()?.single(&RUNWAY)?.unwrap_or_default();
+        if before.after(hours, stopped).0 == before {
+            return Ok(());
+        }
+        let (brand, site, random) =
+            (self.settings.brand.name.clone(), self.settings.server.public_url.clone(), self.random.clone());
+        let a_day = Tft::from_units(purse.burn().units().saturating_mul(24));
+        let (usable, floor_days) = (purse.holdings.usable, self.settings.grid.runway_floor_days);
+        let crossed = self
+            .store
+            .write(move |tx| {
+                let (watch, crossed) = tx.single(&RUNWAY)?.unwrap_or_default().after(hours, stopped);
+                tx.set(&RUNWAY, &watch)?;
+                if let Some(mark) = crossed {
+                    let short = Short { mark, usable, a_day, stopped, floor_days };
+                    for operator in tx.operators()? {
+                        tx.queue_mail(&mail::runway(&brand, &site, &operator, &short, &*random, now), &*random, now)?;
+                    }
+                }
+                Ok(crossed)
+            })
+            .await?;
+        if let Some(days) = crossed {
+            tracing::warn!(days, hours, %usable, "the tokens on the grid last for less than this");
+            self.nudge();
+        }
+        match (before.stopped, stopped) {
+            (false, true) => tracing::warn!(floor_days, hours, "new orders are refused: the tokens would not last"),
+            (true, false) => tracing::info!(hours, "new orders are taken again"),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn contracts(order: &Order) -> impl Iterator<Item = Running> {
+    let paid_until = order.paid_until().filter(|_| order.state == State::Active);
+    let kept = order.attempts.iter().filter(|attempt| !attempt.cleared);
+    kept.filter_map(move |attempt| {
+        Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until })
+    })
+}
