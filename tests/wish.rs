@@ -79,7 +79,8 @@ fn wg(arguments: &[&str], input: &str) -> (String, String) {
 async fn a_wrong_option_says_so_at_its_field_and_keeps_what_was_typed() {
     let market = Market::open().await;
     let alice = Caller::person(market.url(), &ALICE).await;
-    let cases: [(&[(&str, &str)], &str, &str); 20] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 20] = [
         (&[("cores", "0")], "cores", "from 1 to 32"),
         (&[("cores", "33")], "cores", "from 1 to 32"),
         (&[("cores", "two")], "cores", "from 1 to 32"),
