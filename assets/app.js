@@ -39,12 +39,15 @@
   // On a phone the row of pages scrolls: show where we are.
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    if (!navigator.clipboard) break;
-    const words = button.firstChild;
-    const before = words.textContent;
-    button.hidden = false;
-    button.addEventListener("click", async () => {
+  // Buttons that copy come and go with the parts of a page: the page itself listens.
+  if (navigator.clipboard) {
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+    document.addEventListener("click", async (event) => {
+      const button = event.target.closest?.("[data-copy]");
+      if (!button) return;
+      const words = button.firstChild;
+      const before = words.textContent;
+      if (before === "Copied") return;
       await navigator.clipboard.writeText(button.dataset.copy);
       words.textContent = "Copied";
       setTimeout(() => { words.textContent = before; }, 2000);

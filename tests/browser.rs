@@ -195,6 +195,76 @@ async fn the_whole_journey_works_in_a_browser_without_script() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn a_person_narrows_the_nodes_down_and_orders_within_what_is_left() {
+    let market = Market::open().await;
+    let nora = Browser::open(Taste::default()).await;
+    signs_up(&market, &nora, "Nora").await;
+    nora.follows("Cards").await;
+    nora.presses("Add a card").await;
+    types_card(&nora, GOOD_CARD).await;
+    nora.sees("Your card is saved").await;
+    go(&market, &nora, "/nodes").await;
+    nora.sees("Choose a node").await;
+    nora.script("window.stayed = true").await;
+    let all = nora.script("return document.querySelector('[data-say]').textContent").await;
+    nora.selects("country", "Belgium").await;
+    nora.sees("Country: Belgium").await;
+    assert_eq!(nora.url().await.query(), Some("country=Belgium"), "the address is the filter");
+    assert_ne!(nora.script("return document.querySelector('[data-say]').textContent").await, all);
+    assert_eq!(nora.script("return document.activeElement.id").await, "f-country", "the keyboard stays where it was");
+    // What is typed counts as soon as one goes on; what can't be read is said where it was typed.
+    nora.types("cores", "many\t").await;
+    nora.sees("Please give a number of cores").await;
+    assert_eq!(nora.typed("cores").await, "many");
+    nora.types("cores", "8\t").await;
+    nora.sees("Cores, at least: 8").await;
+    nora.follows("Map").await;
+    nora.sees("Each circle is a city").await;
+    nora.follows("List").await;
+    nora.sees("Order here").await;
+    nora.script("history.back()").await;
+    nora.sees("Each circle is a city").await;
+    assert_eq!(nora.script("return window.stayed").await, true, "the page was loaded again");
+    nora.follows("Order on the best of").await;
+    nora.sees("On the best node within your filter").await;
+    nora.types("name", "web").await;
+    nora.types("ssh_key", KEY).await;
+    nora.presses("Continue to the price").await;
+    nora.sees("within your filter.").await;
+    nora.presses("Pay").await;
+    nora.sees("web is ready").await;
+    let order = shown(&market, &nora).await;
+    assert_eq!((order.state, order.attempts[0].choice.best.country.as_str()), (State::Active, "Belgium"));
+    // A node and its page come by the list, too.
+    go(&market, &nora, "/nodes?country=Belgium").await;
+    nora.types("name", "Near home").await;
+    nora.presses("Save").await;
+    nora.sees("Saved.").await;
+    nora.sees("Near home").await;
+    nora.close().await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn nodes_are_chosen_without_script_too() {
+    let market = Market::open().await;
+    let nora = Browser::open(Taste { script: false, ..Taste::default() }).await;
+    go(&market, &nora, "/nodes").await;
+    nora.selects("country", "Kenya").await;
+    nora.types("cores", "900").await;
+    nora.presses("Show nodes").await;
+    nora.sees("No node is like that").await;
+    nora.follows("Without “Cores, at least: 900”").await;
+    nora.sees("Savanna Grid").await;
+    nora.follows("Node ").await;
+    nora.sees("How it did when we looked").await;
+    nora.close().await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
 async fn a_bank_that_asks_is_answered_on_the_processors_page() {
     let market = Market::open().await;
     let nora = Browser::open(Taste::default()).await;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use cooperage::base::ids::{CardId, ChargeId, JobId, OrderId, PoolId, QuoteId, SessionId};
+use cooperage::base::ids::{CardId, ChargeId, FilterId, JobId, OrderId, PoolId, QuoteId, SessionId};
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::domain::order::State;
+use cooperage::domain::pool::{Filter, Sort};
 use cooperage::store::Read;
 use cooperage::store::account::Accounts;
 use cooperage::store::charge::Charges;
@@ -18,6 +19,8 @@ use crate::kit::market::{GOOD_CARD, Market, PASSWORD};
 const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/", [200; 5]),
     ("GET", "/catalogue", [200; 5]),
+    ("GET", "/nodes", [200; 5]),
+    ("GET", "/nodes/{id}", [200; 5]),
     ("GET", "/signup", [200, 303, 303, 303, 303]),
     ("POST", "/signup", [422; 5]),
     ("GET", "/verify", [200; 5]),
@@ -33,6 +36,11 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/setup", [404; 5]),
     ("GET", "/order", [303, 200, 200, 200, 200]),
     ("POST", "/order", [303, 422, 422, 422, 422]),
+    ("GET", "/filters", [303, 200, 200, 200, 200]),
+    // An empty form asks for nothing that could be kept.
+    ("POST", "/filters", [303, 422, 422, 422, 422]),
+    ("POST", "/filters/{id}/rename", [303, 422, 404, 404, 404]),
+    ("POST", "/filters/{id}/remove", [303, 303, 404, 404, 404]),
     ("GET", "/quotes/{id}", [303, 200, 404, 404, 404]),
     ("GET", "/deployments", [303, 200, 200, 200, 200]),
     ("GET", "/deployments/{id}", [303, 200, 404, 404, 404]),
@@ -138,6 +146,7 @@ struct Town {
     charge: ChargeId,
     session: SessionId,
     pool: PoolId,
+    filter: FilterId,
     /// As the profile names an SSH key.
     key: String,
     asset: String,
@@ -176,9 +185,12 @@ impl Town {
         let begun = people[GUEST + 1].post("/cards", &[]).await;
         let setup = begun.header("location").split("/card/").nth(1).unwrap().split('?').next().unwrap().to_owned();
         let pool = market.demo.instance.app.create_private_pool("Ghent co-op").await.unwrap();
+        let wish = Filter::parse("country=Belgium").unwrap();
+        let filter = market.demo.instance.app.save_filter(order.user, "Near home", wish, None, Sort::default()).await.unwrap();
         let profile = people[GUEST + 1].get("/profile").await.body;
         let key = profile.split("/keys/").nth(1).unwrap().split('/').next().unwrap().to_owned();
-        Town { key, order: order.id, charge: order.charge, quote, card, setup, session, pool, asset, people, market }
+        let (order, charge) = (order.id, order.charge);
+        Town { key, filter, order, charge, quote, card, setup, session, pool, asset, people, market }
     }
 
     /// The route's path with Alice's thing in it.
@@ -192,7 +204,8 @@ impl Town {
             _ if route.starts_with("/keys/") => self.key.clone(),
             _ if route.starts_with("/sessions/") => self.session.to_string(),
             _ if route.starts_with("/operator/pools/") => self.pool.to_string(),
-            _ if route.starts_with("/provider/nodes/") => "1".to_owned(),
+            _ if route.starts_with("/provider/nodes/") || route.starts_with("/nodes/") => "1".to_owned(),
+            _ if route.starts_with("/filters/") => self.filter.to_string(),
             _ => JobId::from_bits(7).to_string(),
         };
         route.replace("{id}", &id).replace("{name}", &self.asset)
@@ -213,7 +226,8 @@ fn unknown(route: &str) -> String {
         "sessions" => SessionId::from_bits(7).to_string(),
         "operator" if route.contains("/orders/") => OrderId::from_bits(7).to_string(),
         "operator" if route.contains("/pools/") => PoolId::from_bits(7).to_string(),
-        "provider" => u32::MAX.to_string(),
+        "provider" | "nodes" => u32::MAX.to_string(),
+        "filters" => FilterId::from_bits(7).to_string(),
         "operator" => JobId::from_bits(7).to_string(),
         _ => "unknown.css".to_owned(),
     }
@@ -275,7 +289,7 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
         let who = &town.people[rightful(route)];
         let csrf = who.csrf().await;
         // A node is called by a number, and there is a first one.
-        let named = |id: &&str| *id == "1" && route.starts_with("/provider/nodes/");
+        let named = |id: &&str| *id == "1" && (route.starts_with("/provider/nodes/") || route.starts_with("/nodes/"));
         for id in malformed.into_iter().filter(|id| !named(id)).chain([unknown.as_str()]) {
             let path = route.replace("{id}", id).replace("{name}", id);
             let request = if *method == "GET" { who.request("GET", &path) } else { who.form(&path, &csrf, &[]) };

@@ -3,6 +3,7 @@
 mod account;
 mod browser;
 mod chain;
+mod choose;
 mod command;
 mod doctor;
 mod exposure;

@@ -13,6 +13,7 @@ use crate::base::ids::{JobId, OrderId, RefundId, TransferId};
 use crate::base::time::SECOND;
 use crate::base::{Error, Result, Time};
 use crate::domain::bill::Contract;
+use crate::domain::catalogue::Place;
 use crate::domain::charge::{Charge, ChargeState, Refund};
 use crate::domain::job::{Next, Work};
 use crate::domain::order::{Attempt, DEPLOY_PATIENCE, Order, Outcome, State, Step};
@@ -342,8 +343,22 @@ impl App {
                     order.state = State::Reserving;
                 }
                 None => {
-                    order.trouble(now, step, format!("{why} No other place is left to try: you get your money back."));
-                    order.reason = Some("None of the places we tried could start it. You were not charged.".into());
+                    let (left, reason) = match order.wish.place {
+                        Place::Node(_) => (
+                            "You chose this node, so no other one is tried: you get your money back.",
+                            "The node that you chose could not start it. You were not charged.",
+                        ),
+                        _ if !order.wish.filter.is_empty() => (
+                            "Nothing more within your filter is tried: you get your money back.",
+                            "None of the nodes we tried within your filter could start it. You were not charged.",
+                        ),
+                        Place::Anywhere | Place::Country(_) => (
+                            "No other place is left to try: you get your money back.",
+                            "None of the places we tried could start it. You were not charged.",
+                        ),
+                    };
+                    order.trouble(now, step, format!("{why} {left}"));
+                    order.reason = Some(reason.into());
                     order.state = State::Undoing;
                 }
             }

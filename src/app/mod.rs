@@ -10,6 +10,7 @@ pub mod hasher;
 pub mod label;
 pub mod ladder;
 pub mod limit;
+pub mod look;
 pub mod mail;
 pub mod node;
 pub mod notice;
@@ -19,6 +20,7 @@ pub mod post_office;
 pub mod provider;
 pub mod purse;
 pub mod refund;
+pub mod saved_filter;
 pub mod signer;
 pub mod wish;
 
@@ -69,6 +71,8 @@ pub struct App {
     troubled: Mutex<BTreeMap<u32, node::Trouble>>,
     /// Whom nodes are sold to, as it is stored: for looking at. Whoever sells asks the store.
     exposures: Mutex<Arc<Vec<Exposure>>>,
+    /// What whoever looks around is shown; whoever sells asks the store.
+    looked: look::Looked,
     /// The token's price as the chain last told; None until then.
     price: Mutex<Option<Rate>>,
     heard: Mutex<chain::Heard>,
@@ -120,6 +124,7 @@ impl App {
             observed: Mutex::default(),
             troubled: Mutex::default(),
             exposures: Mutex::new(exposures),
+            looked: look::Looked::default(),
             price: Mutex::default(),
             heard: Mutex::default(),
             looked_at: Mutex::default(),

@@ -10,8 +10,8 @@ use crate::domain::exposure::Buyer;
 use crate::domain::job::Work;
 use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
-use crate::domain::placement::{Ask, Choice, Listing, choose, list};
-use crate::domain::pool::{Filter, Pool, Sort};
+use crate::domain::placement::{Ask, Choice, choose};
+use crate::domain::pool::{Filter, Pool};
 use crate::domain::price::{UnitPrices, total};
 use crate::grid::Plan;
 use crate::store::Tx;
@@ -34,6 +34,8 @@ pub struct OrderForm {
     pub region: String,
     /// Further wishes as a query, of somebody who chooses for themselves; empty for none.
     pub filter: String,
+    /// The number of a node that was chosen; it counts before the country.
+    pub node: String,
     /// Measures other than those of the size; empty for the size's own. Memory and disk in GiB.
     pub cores: String,
     pub memory_gib: String,
@@ -88,13 +90,6 @@ impl App {
             })
             .await?;
         Ok(quote)
-    }
-
-    /// What somebody sees who chooses the node for themselves: a page of nodes with room for the need, and counts beside every filter.
-    /// A guest asks with an empty `Buyer`.
-    pub async fn list_nodes(&self, ask: &Ask, sort: Sort, skip: usize, most: usize) -> Result<Listing> {
-        let nodes = self.known_nodes().await?;
-        Ok(list(&nodes, ask, &self.read()?.market(self.now())?, sort, skip, most))
     }
 
     /// What everything costs by the unit at a moment.

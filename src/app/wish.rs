@@ -37,7 +37,7 @@ pub(super) fn wish(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, 
         size,
         ssh_key,
         more_keys: keys.collect(),
-        place: Place::parse(&form.region),
+        place: place(form)?,
         filter,
         disks: disks(limits, form)?,
         net: Net { ipv4: form.ipv4, ipv6: form.ipv6, tunnel },
@@ -148,5 +148,13 @@ pub(super) fn image(rule: &ImageRule) -> Image {
             BootRule::Micro => Boot::Micro,
         },
         least_disk: rule.least_disk_gib.saturating_mul(GIB),
+    }
+}
+
+/// Where somebody wants it: what was chosen is honoured or refused.
+fn place(form: &OrderForm) -> Result<Place> {
+    match form.node.trim() {
+        "" => Ok(Place::parse(&form.region)),
+        node => node.parse().map(Place::Node).map_err(|_| Error::invalid("node", "A node has a number, such as 12.")),
     }
 }

@@ -103,6 +103,7 @@ macro_rules! ids {
 ids! {
     CardId "card" "A saved card.",
     ChargeId "chg" "An intent to take money from a card, or to give it back.",
+    FilterId "flt" "A filter that somebody saved.",
     JobId "job" "Something owed, with a payload.",
     MailId "mail" "A mail in the outbox; also its Message-ID.",
     OrderId "ord" "An order, and the deployment it becomes.",

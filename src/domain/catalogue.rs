@@ -83,6 +83,8 @@ pub struct Image {
 pub enum Place {
     Anywhere,
     Country(String),
+    /// On this node and no other: its buyer chose it.
+    Node(u32),
 }
 
 impl Place {
@@ -93,10 +95,12 @@ impl Place {
         }
     }
 
-    pub fn name(&self) -> &str {
+    /// As on a page that says where a VM may run.
+    pub fn name(&self) -> String {
         match self {
-            Place::Anywhere => "Anywhere",
-            Place::Country(country) => country,
+            Place::Anywhere => "Anywhere".to_owned(),
+            Place::Country(country) => country.clone(),
+            Place::Node(id) => format!("Node {id}, and no other"),
         }
     }
 }

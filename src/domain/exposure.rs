@@ -109,6 +109,11 @@ pub struct Market {
 }
 
 impl Market {
+    /// Nodes that this buyer can look at when choosing.
+    pub fn on_show(&self, pool: &Pool, buyer: &Buyer) -> Rows {
+        on_show(pool, &self.exposures, buyer)
+    }
+
     /// Nodes that this buyer can order a VM on.
     pub fn for_sale(&self, pool: &Pool, buyer: &Buyer) -> Rows {
         for_sale(pool, &self.exposures, buyer)
@@ -120,9 +125,14 @@ pub fn for_sale(pool: &Pool, exposures: &[Exposure], buyer: &Buyer) -> Rows {
     seen_by(pool, exposures, buyer, pool.sellable())
 }
 
-/// Nodes that a buyer may look at: those that would have to be rented whole included.
+/// Nodes that a buyer may look at: those that would have to be rented whole included, unless somebody has them already.
 pub fn on_show(pool: &Pool, exposures: &[Exposure], buyer: &Buyer) -> Rows {
-    seen_by(pool, exposures, buyer, pool.live())
+    seen_by(pool, exposures, buyer, pool.live().without(&pool.rented()))
+}
+
+/// Nodes whose page a buyer may open, whatever becomes of them: all but those that are kept for others.
+pub fn open_to(pool: &Pool, exposures: &[Exposure], buyer: &Buyer) -> Rows {
+    seen_by(pool, exposures, buyer, Rows::all(pool.len()))
 }
 
 fn seen_by(pool: &Pool, exposures: &[Exposure], buyer: &Buyer, mut rows: Rows) -> Rows {

@@ -18,6 +18,7 @@ pub mod placement;
 pub mod pool;
 pub mod price;
 pub mod purse;
+pub mod saved_filter;
 pub mod signer;
 pub mod tunnel;
 pub mod watch;

@@ -43,7 +43,7 @@ impl Day {
         }
     }
 
-    fn of(&self, node: u32) -> Looks {
+    pub fn of(&self, node: u32) -> Looks {
         let Ok(place) = self.nodes.binary_search(&node) else { return Looks::default() };
         Looks { seen: self.seen[place].into(), up: self.up[place].into() }
     }
@@ -55,7 +55,7 @@ impl Day {
     }
 
     /// A stored row as it should be: columns of one length, node numbers that go up.
-    fn sound(self) -> Day {
+    pub fn sound(self) -> Day {
         let ascending = self.nodes.is_sorted_by(|before, next| before < next);
         if ascending && self.nodes.len() == self.seen.len() && self.nodes.len() == self.up.len() { self } else { Day::default() }
     }
@@ -94,6 +94,11 @@ impl Observations {
         for (node, up) in nodes {
             self.today.look(node, up);
         }
+    }
+
+    /// Today's number, and today's looks at a node.
+    pub fn today_of(&self, node: u32) -> (u32, Looks) {
+        (self.day, self.today.of(node))
     }
 
     pub fn of(&self, node: u32) -> Looks {

@@ -1,12 +1,14 @@
 //! Which node a VM goes to, and why: a score whose parts a person can read.
 
 mod refusal;
+mod scale;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::refusal::{Extra, NoNode};
+pub use self::refusal::{Extra, Lack, NoNode};
+use self::scale::Scale;
 use super::catalogue::{Capacity, Place};
 use super::exposure::{Buyer, Market};
 use super::node::Spot;
@@ -177,6 +179,7 @@ impl Ask {
         match &self.place {
             Place::Anywhere => self.filter.clone(),
             Place::Country(country) => Filter { country: Some(country.clone()), ..self.filter.clone() },
+            Place::Node(id) => Filter { nodes: [*id].into(), ..self.filter.clone() },
         }
     }
 }
@@ -198,18 +201,27 @@ pub fn choose(pool: &Pool, ask: &Ask, market: &Market) -> Result<Choice, NoNode>
             let otherwise = keep_away(pool, find(&spacious), &ask.avoid);
             match wished.is_empty() && !otherwise.is_empty() {
                 true => Err(NoNode::Without(scale.missing(&otherwise))),
-                false => Err(no_node(pool, ask, &wishes, &roomy, &wished)),
+                false => Err(no_node(pool, ask, market, &wishes, &roomy, &wished)),
             }
         }
     }
 }
 
-fn no_node(pool: &Pool, ask: &Ask, wishes: &Filter, roomy: &Rows, wished: &Rows) -> NoNode {
+fn no_node(pool: &Pool, ask: &Ask, market: &Market, wishes: &Filter, roomy: &Rows, wished: &Rows) -> NoNode {
     if !wished.is_empty() {
         let hit = |avoid: &&Avoid| wished.iter().filter_map(|row| pool.at(row)).any(|entry| avoid.whom.is(entry));
         let mut reasons: Vec<String> = ask.avoid.iter().filter(hit).map(|avoid| avoid.why.clone()).collect();
         reasons.dedup();
         return NoNode::Avoided { fitting: wished.count(), reasons };
+    }
+    if let Place::Node(node) = ask.place {
+        let lack = match pool.node(node).map(Entry::row) {
+            None => Lack::Gone,
+            Some(row) if roomy.contains(row) => Lack::Wishes,
+            Some(row) if market.for_sale(pool, &ask.buyer).contains(row) => Lack::Room,
+            Some(_) => Lack::NotForSale,
+        };
+        return NoNode::Chosen { node, lack };
     }
     let left = keep_away(pool, roomy.clone(), &ask.avoid);
     match &ask.place {
@@ -272,238 +284,26 @@ pub struct Listing {
     pub facets: Facets,
     /// How many there are on all pages.
     pub total: usize,
+    /// All of them.
+    pub found: Rows,
+    /// How many of them take an order of this buyer now: the others are only rented whole.
+    pub orderable: usize,
     pub nodes: Vec<Scored>,
 }
 
-/// What somebody sees who chooses for themselves: nodes with room for `ask.need` that this buyer can order on, in order, from `skip`
+/// What somebody sees who chooses for themselves: nodes with room for `ask.need` that this buyer can look at, in order, from `skip`
 /// on, and counts beside every value of every filter.
 pub fn list(pool: &Pool, ask: &Ask, market: &Market, sort: Sort, skip: usize, most: usize) -> Listing {
     let scale = Scale::new(pool, ask, market);
     let wishes = ask.wishes();
-    let roomy = scale.reachable(scale.roomy(market.for_sale(pool, &ask.buyer)), ask.reach);
+    let roomy = scale.reachable(scale.roomy(market.on_show(pool, &ask.buyer)), ask.reach);
     let roomy = keep_away(pool, roomy, &ask.avoid);
     let search = Search { filter: &wishes, among: &roomy, mine: &ask.buyer.twins };
     let (facets, found) = (pool.facets(&search), pool.find(&search));
     let best = pool.best(&found, sort, skip.saturating_add(most), |row| scale.points(row));
     let nodes = best.into_iter().skip(skip).filter_map(|row| scale.scored(row)).collect();
-    Listing { total: facets.matches, facets, nodes }
-}
-
-const PRICE: u32 = 15;
-const RELIABILITY: u32 = 35;
-const ROOM: u32 = 20;
-const SPREAD: u32 = 15;
-const SPEED: u32 = 5;
-const HARDWARE: u32 = 10;
-const DISTANCE: u32 = 20;
-/// What a node says of itself is worth less than what we saw.
-const SAID_MAX: u32 = 25;
-/// Up less often than this earns nothing.
-const RELIABLE_BP: u32 = 9000;
-/// Kilometres that cost one point: a hundred are a millisecond there and back.
-const KM_A_POINT: u32 = 100;
-
-/// Weighs the nodes of a pool for one ask. Points need no text, so that many nodes can be weighed; the sentences are made for the few
-/// that are shown.
-struct Scale<'a> {
-    pool: &'a Pool,
-    ask: &'a Ask,
-    market: &'a Market,
-    /// Rows whose node has something promised.
-    promised: Rows,
-    /// VMs of ours on a farm and with its farmer, by the farm's place in the pool.
-    carried: Vec<(u32, u32)>,
-}
-
-impl<'a> Scale<'a> {
-    fn new(pool: &'a Pool, ask: &'a Ask, market: &'a Market) -> Self {
-        let carried = pool.by_farm(&market.ours);
-        Scale { pool, ask, market, promised: pool.rows_of(market.reserved.keys().copied()), carried }
-    }
-
-    /// Those of `rows` with room for the need.
-    fn roomy(&self, rows: Rows) -> Rows {
-        let mut rows = self.pool.with_room(rows, self.ask.need);
-        for row in self.promised.iter() {
-            let need = self.ask.need;
-            let short = self.pool.at(row).is_some_and(|entry| {
-                let free = self.free(entry);
-                free.memory < need.memory || free.ssd < need.ssd || free.hdd < need.hdd
-            });
-            if short {
-                rows.remove(row);
-            }
-        }
-        rows
-    }
-
-    /// Those of `rows` that offer all of `reach`.
-    fn reachable(&self, mut rows: Rows, reach: Reach) -> Rows {
-        if reach == Reach::default() {
-            return rows;
-        }
-        // A farm's addresses are promised by us until the chain has given them.
-        let left = |entry: Entry<'_>| {
-            entry.gives_ipv4() && entry.free_ips() > self.market.addresses.get(&entry.farm()).copied().unwrap_or(0)
-        };
-        let offers = |entry: Entry<'_>| {
-            (!reach.ipv4 || left(entry))
-                && (!reach.ipv6 || entry.gives_ipv6())
-                && (!reach.tunnel || entry.tunnel_address().is_some())
-        };
-        let short: Vec<usize> = rows.iter().filter(|row| !self.pool.at(*row).is_some_and(offers)).collect();
-        short.into_iter().for_each(|row| rows.remove(row));
-        rows
-    }
-
-    /// What none of `rows` has of what is asked.
-    fn missing(&self, rows: &Rows) -> Extra {
-        let Reach { ipv4, ipv6, tunnel } = self.ask.reach;
-        let alone = [
-            (Extra::Ipv4, Reach { ipv4, ..Reach::default() }),
-            (Extra::Ipv6, Reach { ipv6, ..Reach::default() }),
-            (Extra::Tunnel, Reach { tunnel, ..Reach::default() }),
-        ];
-        let nobody = |reach| self.reachable(rows.clone(), reach).is_empty();
-        alone.into_iter().find(|(_, reach)| nobody(*reach)).map_or(Extra::Together, |(extra, _)| extra)
-    }
-
-    /// What is neither used nor promised. Cores may be shared between VMs (`threefoldtech/tfgrid-sdk-go: grid-proxy`): a node must only
-    /// have as many as the VM wants.
-    fn free(&self, entry: Entry<'_>) -> Capacity {
-        match self.promised.contains(entry.row()) {
-            true => entry.free().minus(self.market.reserved.get(&entry.id()).copied().unwrap_or_default()),
-            false => entry.free(),
-        }
-    }
-
-    fn points(&self, row: usize) -> u32 {
-        let Some(entry) = self.pool.at(row) else { return 0 };
-        let distance = self.ask.near.map_or(0, |near| near_points(entry, near).0);
-        price_points(entry)
-            + reliability_points(entry)
-            + self.headroom(entry) * ROOM / 100
-            + self.spread_points(entry)
-            + speed_points(entry)
-            + hardware_points(entry)
-            + distance
-    }
-
-    /// Percent of the node that stays free beside the need: of memory or of disk, whichever is less.
-    fn headroom(&self, entry: Entry<'_>) -> u32 {
-        let (left, total) = (self.free(entry).minus(self.ask.need), entry.total());
-        let percent = |left: u64, total: u64| left.saturating_mul(100).checked_div(total).unwrap_or(0);
-        u32::try_from(percent(left.memory, total.memory).min(percent(left.ssd, total.ssd)).min(100)).unwrap_or(100)
-    }
-
-    fn spread_points(&self, entry: Entry<'_>) -> u32 {
-        let (farm, owner) = self.carried.get(entry.farm_place()).copied().unwrap_or_default();
-        SPREAD.saturating_sub(farm.saturating_mul(3)).saturating_sub(owner.saturating_sub(farm))
-    }
-
-    fn scored(&self, row: usize) -> Option<Scored> {
-        let entry = self.pool.at(row)?;
-        Some(Scored {
-            node: entry.id(),
-            twin: entry.twin(),
-            farm: entry.farm(),
-            farm_name: entry.farm_name().to_owned(),
-            owner: entry.owner(),
-            country: entry.country().to_owned(),
-            city: entry.city().to_owned(),
-            address: entry.tunnel_address().map(str::to_owned),
-            parts: self.parts(entry),
-        })
-    }
-
-    fn parts(&self, entry: Entry<'_>) -> Vec<Part> {
-        let part = |name: &str, points, of, why: String| Part { name: name.into(), points, of, why };
-        let headroom = self.headroom(entry);
-        let (farm, owner) = self.carried.get(entry.farm_place()).copied().unwrap_or_default();
-        let spread = match owner.saturating_sub(farm) {
-            0 => format!("Its farm runs {} for our customers.", count(farm.into(), "other VM")),
-            more => {
-                format!(
-                    "Its farm runs {} for our customers, and its farmer {more} more elsewhere.",
-                    count(farm.into(), "other VM")
-                )
-            }
-        };
-        let mut parts = vec![
-            part("Price", price_points(entry), PRICE, price_sentence(entry)),
-            part("Reliability", reliability_points(entry), RELIABILITY, reliability_sentence(entry)),
-            part("Room to spare", headroom * ROOM / 100, ROOM, format!("{headroom} % of it stays free beside your VM.")),
-            part("Spread", self.spread_points(entry), SPREAD, spread),
-            part("Speed", speed_points(entry), SPEED, speed_sentence(entry)),
-            part(
-                "Hardware",
-                hardware_points(entry),
-                HARDWARE,
-                if entry.certified() { "Certified hardware.".into() } else { "Self-built hardware.".into() },
-            ),
-        ];
-        if let Some(near) = self.ask.near {
-            let (points, km) = near_points(entry, near);
-            let why = km.map_or("Where it stands is not known.".to_owned(), |km| format!("{km} km away as the crow flies."));
-            parts.push(part("Distance", points, DISTANCE, why));
-        }
-        parts
-    }
-}
-
-/// All points at the plain list price, none at twice that.
-fn price_points(entry: Entry<'_>) -> u32 {
-    PRICE * 20_000u32.saturating_sub(entry.rate_bp().into()).min(10_000) / 10_000
-}
-
-fn price_sentence(entry: Entry<'_>) -> String {
-    match entry.rate_bp().cmp(&10_000) {
-        std::cmp::Ordering::Less => format!("{} below the usual price.", hundredths(10_000 - entry.rate_bp())),
-        std::cmp::Ordering::Equal => "At the usual price.".into(),
-        std::cmp::Ordering::Greater => format!("{} above the usual price.", hundredths(entry.rate_bp() - 10_000)),
-    }
-}
-
-/// What we saw; while we saw too little, what the node says of itself, at a discount.
-fn reliability_points(entry: Entry<'_>) -> u32 {
-    match entry.measured_bp() {
-        Some(points) => RELIABILITY * u32::from(points).saturating_sub(RELIABLE_BP).min(1000) / 1000,
-        None => u32::try_from(entry.uptime_s() / 86_400).unwrap_or(SAID_MAX).min(SAID_MAX),
-    }
-}
-
-fn reliability_sentence(entry: Entry<'_>) -> String {
-    match entry.measured_bp() {
-        Some(points) => format!("Up {} of the {} times we looked.", hundredths(points), entry.looks().seen),
-        None => format!(
-            "Up without a break for {}, by its own report: we have not looked often enough yet.",
-            count(entry.uptime_s() / 86_400, "day")
-        ),
-    }
-}
-
-/// A thousand points of the benchmark are all points here.
-fn speed_points(entry: Entry<'_>) -> u32 {
-    entry.benchmark().unwrap_or(0).min(1000) * SPEED / 1000
-}
-
-fn speed_sentence(entry: Entry<'_>) -> String {
-    entry.benchmark().map_or("No benchmark was run on it yet.".into(), |points| format!("{points} points in our benchmark."))
-}
-
-fn hardware_points(entry: Entry<'_>) -> u32 {
-    if entry.certified() { HARDWARE } else { 0 }
-}
-
-fn near_points(entry: Entry<'_>, near: Spot) -> (u32, Option<u32>) {
-    let km = entry.spot().map(|spot| spot.km_to(near));
-    (km.map_or(0, |km| DISTANCE.saturating_sub(km / KM_A_POINT)), km)
-}
-
-/// `99.5 %`
-fn hundredths(basis_points: u16) -> String {
-    let text = format!("{}.{:02}", basis_points / 100, basis_points % 100);
-    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+    let orderable = found.clone().and(&market.for_sale(pool, &ask.buyer)).count();
+    Listing { total: facets.matches, facets, orderable, found, nodes }
 }
 
 fn count(number: u64, noun: &str) -> String {
@@ -632,10 +432,45 @@ mod tests {
         let refused = wish("Belgium", "ipv6=yes").unwrap_err();
         assert_eq!(
             refused.sentence(),
-            "No node is as you wish it right now. Without “Country: Belgium” there is 1 node. Without “IPv6: yes” there is 1 node."
+            "No node is as you wish it right now. Without “Country: Belgium” there is 1 node. Without “IPv6” there is 1 node."
         );
         let gpu = Ask { filter: Filter { gpu: Some(GpuWish::Any), ..Filter::default() }, ..ask("") };
         assert!(matches!(choose(&pool, &gpu, &Market::default()), Err(NoNode::NotAsWished { .. })));
+    }
+
+    #[test]
+    fn a_chosen_node_is_the_one_or_the_refusal_says_what_it_lacks() {
+        let full = Node { used: Capacity { memory: 31 * GIB, ..Capacity::default() }, ..node(2, "Belgium", 90) };
+        let whole = Node { dedicated: true, ..node(3, "Belgium", 90) };
+        let pool = pool(&[node(1, "Belgium", 3), full, whole]);
+        let on = |node: u32, filter: &str| {
+            let ask = Ask { filter: Filter::parse(filter).unwrap(), ..Ask::new(NEED, Place::Node(node)) };
+            choose(&pool, &ask, &Market::default())
+        };
+        let choice = on(1, "").unwrap();
+        assert_eq!((choice.best.node, choice.fitting, choice.runner_up), (1, 1, None));
+        let lacks = |node, filter: &str| match on(node, filter) {
+            Err(NoNode::Chosen { node: of, lack }) if of == node => lack,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((lacks(2, ""), lacks(3, ""), lacks(4, "")), (Lack::Room, Lack::NotForSale, Lack::Gone));
+        assert_eq!(lacks(1, "ipv6=yes"), Lack::Wishes);
+        let again = Ask::new(NEED, Place::Node(1)).without_nodes(&[1]);
+        assert!(choose(&pool, &again, &Market::default()).is_err(), "there is no second one");
+    }
+
+    #[test]
+    fn within_a_filter_the_best_is_taken_and_nothing_outside_of_it_ever() {
+        let six = |id, days| Node { ipv6: true, ..node(id, "Germany", days) };
+        let pool = pool(&[node(1, "Belgium", 25), six(2, 9), six(3, 3)]);
+        let within = |query: &str| Ask { filter: Filter::parse(query).unwrap(), ..ask("") };
+        let choice = choose(&pool, &within("ipv6=yes"), &Market::default()).unwrap();
+        assert_eq!((choice.best.node, choice.runner_up.map(|other| other.node), choice.fitting), (2, Some(3), 2));
+        let next = choose(&pool, &within("ipv6=yes").without_nodes(&[2]), &Market::default()).unwrap();
+        assert_eq!(next.best.node, 3);
+        assert!(choose(&pool, &within("ipv6=yes").without_nodes(&[2, 3]), &Market::default()).is_err());
+        let refused = choose(&pool, &within("ipv6=yes&country=Belgium"), &Market::default()).unwrap_err();
+        assert!(refused.sentence().contains("Without “IPv6” there is 1 node."), "{}", refused.sentence());
     }
 
     #[test]

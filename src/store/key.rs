@@ -1,7 +1,9 @@
 //! Keys as bytes: they sort as the values do, and no key is the beginning of another one.
 
 use crate::base::Time;
-use crate::base::ids::{CardId, ChargeId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, SessionId, TransferId, UserId};
+use crate::base::ids::{
+    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, SessionId, TransferId, UserId,
+};
 use crate::domain::ledger::Account;
 
 /// A value that can be (part of) a key. Tuples of keys are keys.
@@ -185,7 +187,7 @@ macro_rules! ids {
     )*};
 }
 
-ids!(CardId ChargeId JobId MailId OrderId PoolId QuoteId RefundId SessionId TransferId UserId);
+ids!(CardId ChargeId FilterId JobId MailId OrderId PoolId QuoteId RefundId SessionId TransferId UserId);
 
 /// By its name, so that accounts list in the order people read them.
 impl Key for Account {

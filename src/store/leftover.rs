@@ -7,6 +7,7 @@ use crate::base::{Result, Time};
 use crate::domain::account::{SESSION_IDLE, SESSION_LIFE, User};
 use crate::domain::mail::Mail;
 use crate::store::order::Orders;
+use crate::store::saved_filter::SavedFilters;
 
 /// Rows looked at together, and removed together at most: the writer is never held for longer.
 const HELPING: usize = 500;
@@ -90,6 +91,7 @@ impl Tx<'_> {
             return Ok(());
         }
         self.end_sessions_of(user.id)?;
+        self.saved_filters_of(user.id)?.iter().try_for_each(|filter| self.remove_saved_filter(filter))?;
         self.remove(&USER_BY_EMAIL, user.email.as_str())?;
         self.unlink(&USERS_BY_AGE, user.created, user.id);
         self.remove(&USERS, user.id).map(drop)

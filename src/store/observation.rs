@@ -14,6 +14,11 @@ pub trait Observed: Read {
         let from = day.saturating_sub(DAYS - 1);
         self.range::<_, _, u32>(&OBSERVATIONS, from..=day, Order::Up, DAYS as usize)
     }
+
+    /// The days from one number up to before another.
+    fn days_between(&self, from: u32, to: u32) -> Result<Vec<(u32, Day)>> {
+        self.range::<_, _, u32>(&OBSERVATIONS, from..to, Order::Up, DAYS as usize)
+    }
 }
 
 impl<T: Read> Observed for T {}

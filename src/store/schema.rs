@@ -3,7 +3,7 @@
 use super::order::Reservation;
 use super::table::{Index, Single, Table};
 use crate::base::Time;
-use crate::base::ids::{CardId, ChargeId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, TransferId, UserId};
+use crate::base::ids::{CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, TransferId, UserId};
 use crate::domain::account::{Session, Ticket, User};
 use crate::domain::bill::{Bill, Contract};
 use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
@@ -13,6 +13,7 @@ use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
 use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
+use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
 use crate::domain::watch::Watch;
 
@@ -108,6 +109,10 @@ pub const PRIVATE_POOLS: Table<PoolId, PrivatePool> = Table::new("private_pools"
 pub const EXPOSURES: Table<u32, Exposure> = Table::new("exposures");
 /// Under the pool, how far the node is on its way into it (`Stage`), and since when.
 pub const EXPOSURES_BY_POOL: Index<(PoolId, u8, Time), u32> = Index::new("exposures_by_pool");
+
+// Filters that people keep.
+pub const SAVED_FILTERS: Table<FilterId, SavedFilter> = Table::new("saved_filters");
+pub const SAVED_FILTERS_BY_USER: Index<UserId, FilterId> = Index::new("saved_filters_by_user");
 
 // What we saw of nodes.
 /// Under the day's number since 1970.

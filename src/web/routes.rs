@@ -23,6 +23,8 @@ pub fn routes(config: &mut ServiceConfig) {
         // Everybody.
         .route("/", get().to(guest::landing::show))
         .route("/catalogue", get().to(guest::catalogue::show))
+        .route("/nodes", get().to(guest::node::list))
+        .route("/nodes/{id}", get().to(guest::node::show))
         .route("/signup", get().to(guest::signup::new))
         .route("/signup", post().to(guest::signup::create))
         .route("/verify", get().to(guest::verify::show))
@@ -40,6 +42,10 @@ pub fn routes(config: &mut ServiceConfig) {
         // Users.
         .route("/order", get().to(user::order::new))
         .route("/order", post().to(user::order::create))
+        .route("/filters", get().to(user::saved_filter::list))
+        .route("/filters", post().to(user::saved_filter::create))
+        .route("/filters/{id}/rename", post().to(user::saved_filter::update))
+        .route("/filters/{id}/remove", post().to(user::saved_filter::remove))
         .route("/quotes/{id}", get().to(user::quote::show))
         .route("/quotes/{id}/confirm", post().to(user::quote::confirm))
         .route("/deployments", get().to(user::deployment::list))

@@ -84,6 +84,13 @@ async fn guests(market: &Market, album: &mut Album) {
     let pages = [
         ("guest-landing", "/"),
         ("guest-catalogue", "/catalogue"),
+        ("guest-nodes", "/nodes"),
+        ("guest-nodes-table", "/nodes?region=Europe&look=table"),
+        ("guest-nodes-map", "/nodes?look=map"),
+        ("guest-nodes-map-belgium", "/nodes?country=Belgium&look=map"),
+        ("guest-nodes-none", "/nodes?country=Kenya&certified=yes"),
+        ("guest-nodes-wrong", "/nodes?country=Kenya&cores=many"),
+        ("guest-node", "/nodes/12"),
         ("guest-signup", "/signup"),
         ("guest-verify-confirm", "/verify?token=0"),
         ("guest-login", "/login"),

@@ -1,4 +1,6 @@
-//! Why no node fits, and what to relax.
+//! Why nothing can be placed, in sentences that say what to do about it.
+
+use std::fmt;
 
 use super::{Apart, count};
 
@@ -9,6 +11,8 @@ pub enum NoNode {
     NotInCountry { country: String, elsewhere: usize },
     /// None that is wished for; the sentences say what to drop.
     NotAsWished { advice: Vec<String> },
+    /// The node that was chosen can't be had.
+    Chosen { node: u32, lack: Lack },
     /// All that fit are to be kept away from, for these reasons.
     Avoided { fitting: usize, reasons: Vec<String> },
     /// Not as many as wanted that are so far apart.
@@ -50,6 +54,7 @@ impl NoNode {
             NoNode::NotAsWished { advice } => {
                 format!("No node is as you wish it right now. {}", advice.join(" ")).trim().to_owned()
             }
+            NoNode::Chosen { node, lack } => format!("Node {node} {lack}"),
             NoNode::Avoided { fitting, reasons } => {
                 format!("{} would fit, and can't be used. {}", count(*fitting as u64, "node"), reasons.join(" "))
             }
@@ -72,5 +77,25 @@ impl NoNode {
                 "Nothing of this size is free right now. Please try a smaller size, or come back in an hour.".into()
             }
         }
+    }
+}
+
+/// Why a node that somebody chose can't be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    Gone,
+    NotForSale,
+    Room,
+    Wishes,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Lack::Gone => "is not on the list of nodes any more. Please choose another one.",
+            Lack::NotForSale => "takes no orders right now. Please choose another one.",
+            Lack::Room => "has no room for this size right now. Please choose a smaller size, or another node.",
+            Lack::Wishes => "can't give all that you ask for. Please ask for less, or choose another one.",
+        })
     }
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::filter::{Field, Filter};
 use super::rows::bits;
 use super::scan::{Search, Test};
@@ -25,7 +27,7 @@ const YES: &[&str] = &["yes"];
 const YES_NO: &[&str] = &["yes", "no"];
 
 /// How many nodes there would be if a field had this value and all others stayed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// As in a query.
     pub value: String,
@@ -37,7 +39,7 @@ pub struct Count {
 }
 
 /// Dropping these wishes, how many nodes there would be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Relax {
     pub fields: Vec<Field>,
     pub nodes: usize,
@@ -46,11 +48,7 @@ pub struct Relax {
 impl Relax {
     /// `Without “Country: Peru” there are 12 nodes.`
     pub fn sentence(&self, filter: &Filter) -> String {
-        let wish = |field: &Field| {
-            let value = filter.get(*field).unwrap_or_default();
-            let unit = field.unit().map(|unit| format!(" {unit}")).unwrap_or_default();
-            format!("“{}: {value}{unit}”", field.title())
-        };
+        let wish = |field: &Field| format!("“{}”", filter.wish(*field).unwrap_or_default());
         let wishes: Vec<String> = self.fields.iter().map(wish).collect();
         let nodes = match self.nodes {
             1 => "is 1 node".to_owned(),
@@ -65,7 +63,7 @@ impl Relax {
 }
 
 /// What a filter finds, and what others like it would.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Facets {
     /// Nodes that are wanted.
     pub matches: usize,

@@ -294,6 +294,22 @@ impl Filter {
         self.pairs().is_empty()
     }
 
+    /// `Free memory, at least: 8 GB`; None where it asks for nothing.
+    pub fn wish(&self, field: Field) -> Option<String> {
+        let value = match (field, self.class) {
+            (Field::Class, Some(class)) => class.word().to_owned(),
+            _ => self.get(field)?,
+        };
+        let unit = field.unit().map(|unit| format!(" {unit}")).unwrap_or_default();
+        let plain = matches!(field, Field::Mine | Field::Ipv4 | Field::Ipv6 | Field::Dedicated | Field::Certified);
+        Some(if plain && value == "yes" { field.title().to_owned() } else { format!("{}: {value}{unit}", field.title()) })
+    }
+
+    /// Everything it asks for, in words.
+    pub fn wishes(&self) -> Vec<String> {
+        Field::ALL.into_iter().filter_map(|field| self.wish(field)).collect()
+    }
+
     /// The same without one field.
     pub fn without(&self, field: Field) -> Filter {
         let mut filter = self.clone();

@@ -3,6 +3,7 @@
 //! Rows are in the order of node numbers. Texts that repeat are kept once (`words.rs`), sets of rows are bitmaps (`rows.rs`),
 //! `filter.rs` is what somebody looks for, `scan.rs` finds it, `facet.rs` counts what else would be found, and `rank.rs` takes the best.
 
+mod cluster;
 mod facet;
 mod filter;
 mod rank;
@@ -12,6 +13,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
+pub use cluster::Cluster;
 pub use facet::{Count, Facets, Relax};
 pub use filter::{Field, Filter, GpuWish, Wrong};
 pub use rank::Sort;
@@ -235,7 +237,12 @@ impl Pool {
         Rows::that(self.flags.len(), |row| self.flags[row] & flag::TAKES_VMS != 0)
     }
 
-    /// The rows of nodes that fulfil `test`, by their numbers.
+    /// Nodes that somebody rents whole.
+    pub fn rented(&self) -> Rows {
+        Rows::that(self.flags.len(), |row| self.flags[row] & flag::RENTED != 0)
+    }
+
+    /// The rows of nodes with these numbers.
     pub fn rows_of(&self, ids: impl IntoIterator<Item = u32>) -> Rows {
         let mut rows = Rows::none(self.len());
         for id in ids {

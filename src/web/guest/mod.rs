@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod forgot;
 pub mod landing;
 pub mod login;
+pub mod node;
 pub mod offer;
 pub mod setup;
 pub mod shelf;

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::base::text::SshKey;
 use crate::domain::catalogue;
 use crate::domain::exposure::{Buyer, for_sale};
+use crate::domain::pool::Entry;
 use crate::domain::wish::Wish;
 use crate::web::ui::format;
 use crate::web::ui::offer::{Image, KeyLine, Region, Size, Sla};
@@ -71,6 +72,12 @@ pub fn regions(app: &App, buyer: &Buyer) -> Vec<Region> {
         *counts.entry(node.country().to_owned()).or_default() += 1;
     }
     counts.into_iter().map(|(name, nodes)| Region { slug: name.clone(), name, nodes }).collect()
+}
+
+/// `Ghent, Belgium`; of a node that does not say, what is known.
+pub fn place(node: Entry<'_>) -> String {
+    let known: Vec<&str> = [node.city(), node.country()].into_iter().filter(|name| !name.is_empty()).collect();
+    if known.is_empty() { "Somewhere".to_owned() } else { known.join(", ") }
 }
 
 pub fn sla(sla: &catalogue::Sla) -> Sla {

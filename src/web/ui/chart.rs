@@ -2,6 +2,10 @@
 
 use maud::{Markup, html};
 
+use super::format::{count, percent};
+use crate::base::Time;
+use crate::domain::node::Looks;
+
 /// One column of a bar chart.
 pub struct Bar {
     /// Under the column.
@@ -68,6 +72,46 @@ pub fn sparkline(label: &str, values: &[i64]) -> Markup {
     }
 }
 
+/// A day, and how often something was up when it was looked at.
+pub struct Day {
+    pub at: Time,
+    pub looks: Looks,
+}
+
+impl Day {
+    /// Hundredths of a percent, however few looks there were; None for none.
+    fn share(&self) -> Option<u32> {
+        (u64::from(self.looks.up.min(self.looks.seen)) * 10_000)
+            .checked_div(self.looks.seen.into())
+            .and_then(|share| u32::try_from(share).ok())
+    }
+
+    fn says(&self) -> String {
+        let looks = count(self.looks.seen.into());
+        match self.share() {
+            Some(share) => format!("{}: up {} of {looks} looks", self.at.day(), percent(share)),
+            None => format!("{}: nobody looked", self.at.day()),
+        }
+    }
+}
+
+/// A column a day: full when it was always up, coloured by how much was missing.
+pub fn days(label: &str, days: &[Day]) -> Markup {
+    const SLOT: usize = 20;
+    const H: i64 = 72;
+    html! {
+        svg.days viewBox={ "0 0 " (days.len().max(1) * SLOT) " " (H) } role="img" aria-label=(label) preserveAspectRatio="none" {
+            @for (place, day) in days.iter().enumerate() {
+                @let share = day.share();
+                // Nine tenths are the floor: below that a bad day can't look much worse.
+                @let height = share.map_or(6, |share| 12 + scaled(i64::from(share) - 9000, 1000, H - 12));
+                @let class = match share { None => "none", Some(9950..) => "good", Some(9500..) => "some", Some(_) => "bad" };
+                rect.(class) x=(place * SLOT + 2) y=(H - height) width=(SLOT - 4) height=(height) rx="2" { title { (day.says()) } }
+            }
+        }
+    }
+}
+
 /// A barrel seen from above, with a stave for each step: those that are done stand. Says nothing that the bar does not say.
 pub fn staves(done: usize, all: usize) -> Markup {
     let all = all.max(1);
@@ -110,5 +154,17 @@ mod tests {
         assert!(!bars("Nothing", &[]).into_string().contains("chart-bar"));
         assert_eq!(sparkline("Nothing", &[]).into_string(), "");
         assert!(sparkline("One", &[i64::MAX]).into_string().contains("circle"));
+    }
+
+    #[test]
+    fn a_day_that_nobody_looked_at_is_neither_good_nor_bad() {
+        let at = Time::from_secs(1_795_270_000);
+        let all: Vec<Day> =
+            [(0, 0), (100, 100), (100, 97), (100, 2)].map(|(seen, up)| Day { at, looks: Looks { seen, up } }).into();
+        let chart = days("Up", &all).into_string();
+        for class in ["none", "good", "some", "bad"] {
+            assert_eq!(chart.matches(&format!("class=\"{class}\"")).count(), 1, "{class}");
+        }
+        assert!(chart.contains("nobody looked") && chart.contains("up 97 % of 100 looks"), "{chart}");
     }
 }

@@ -210,7 +210,7 @@ fn described(name: &str, hint: bool, error: bool) -> Option<String> {
     }
 }
 
-fn error_line(id: &str, error: Option<&str>) -> Markup {
+pub fn error_line(id: &str, error: Option<&str>) -> Markup {
     html! {
         @if let Some(error) = error {
             p.error id={ (id) "-error" } { (icon(Icon::Alert)) span { (error) } }

@@ -3,6 +3,7 @@
 mod back;
 mod exposure;
 mod front;
+mod nodes;
 mod purse;
 
 use std::time::Duration;
@@ -64,6 +65,7 @@ fn all() -> Vec<Shown> {
         front::money_pages(),
         back::provider_pages(),
         exposure::pages(),
+        nodes::pages(),
         back::overview_pages(),
         back::trace_pages(),
         back::list_pages(),

@@ -7,6 +7,8 @@ pub mod format;
 #[cfg(test)]
 mod gallery;
 pub mod icon;
+mod land;
+pub mod map;
 pub mod offer;
 pub mod part;
 
@@ -72,10 +74,11 @@ const fn link(href: &'static str, text: &'static str) -> Link {
     Link { href, text }
 }
 
-const GUEST: [Link; 2] = [link("/#how", "How it works"), link("/catalogue", "Sizes and prices")];
-const USER: [Link; 5] = [
+const GUEST: [Link; 3] = [link("/#how", "How it works"), link("/catalogue", "Sizes and prices"), link("/nodes", "Nodes")];
+const USER: [Link; 6] = [
     link("/deployments", "Deployments"),
     link("/order", "Order"),
+    link("/nodes", "Nodes"),
     link("/catalogue", "Catalogue"),
     link("/cards", "Cards"),
     link("/profile", "Profile"),

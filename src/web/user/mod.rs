@@ -7,6 +7,7 @@ pub mod profile;
 pub mod progress;
 pub mod quote;
 pub mod receipt;
+pub mod saved_filter;
 
 use std::str::FromStr;
 

@@ -3,22 +3,29 @@
 use actix_web::web::Query;
 use serde::Deserialize;
 
+use crate::app::App;
 use crate::app::order::OrderForm;
 use crate::app::wish::disk_fields;
 use crate::base::{Kind, Result};
 use crate::domain::exposure::for_sale;
-use crate::domain::pool::Entry;
+use crate::domain::pool::{Entry, Filter};
 use crate::store::exposure::Exposures;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
-use crate::web::page::user::order::{Options, View, key_field, page};
+use crate::web::page::user::order::{Chosen, Options, View, key_field, page};
 use crate::web::ui::form::{Filled, TICKED};
 
 #[derive(Deserialize)]
 pub struct Wanted {
     #[serde(default)]
     size: String,
+    /// A node that was chosen.
+    #[serde(default)]
+    node: String,
+    /// A filter as a query, within which the best node is wanted.
+    #[serde(default)]
+    filter: String,
 }
 
 pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
@@ -28,6 +35,9 @@ pub async fn new(me: Me, wanted: Query<Wanted>) -> PageResult {
     // Whoever signed in last time signs in this time, too.
     for key in me.user.known_keys().into_iter().take(1) {
         filled = filled.with(&key_field(&key.fingerprint()), TICKED);
+    }
+    for (name, value) in [("node", &wanted.node), ("filter", &wanted.filter)] {
+        filled = filled.with(name, value);
     }
     if let Err(closed) = me.app.open_for_orders() {
         filled = filled.refused(&closed);
@@ -47,7 +57,8 @@ pub async fn create(me: Me, form: Form) -> PageResult {
         saved_keys: known.iter().filter(|(field, _)| form.text(field) == TICKED).map(|(_, key)| key.clone()).collect(),
         ssh_key: text("ssh_key"),
         region: text("region"),
-        filter: String::new(),
+        filter: text("filter"),
+        node: text("node"),
         cores: text("cores"),
         memory_gib: text("memory_gib"),
         disk_gib: text("disk_gib"),
@@ -74,8 +85,21 @@ pub async fn create(me: Me, form: Form) -> PageResult {
 }
 
 /// What is kept when something is wrong, beside disks and saved keys.
-const FIELDS: [&str; 11] =
-    ["name", "image", "size", "region", "ssh_key", "cores", "memory_gib", "disk_gib", "ipv4", "ipv6", "wireguard"];
+const FIELDS: [&str; 13] = [
+    "name",
+    "image",
+    "size",
+    "region",
+    "node",
+    "filter",
+    "ssh_key",
+    "cores",
+    "memory_gib",
+    "disk_gib",
+    "ipv4",
+    "ipv6",
+    "wireguard",
+];
 
 /// The fields of every data disk that may be asked for.
 fn disks(me: &Me) -> Vec<(&'static str, &'static str)> {
@@ -109,6 +133,24 @@ fn view(me: &Me, filled: Filled) -> Result<View> {
             ipv6_nodes: count(|node| node.gives_ipv6()),
             tunnel_nodes: count(|node| node.tunnel_address().is_some()),
         },
+        chosen: chosen(&me.app, &filled),
         filled,
     })
+}
+
+/// The node or the filter that the form was opened with.
+fn chosen(app: &App, filled: &Filled) -> Option<Chosen> {
+    let held = |name| filled.value(name).filter(|value| !value.is_empty());
+    if let Some(node) = held("node") {
+        let pool = app.nodes();
+        let known = node.parse().ok().and_then(|id| pool.node(id));
+        let place = known.map(|entry| format!("{} in {}", entry.farm_name(), offer::place(entry)));
+        return Some(Chosen { title: format!("On node {node}"), wishes: place.into_iter().collect(), href: "/nodes".into() });
+    }
+    let query = held("filter")?;
+    let wishes = match Filter::parse(query) {
+        Ok(filter) => filter.wishes(),
+        Err(wrong) => wrong.into_iter().map(|wrong| wrong.why).collect(),
+    };
+    Some(Chosen { title: "On the best node within your filter".into(), wishes, href: format!("/nodes?{query}") })
 }

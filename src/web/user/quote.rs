@@ -6,9 +6,10 @@ use super::{card_line, id};
 use crate::base::Kind;
 use crate::base::ids::QuoteId;
 use crate::base::time::MONTH;
-use crate::domain::order::Quote;
+use crate::domain::catalogue::Place;
+use crate::domain::order::{Quote, Wish};
 use crate::domain::placement::{Choice, Scored};
-use crate::web::error::PageResult;
+use crate::web::error::{PageResult, url_query};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
 use crate::web::page::user::quote::{ChosenNode, Line, RunnerUp, ScorePart, View, page};
@@ -26,14 +27,14 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
 pub async fn confirm(me: Me, path: Path<String>, _form: Form) -> PageResult {
     let quote: QuoteId = id(&path, "offer")?;
     // Whose it is comes first: somebody else's offer does not exist, card or no card.
-    me.app.quote_of(me.user.id, quote)?;
+    let wish = me.app.quote_of(me.user.id, quote)?.wish;
     let Some(card) = me.app.card_of(&me.user)? else {
         return Ok(me.go_saying(&format!("/quotes/{quote}"), false, "Please add a card first."));
     };
     match me.app.place_order(&me.user, quote, card.id).await {
         Ok(order) => Ok(me.go(&format!("/deployments/{order}/progress"))),
         Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unfunded) => {
-            Ok(me.go_saying("/order", false, error.message()))
+            Ok(me.go_saying(&order_again(&wish), false, error.message()))
         }
         // The offer still stands: what is closed now may be open in a minute.
         Err(error) if error.kind() == Kind::Unavailable => Ok(me.go_saying(&format!("/quotes/{quote}"), false, error.message())),
@@ -53,7 +54,9 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
         disks: offer::disks(&quote.wish),
         network: offer::network(&quote.wish),
         sla: offer::sla(&quote.sla),
-        node: chosen(&quote.choice),
+        place: asked(&quote.wish),
+        again: order_again(&quote.wish),
+        node: chosen(&quote.choice, &quote.wish),
         runner_up: quote.choice.runner_up.as_ref().map(|other| RunnerUp {
             node: other.node,
             place: place(other),
@@ -65,13 +68,30 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
     }
 }
 
-fn chosen(choice: &Choice) -> ChosenNode {
+/// The order form as it was opened for this wish.
+fn order_again(wish: &Wish) -> String {
+    match wish.place {
+        Place::Node(id) => format!("/order?node={id}"),
+        _ if !wish.filter.is_empty() => format!("/order?{}", url_query(&[("filter", &wish.filter.to_string())])),
+        Place::Anywhere | Place::Country(_) => "/order".to_owned(),
+    }
+}
+
+/// Where it may run, as it was asked for.
+fn asked(wish: &Wish) -> String {
+    let place = Some(wish.place.name()).filter(|_| wish.filter.is_empty() || wish.place != Place::Anywhere);
+    place.into_iter().chain(wish.filter.wishes()).collect::<Vec<_>>().join("; ")
+}
+
+fn chosen(choice: &Choice, wish: &Wish) -> ChosenNode {
     let best = &choice.best;
     let strongest = best.parts.iter().max_by_key(|part| part.points * 100 / part.of.max(1));
-    let among = if choice.fitting > 1 {
-        format!("The best of {} that fit. ", choice.fitting)
-    } else {
-        "The only one that fits. ".to_owned()
+    let among = match (&wish.place, choice.fitting) {
+        (Place::Node(_), _) => "You chose it yourself; no other one is tried. ".to_owned(),
+        (_, 2..) if !wish.filter.is_empty() => format!("The best of {} within your filter. ", choice.fitting),
+        _ if !wish.filter.is_empty() => "The only one within your filter. ".to_owned(),
+        (_, 2..) => format!("The best of {} that fit. ", choice.fitting),
+        _ => "The only one that fits. ".to_owned(),
     };
     ChosenNode {
         node: best.node,

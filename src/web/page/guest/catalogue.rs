@@ -49,13 +49,18 @@ fn images(images: &[Image]) -> Markup {
     }
 }
 
+/// A name as part of an address.
+fn encoded(name: &str) -> String {
+    serde_urlencoded::to_string([("", name)]).unwrap_or_default().trim_start_matches('=').to_owned()
+}
+
 fn regions(regions: &[Region]) -> Markup {
     html! {
         @if regions.is_empty() { p { "No node is up right now, so nothing can be ordered. Please look again in a few minutes." } }
         ul.lines {
             @for region in regions {
                 li {
-                    strong { (icon(Icon::Pin)) (region.name) }
+                    strong { (icon(Icon::Pin)) a href={ "/nodes?country=" (encoded(&region.name)) } { (region.name) } }
                     span { (region.nodes) @if region.nodes == 1 { " node ready" } @else { " nodes ready" } }
                 }
             }

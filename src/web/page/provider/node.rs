@@ -87,7 +87,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 (part::head(
                     &format!("Node {}", view.id),
                     html! { (view.farm_name) " (farm " (view.farm) "), " (view.place) },
-                    html! {},
+                    html! { a.btn.quiet href={ "/order?node=" (view.id) } { "Order on it yourself" } },
                 ))
                 div.duo {
                     (part::card("How it does", condition(view)))

@@ -9,3 +9,4 @@ pub mod profile;
 pub mod progress;
 pub mod quote;
 pub mod receipt;
+pub mod saved_filters;

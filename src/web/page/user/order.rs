@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::base::money::Usd;
+use crate::web::page::guest::nodes::tabs;
 use crate::web::ui::form::{self, Choice, Filled, Text};
 use crate::web::ui::format::money;
 use crate::web::ui::offer::{self, Image, KeyLine, Region, Size};
@@ -32,6 +33,16 @@ pub struct Options {
     pub tunnel_nodes: usize,
 }
 
+/// Where it shall run, if that was chosen before.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chosen {
+    pub title: String,
+    /// What is known of it, or asked for.
+    pub wishes: Vec<String>,
+    /// Where to choose again.
+    pub href: String,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub sizes: Vec<Size>,
@@ -40,6 +51,7 @@ pub struct View {
     /// Keys that were used before.
     pub keys: Vec<KeyLine>,
     pub options: Options,
+    pub chosen: Option<Chosen>,
     pub filled: Filled,
 }
 
@@ -63,6 +75,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     html! { "Nothing is charged on this page. Next you see the price, the promise and the node we chose." },
                     html! {},
                 ))
+                (tabs(view.chosen.is_some()))
                 @if ready { (order_form(chrome, view)) } @else {
                     (part::empty(
                         "Nothing can be ordered right now",
@@ -89,7 +102,10 @@ fn order_form(chrome: &Chrome, view: &View) -> Markup {
                 div.duo {
                     (Text::new("name", "Name").code().max(32)
                         .hint("Small letters, digits and dashes. It becomes the host name.").show(filled))
-                    (form::select("region", "Where", Some("Leave it to us for the best choice of nodes."), &regions(view), filled))
+                    @match &view.chosen {
+                        Some(chosen) => (where_chosen(chosen, filled)),
+                        None => (form::select("region", "Where", Some("Leave it to us for the best choice of nodes."), &regions(view), filled)),
+                    }
                 }
             }
             section.sheet-part {
@@ -103,6 +119,22 @@ fn order_form(chrome: &Chrome, view: &View) -> Markup {
             }
         },
     )
+}
+
+fn where_chosen(chosen: &Chosen, filled: &Filled) -> Markup {
+    html! {
+        div.field {
+            @for name in ["node", "filter"] {
+                @if let Some(value) = filled.value(name) { (form::hidden(name, value)) }
+            }
+            p.label { "Where" }
+            div.where-chosen {
+                p { strong { (chosen.title) } }
+                ul.wishes { @for wish in &chosen.wishes { li { span.wish { (wish) } } } }
+                p { a href=(chosen.href) { "Choose again" } " or " a href="/order" { "leave it to us" } }
+            }
+        }
+    }
 }
 
 fn sizes(view: &View) -> Vec<Choice> {

@@ -69,6 +69,10 @@ pub struct View {
     /// Ways to reach it beside its Mycelium address.
     pub network: Vec<String>,
     pub sla: Sla,
+    /// Where it may run, as it was asked for.
+    pub place: String,
+    /// Where the order is changed.
+    pub again: String,
     pub node: ChosenNode,
     pub runner_up: Option<RunnerUp>,
     /// The card that will be charged. None: one has to be added first.
@@ -84,7 +88,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
         "Confirm your order",
         html! {
             div.wrap.stack {
-                (part::back("/order", "Change the order"))
+                (part::back(&view.again, "Change the order"))
                 (part::head(
                     "Confirm your order",
                     html! { "Everything you agree to is on this page. We keep this price until " (when(view.expires)) "." },
@@ -111,6 +115,7 @@ fn server(view: &View) -> Markup {
         ("Name", html! { code { (view.name) } }),
         ("Size", html! { (view.size.name) ": " (view.size.line()) }),
         ("Operating system", html! { (view.image) }),
+        ("Where", html! { (view.place) }),
     ];
     if !view.disks.is_empty() {
         facts.push(("Data disks", html! { ul { @for disk in &view.disks { li { (disk) } } } }));

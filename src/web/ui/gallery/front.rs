@@ -150,6 +150,7 @@ pub fn order_pages() -> Vec<Shown> {
         regions: regions(),
         keys: keys(),
         options: options(),
+        chosen: None,
         filled: Filled::default().with(&form::key_field(&keys()[0].fingerprint), "on"),
     };
     let wrong = Filled::default()
@@ -170,6 +171,8 @@ pub fn order_pages() -> Vec<Shown> {
         disks: vec![],
         network: vec![],
         sla: sla(),
+        place: "Continent: Europe; Free memory, at least: 8 GB".into(),
+        again: "/order".into(),
         node: quote::ChosenNode {
             node: 11,
             farm: "Freefarm Ghent".into(),
@@ -190,6 +193,11 @@ pub fn order_pages() -> Vec<Shown> {
         card: Some(visa()),
         paid_until: NOW + 30 * DAY,
         expires: NOW + 15 * MINUTE,
+    };
+    let chosen = form::Chosen {
+        title: "On the best node within your filter".into(),
+        wishes: vec!["Continent: Europe".into(), "Free memory, at least: 8 GB".into()],
+        href: "/nodes?region=Europe&memory=8".into(),
     };
     let bare = quote::View { card: None, runner_up: None, ..quoted.clone() };
     let line = |what: &str, cents| quote::Line { what: what.into(), amount: Usd::from_cents(cents) };
@@ -231,11 +239,13 @@ pub fn order_pages() -> Vec<Shown> {
         regions: vec![],
         keys: vec![],
         options: options(),
+        chosen: None,
         filled: Filled::default(),
     };
     vec![
         show("order-wrong", form::page(&user("/order"), &form::View { keys: vec![], filled: wrong, ..full.clone() })),
         show("order", form::page(&user("/order"), &full)),
+        show("order-within", form::page(&user("/order"), &form::View { chosen: Some(chosen), ..full.clone() })),
         show("order-options", form::page(&user("/order"), &form::View { filled: much, ..full.clone() })),
         show("order-empty", form::page(&user("/order"), &empty)),
         show("quote", quote::page(&user("/order"), &quoted)),
