@@ -86,6 +86,8 @@ impl Bench {
     /// `Paying` is not led anywhere: it begins when something has struck.
     async fn lead(&self, rungs: &[Rung], what: &str) -> Vec<(Rung, OrderId)> {
         let (market, alice, world) = (&self.market, &self.alice, &self.market.demo.world);
+        // Nodes that failed a moment ago are back, and are to be known as such.
+        market.demo.instance.app.refresh_nodes().await.expect("an index");
         // With many on their way each has to be held longer.
         let slow = Duration::from_millis(if rungs.len() > 1 { 2000 } else { 250 });
         let mut led = Vec::new();

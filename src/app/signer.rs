@@ -44,10 +44,15 @@ impl App {
         let now = self.now();
         let open = self.read()?.open_calls(OPEN_MAX)?;
         let left: Vec<_> = open.into_iter().filter(|call| now.since(call.signed) >= LEFT_ALONE).collect();
+        let mut failed = None;
         for call in &left {
-            self.drive_signed(call).await?;
+            // One whose fate can't be learnt holds up nobody behind it.
+            if let Err(error) = self.drive_signed(call).await {
+                tracing::info!(call = %call.purpose.key(), ?error, "what became of a call is not known yet");
+                failed.get_or_insert(error);
+            }
         }
-        Ok(left.len())
+        failed.map_or(Ok(left.len()), Err)
     }
 
     /// Sends a signed call once more, and asks what became of it.
