@@ -11,6 +11,7 @@ use cooperage::cli::visitor::Visitor;
 use cooperage::domain::ledger::Account;
 use cooperage::domain::order::{Order, State};
 use cooperage::domain::signer::Purpose;
+use cooperage::domain::slot::Slot;
 use cooperage::localgrid::ChainView;
 use cooperage::store::Read;
 use cooperage::store::grid::Chain;
@@ -110,7 +111,7 @@ async fn a_call_that_was_signed_before_an_upgrade_is_signed_anew_once() {
     let chain = &market.demo.world.chain;
     chain.faults.drop_extrinsics.store(true, Ordering::SeqCst);
     let id = market.order(&alice, "web", "").await;
-    let call = || market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract { order: id, attempt: 0 }).unwrap();
+    let call = || market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract(Slot::machine(id, 0))).unwrap();
     market.until("it is signed", || call().is_some()).await;
     let first = call().unwrap();
     chain.upgrade(None);
@@ -160,7 +161,7 @@ async fn a_wallet_that_is_used_elsewhere_is_told_of_and_nothing_is_lost_or_done_
     let chain = &market.demo.world.chain;
     chain.faults.drop_extrinsics.store(true, Ordering::SeqCst);
     let ids = [market.order(&alice, "one", "").await, market.order(&alice, "two", "").await];
-    let signed = |id| market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract { order: id, attempt: 0 }).unwrap();
+    let signed = |id| market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract(Slot::machine(id, 0))).unwrap();
     market.until("both are signed", || ids.iter().all(|id| signed(*id).is_some())).await;
     chain.steal_nonce(&operator());
     chain.faults.drop_extrinsics.store(false, Ordering::SeqCst);

@@ -228,7 +228,7 @@ impl Bench {
         let live = self.market.demo.world.chain.contracts().into_iter().filter(|it| it.state != ContractStateView::Deleted);
         live.map(|contract| contract.id)
             .filter(|id| {
-                let order = snapshot.contract(*id).unwrap().and_then(|known| snapshot.order(known.order).unwrap());
+                let order = snapshot.contract(*id).unwrap().and_then(|known| snapshot.order(known.slot.order).unwrap());
                 order.is_none_or(|order| order.state.over())
             })
             .collect()

@@ -346,7 +346,7 @@ impl Siege {
         for contract in self.world.chain.contracts() {
             let known = snapshot.contract(contract.id).unwrap();
             let known = known.unwrap_or_else(|| panic!("a contract nobody knows: {contract:?}"));
-            let order = orders.iter().find(|order| order.id == known.order).expect("the order of a contract");
+            let order = orders.iter().find(|order| order.id == known.slot.order).expect("the order of a contract");
             if contract.state != ContractStateView::Deleted {
                 let current = order.attempt().and_then(|attempt| attempt.contract);
                 assert!(order.state == State::Active && current == Some(contract.id), "an orphan: {contract:?} {order:?}");
@@ -559,7 +559,7 @@ async fn bills_of_a_contract_that_is_learnt_of_late_are_in_the_books() {
     }
     let store = siege.house.store();
     let snapshot = store.read().unwrap();
-    assert_eq!(snapshot.contract(contract).unwrap().map(|contract| contract.order), Some(order));
+    assert_eq!(snapshot.contract(contract).unwrap().map(|contract| contract.slot.order), Some(order));
     assert_eq!(snapshot.bills_of(contract, 100).unwrap().len(), 3);
     assert!(check(&snapshot, |_, _| ()).unwrap().is_clean());
 }

@@ -11,6 +11,7 @@ use cooperage::domain::charge::RefundState;
 use cooperage::domain::job::Work;
 use cooperage::domain::order::State;
 use cooperage::domain::signer::Purpose;
+use cooperage::domain::slot::Slot;
 use cooperage::localgrid::card::HookFaults;
 use cooperage::store::Turn;
 use cooperage::store::charge::Charges;
@@ -292,7 +293,7 @@ async fn a_call_that_nobody_follows_any_more_does_not_hold_up_those_behind_it() 
     let faults = &market.demo.world.chain.faults;
     faults.drop_extrinsics.store(true, Ordering::SeqCst);
     let first = market.order(&alice, "first", "").await;
-    let purpose = Purpose::CreateContract { order: first, attempt: 0 };
+    let purpose = Purpose::CreateContract(Slot::machine(first, 0));
     let call = |purpose: Purpose| market.demo.instance.app.read().unwrap().call(&purpose).unwrap();
     market.until("it is signed", || call(purpose).is_some()).await;
     // Whoever wanted it waits for a person now, and its bytes are lost.
@@ -300,7 +301,7 @@ async fn a_call_that_nobody_follows_any_more_does_not_hold_up_those_behind_it() 
     store.write(move |tx| tx.owe_parked(JobId::from_bits(1), Work::ClimbOrder(first), "for this test", now)).await.unwrap();
     let signed = call(purpose).unwrap();
     let second = market.order(&alice, "second", "").await;
-    let behind = Purpose::CreateContract { order: second, attempt: 0 };
+    let behind = Purpose::CreateContract(Slot::machine(second, 0));
     market.until("the second is signed", || call(behind).is_some()).await;
     assert!(call(behind).unwrap().nonce > signed.nonce, "it is not behind the first");
     faults.drop_extrinsics.store(false, Ordering::SeqCst);

@@ -134,7 +134,7 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
         let basis = if rule.basis == Basis::List { list } else { event.amount };
         let bill = Bill {
             contract: event.contract,
-            order: contract.order,
+            order: contract.slot.order,
             node: contract.node,
             owner: contract.owner,
             block,
@@ -185,7 +185,8 @@ fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, random: &dyn Random, 
     for (contracts, state) in changes {
         for contract in contracts {
             let Some(known) = tx.contract(*contract)? else { continue }; // somebody else's
-            let order = tx.order(known.order)?.filter(|order| order.attempt().is_some_and(|it| it.contract == Some(*contract)));
+            let order =
+                tx.order(known.slot.order)?.filter(|order| order.attempt().is_some_and(|it| it.contract == Some(*contract)));
             if let Some(order) = order {
                 follow(tx, order, state, report.at.unwrap_or(now), random, now)?;
             }

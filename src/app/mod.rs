@@ -9,6 +9,7 @@ pub mod exposure;
 pub mod hasher;
 pub mod label;
 pub mod ladder;
+mod lease;
 pub mod limit;
 pub mod look;
 pub mod mail;

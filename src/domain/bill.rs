@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::slot::Slot;
 use crate::base::Time;
 use crate::base::ids::OrderId;
 use crate::base::money::Tft;
 
-/// A contract of ours on the chain: which order it serves, and whose node it is on.
+/// A contract of ours on the chain: what of which order it carries, and whose node it is on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contract {
     pub id: u64,
-    pub order: OrderId,
-    pub attempt: u32,
+    #[serde(flatten)]
+    pub slot: Slot,
     pub node: u32,
     pub farm: u32,
     /// The farmer's twin.

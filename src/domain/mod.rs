@@ -20,6 +20,7 @@ pub mod price;
 pub mod purse;
 pub mod saved_filter;
 pub mod signer;
+pub mod slot;
 pub mod tunnel;
 pub mod watch;
 pub mod wish;

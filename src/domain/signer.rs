@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::slot::Slot;
 use crate::base::Time;
-use crate::base::ids::OrderId;
 
 /// What a signed call is for. At most one open call a purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,8 +12,8 @@ pub enum Purpose {
     AcceptTerms,
     CreateTwin,
     UpdateTwin,
-    CreateContract { order: OrderId, attempt: u32 },
-    CancelContract { order: OrderId, attempt: u32 },
+    CreateContract(Slot),
+    CancelContract(Slot),
 }
 
 impl Purpose {
@@ -23,8 +23,8 @@ impl Purpose {
             Purpose::AcceptTerms => "accept-terms".into(),
             Purpose::CreateTwin => "create-twin".into(),
             Purpose::UpdateTwin => "update-twin".into(),
-            Purpose::CreateContract { order, attempt } => format!("create-contract/{order}/{attempt}"),
-            Purpose::CancelContract { order, attempt } => format!("cancel-contract/{order}/{attempt}"),
+            Purpose::CreateContract(slot) => format!("create-contract/{slot}"),
+            Purpose::CancelContract(slot) => format!("cancel-contract/{slot}"),
         }
     }
 }

@@ -5,14 +5,13 @@ mod standing;
 mod tfgrid;
 
 pub use standing::{Endpoint, Footing};
-pub use tfgrid::{Config, Tfgrid as Grid};
+pub use tfgrid::{Config, Deployed, Tfgrid as Grid};
 
 use serde_json::Value;
 
 use crate::base::Time;
 use crate::base::money::Tft;
 use crate::domain::node::Node;
-use crate::domain::order::Access;
 use crate::domain::tunnel::Tunnel;
 
 /// Every node that the index told of and that makes sense.
@@ -118,7 +117,7 @@ pub enum Progress {
         of: usize,
         now: String,
     },
-    Ready(Access),
+    Ready(Deployed),
     Failed(String),
 }
 

@@ -18,9 +18,10 @@ use super::{
     Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, PaymentEvent, Progress, Signed, Standing, Wallet,
     census,
 };
+use crate::base::ids::OrderId;
 use crate::base::money::Tft;
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
-use crate::domain::order::{Access, Attempt, Order};
+use crate::domain::order::{Access, Attempt};
 use crate::wire::gridproxy::client::GridProxy;
 use crate::wire::gridproxy::filter::{FarmFilter, NodeFilter};
 use crate::wire::identity::Identity;
@@ -258,14 +259,9 @@ impl Tfgrid {
         self.chain.get().await?.next_nonce(&self.own).await.map_err(chain_error)
     }
 
-    /// The contract for what an attempt puts on its node.
-    pub fn contract_call(&self, order: &Order, attempt: &Attempt) -> Call {
-        Call::CreateContract {
-            node: attempt.node(),
-            hash: attempt.hash.clone(),
-            data: deployment_data(order.id),
-            public_ips: order.wish.public_ips(),
-        }
+    /// The contract for what an attempt puts on its node, and for so many public IPv4 addresses.
+    pub fn contract_call(&self, order: OrderId, attempt: &Attempt, public_ips: u32) -> Call {
+        Call::CreateContract { node: attempt.node(), hash: attempt.hash.clone(), data: deployment_data(order), public_ips }
     }
 
     /// Signs a call; nothing leaves but questions.
@@ -323,21 +319,14 @@ impl Tfgrid {
         })
     }
 
-    /// The number of the contract for a plan, if it is ours: anybody may squat a hash.
-    pub async fn contract_of(&self, node: u32, hash: &str, twin: u32) -> Result<Option<u64>> {
+    /// The number of the contract for a plan at a block, if it is ours: anybody may squat a hash.
+    pub async fn contract_of(&self, node: u32, hash: &str, twin: u32, at: &[u8; 32]) -> Result<Option<u64>> {
         let chain = self.chain.get().await?;
-        let head = chain.finalized().await.map_err(chain_error)?.hash;
-        let Some(id) = chain.contract_by_hash(node, &ascii(hash)?, Some(head)).await.map_err(chain_error)? else {
+        let Some(id) = chain.contract_by_hash(node, &ascii(hash)?, Some(*at)).await.map_err(chain_error)? else {
             return Ok(None);
         };
-        let contract = chain.contract(id, Some(head)).await.map_err(chain_error)?;
+        let contract = chain.contract(id, Some(*at)).await.map_err(chain_error)?;
         Ok(contract.filter(|contract| contract.twin == twin).map(|contract| contract.id))
-    }
-
-    /// Whether a contract is deleted, at a finalized block.
-    pub async fn contract_is_gone(&self, contract: u64) -> Result<bool> {
-        let head = self.chain.get().await?.finalized().await.map_err(chain_error)?;
-        Ok(self.contract_state(contract, &head.hash).await? == ContractState::Gone)
     }
 
     /// What has become of a contract, at a block.
@@ -405,15 +394,7 @@ impl Tfgrid {
                 .map(|workload| workload.data.kind().to_owned());
             return Ok(Progress::Working { ready, of: deployment.workloads.len(), now: now.unwrap_or_default() });
         }
-        let found =
-            addresses(&deployment, MACHINE).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
-        Ok(Progress::Ready(Access {
-            private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
-            public_ip: found.public4.map(|net| net.ip.to_string()),
-            public_ip6: found.public6.map(|net| net.ip.to_string()),
-            mycelium_ip: found.mycelium.map(|ip| ip.to_string()),
-            console: found.console,
-        }))
+        Ok(Progress::Ready(Deployed(Box::new(deployment))))
     }
 
     // Money.
@@ -544,6 +525,25 @@ impl Tfgrid {
     pub async fn price_musd(&self) -> Result<u32> {
         let price = self.chain.get().await?.tft_price(None).await.map_err(chain_error)?;
         Ok(price.musd())
+    }
+}
+
+/// A deployment whose parts are all ready, as its node describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployed(Box<Deployment>);
+
+impl Deployed {
+    /// How to reach the machine in it.
+    pub fn access(&self) -> Result<Access> {
+        let found =
+            addresses(&self.0, MACHINE).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
+        Ok(Access {
+            private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
+            public_ip: found.public4.map(|net| net.ip.to_string()),
+            public_ip6: found.public6.map(|net| net.ip.to_string()),
+            mycelium_ip: found.mycelium.map(|ip| ip.to_string()),
+            console: found.console,
+        })
     }
 }
 

@@ -232,7 +232,7 @@ impl Market {
         assert!(parked.is_empty(), "{parked:?}");
         for contract in self.demo.world.chain.contracts() {
             if contract.state != ContractStateView::Deleted {
-                let order = snapshot.contract(contract.id).expect("a read").map(|known| self.read(known.order));
+                let order = snapshot.contract(contract.id).expect("a read").map(|known| self.read(known.slot.order));
                 let live = order.as_ref().is_some_and(|order| !matches!(order.state, State::Ended | State::Refunded));
                 assert!(live, "contract {} is on the chain without a live order: {order:?}", contract.id);
             }
