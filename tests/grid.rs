@@ -38,6 +38,11 @@ async fn nodes_are_listed_filtered_and_paged_from_the_command_line() {
     assert_eq!(grid.ask("ada", &["grid", "node", "4711"]).status.code(), Some(1));
     let none = grid.told("ada", &["grid", "contracts"]);
     assert_eq!((none["twin"].is_null(), none["count"].as_u64()), (true, Some(0)));
+    // The address alone will do: the words may be sealed, or elsewhere.
+    let address = none["address"].as_str().expect("an address");
+    let watched = grid.watch(address, &["--json", "grid", "contracts"]);
+    assert_eq!(serde_json::from_slice::<Value>(&watched.stdout).expect("JSON")["address"], address);
+    assert_eq!(grid.watch("nobody", &["grid", "contracts"]).status.code(), Some(3));
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ impl App {
         if self.read()?.cards_of(user.id)?.len() >= CARDS_MAX {
             return Err(too_many_cards());
         }
+        self.limits.take(Limit::NewCard, &user.id.to_string(), self.now())?;
         let customer = self.customer(user).await?;
         // Nothing is charged by this call; a lost answer leaves an unused set-up that expires by itself.
         let key = hex::encode(self.random.bytes::<16>());

@@ -81,7 +81,11 @@ impl App {
                     if let Some(attempt) = order.attempts.last_mut() {
                         attempt.started = now;
                     }
-                    order.note(now, Step::Pay, format!("The bank holds {amount} for you; it is taken when the VM runs."));
+                    order.note(
+                        now,
+                        Step::Pay,
+                        format!("The bank holds {} for you; it is taken when the VM runs.", amount.shown()),
+                    );
                     Ok(())
                 })
                 .await?;

@@ -11,7 +11,7 @@ use crate::base::{Error, Kind, Result, Time};
 /// What is limited. Every route that works without a log-in names one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
-    /// Reading pages.
+    /// Reading pages, by address; by account for whoever is logged in.
     Read,
     /// Log-in tries from one address.
     LogIn,
@@ -30,6 +30,10 @@ pub enum Limit {
     Ticket,
     /// Webhooks, by sender.
     Notice,
+    /// Offers asked for by one account: each is kept for a day.
+    Offer,
+    /// Cards begun by one account: each is kept by us and by the processor.
+    NewCard,
     /// Changes by somebody logged in.
     Change,
 }
@@ -48,6 +52,8 @@ impl Limit {
             Limit::SignUp => (10, Duration::from_secs(6 * MINUTE.as_secs())),
             Limit::Link | Limit::LinkAccount | Limit::SignUpAccount => (5, Duration::from_secs(HOUR.as_secs() / 5)),
             Limit::Ticket => (20, MINUTE),
+            Limit::Offer => (120, MINUTE),
+            Limit::NewCard => (20, Duration::from_secs(6 * MINUTE.as_secs())),
             Limit::Notice => (1000, Duration::from_millis(20)),
             Limit::Change => (120, Duration::from_millis(500)),
         }

@@ -9,8 +9,8 @@ use crate::domain::account::User;
 use crate::domain::exposure::{Buyer, Exposure, Market};
 use crate::domain::node::Looks;
 use crate::domain::observation::{Day, day_of};
-use crate::domain::placement::{Ask, Listing, list};
-use crate::domain::pool::Sort;
+use crate::domain::placement::{Ask, Listing, count_all, list};
+use crate::domain::pool::{Pool, Sort};
 use crate::store::exposure::Exposures;
 use crate::store::observation::Observed;
 use crate::store::order::Orders;
@@ -26,6 +26,13 @@ pub(super) struct Looked {
     market: Mutex<Option<Shown>>,
     /// Today's number, and the days before it as they are stored.
     days: Mutex<Option<(u32, PastDays)>>,
+}
+
+impl Looked {
+    /// A day was stored: whoever looked in the moment between midnight and now has seen less of it.
+    pub(super) fn forget_days(&self) {
+        *lock(&self.days) = None;
+    }
 }
 
 type PastDays = Arc<Vec<(u32, Day)>>;
@@ -65,8 +72,14 @@ impl App {
 
     /// What somebody sees who chooses the node for themselves: a page of nodes with room for the need, and counts beside every filter.
     /// A guest asks with an empty `Buyer`.
-    pub fn list_nodes(&self, ask: &Ask, sort: Sort, skip: usize, most: usize) -> Result<Listing> {
-        Ok(list(&self.nodes(), ask, &*self.shown_market()?, sort, skip, most))
+    /// Rows in the answer are rows of this `pool`.
+    pub fn list_nodes(&self, pool: &Pool, ask: &Ask, sort: Sort, skip: usize, most: usize) -> Result<Listing> {
+        Ok(list(pool, ask, &*self.shown_market()?, sort, skip, most))
+    }
+
+    /// How many nodes `list_nodes` would find.
+    pub fn count_nodes(&self, pool: &Pool, ask: &Ask) -> Result<usize> {
+        Ok(count_all(pool, ask, &*self.shown_market()?))
     }
 
     /// Somebody who looks around, as a buyer. A guest is one without anything.

@@ -78,6 +78,7 @@ impl App {
         *lock(&self.pool) = pool;
         if !keep.is_empty() {
             self.store.write(move |tx| keep.iter().try_for_each(|(day, looks)| tx.put_day(*day, looks))).await?;
+            self.looked.forget_days();
         }
         self.tell_of_trouble()?;
         match self.grid.price_musd().await {

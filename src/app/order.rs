@@ -1,6 +1,7 @@
 //! Quoting, ordering and ending a VM.
 
 use super::App;
+use super::limit::Limit;
 use super::wish::wish;
 use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
 use crate::base::{Error, Random, Result, Time};
@@ -58,6 +59,7 @@ impl App {
     pub async fn quote(&self, user: &User, form: &OrderForm) -> Result<Quote> {
         self.open_for_orders()?;
         let now = self.now();
+        self.limits.take(Limit::Offer, &user.id.to_string(), now)?;
         self.sales_are_open(now).await?;
         let units = self.unit_prices(now);
         let wish = wish(&self.catalogue, &self.settings.limits, &units, user, form)?;
@@ -191,7 +193,7 @@ impl App {
                     Step::Select,
                     format!("Room kept for you at {} in {}, {}.", first.farm_name, first.city, first.country),
                 );
-                order.note(now, Step::Pay, format!("Asking the bank of {} to hold {}.", card.label(), quote.price));
+                order.note(now, Step::Pay, format!("Asking the bank of {} to hold {}.", card.label(), quote.price.shown()));
                 order.attempts.push(attempt);
                 quote.order = Some(id);
                 tx.put_quote(&quote)?;

@@ -142,7 +142,7 @@ impl App {
                 tx.put_refund(&refund)?;
                 // In this very write: told twice, it does not wait again for somebody who has had it sent meanwhile.
                 tx.owe_parked(job, Work::PayRefund(id), BANK_REFUSED, now)?;
-                let amount = refund.amount;
+                let amount = refund.amount.shown();
                 order.trouble(
                     now,
                     Step::Pay,

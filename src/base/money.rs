@@ -119,6 +119,43 @@ impl Usd {
     pub const fn floor_to_cent(self) -> Self {
         Usd(self.0 - self.0.rem_euclid(UNITS_PER_CENT))
     }
+
+    /// As people read it, `$10.00`, `−$1,250.00`; more decimals only where there is a fraction of a cent, because money is never
+    /// rounded in silence.
+    pub fn shown(self) -> String {
+        let text = amount_text(self.0);
+        match text.strip_prefix('-') {
+            Some(rest) => format!("−${rest}"),
+            None => format!("${text}"),
+        }
+    }
+}
+
+/// Two, four or seven decimals, so that columns stay readable; thousands set apart.
+pub fn amount_text(units: i64) -> String {
+    let mut plain = String::new();
+    write_units(&mut plain, units.into()).expect("a String takes every write");
+    let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("-", rest));
+    let (whole, rest) = digits.split_once('.').unwrap_or((digits, "00"));
+    let places = match rest.len() {
+        0..=2 => 2,
+        3..=4 => 4,
+        _ => 7,
+    };
+    format!("{sign}{}.{rest:0<places$}", count(whole.parse().unwrap_or_default()))
+}
+
+/// `12,480`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The price of one TFT in thousandths of a US dollar, as the chain states it (`TFTPriceModule`).

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::instance::grid_config;
 use super::{Context, Say};
 use crate::base::{Error, Result};
-use crate::grid::{Config, Grid};
+use crate::grid::Grid;
 use crate::host::{HostClock, HostRandom};
 use crate::localgrid::world::World;
 use crate::settings::{Network, Settings};
@@ -120,17 +121,7 @@ pub async fn run(context: &Context) -> Result<()> {
 async fn look_outside(list: &mut List, settings: &Settings, running: bool, clock: &Arc<HostClock>) {
     list.group = "Chain";
     let head = chain::endpoints(list, settings, &**clock).await;
-    let grid = Grid::new(Config {
-        chain: settings.grid.chain.clone(),
-        relay: settings.grid.relay.clone(),
-        index: settings.grid.index.clone(),
-        identity: settings.grid.identity.clone(),
-        mnemonic: settings.grid.mnemonic.clone(),
-        watch: settings.grid.watch.clone(),
-        answer: WITHIN,
-        clock: clock.clone(),
-        random: Arc::new(HostRandom),
-    });
+    let grid = Grid::new(grid_config(settings, WITHIN, clock.clone(), Arc::new(HostRandom)));
     list.group = "Account";
     match grid {
         Ok(grid) if head => chain::account(list, settings, &grid, running, clock).await,

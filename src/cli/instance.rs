@@ -29,6 +29,22 @@ const GRACE_S: u64 = 5;
 /// Over all workers.
 const CONNECTIONS: usize = 10_000;
 
+/// The grid that the settings name. `answer` is how long its nodes may take to say something.
+pub fn grid_config(settings: &Settings, answer: Duration, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Config {
+    let grid = &settings.grid;
+    Config {
+        chain: grid.chain.clone(),
+        relay: grid.relay.clone(),
+        index: grid.index.clone(),
+        identity: grid.identity.clone(),
+        mnemonic: grid.mnemonic.clone(),
+        watch: grid.watch.clone(),
+        answer,
+        clock,
+        random,
+    }
+}
+
 pub struct Instance {
     pub app: Arc<App>,
     /// `http://…`, without a slash at the end.
@@ -71,17 +87,8 @@ impl Instance {
         random: Arc<dyn Random>,
         leaps: Option<watch::Receiver<u64>>,
     ) -> Result<Instance> {
-        let grid = Grid::new(Config {
-            chain: settings.grid.chain.clone(),
-            relay: settings.grid.relay.clone(),
-            index: settings.grid.index.clone(),
-            identity: settings.grid.identity.clone(),
-            mnemonic: settings.grid.mnemonic.clone(),
-            watch: settings.grid.watch.clone(),
-            answer: Duration::from_secs(settings.grid.answer_seconds),
-            clock: clock.clone(),
-            random: random.clone(),
-        })?;
+        let answer = Duration::from_secs(settings.grid.answer_seconds);
+        let grid = Grid::new(grid_config(&settings, answer, clock.clone(), random.clone()))?;
         let url = settings.server.public_url.clone();
         let app = App::new(store, clock, random, settings, grid)?;
         app.wake_sleepers().await?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -110,16 +110,26 @@ fn write(folder: &Path, file: &Path, text: &str) -> std::io::Result<()> {
     let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     out.write_all(text.as_bytes())?;
     out.sync_all()?;
-    if fs::metadata(&new)?.uid() != owner.uid() {
-        chown(&new, Some(owner.uid()), Some(owner.gid()))?;
+    // By the open file: whoever owns the folder could have put a link in its place.
+    if out.metadata()?.uid() != owner.uid() {
+        fchown(&out, Some(owner.uid()), Some(owner.gid()))?;
     }
     fs::rename(&new, file)?;
     fs::File::open(folder)?.sync_all()
 }
 
 fn show(context: &Context) -> Result<()> {
-    let grid = &context.settings.grid;
-    let shown = match stored(&context.settings)? {
+    context.say(&in_force(&context.settings)?)
+}
+
+/// The address of the wallet that counts. It takes no passphrase.
+pub fn address_in_force(settings: &Settings) -> Result<String> {
+    in_force(settings).map(|wallet| wallet.address)
+}
+
+fn in_force(settings: &Settings) -> Result<Wallet> {
+    let grid = &settings.grid;
+    Ok(match stored(settings)? {
         _ if !grid.mnemonic.reveal().is_empty() => {
             let key = KeyPair::from_mnemonic(grid.mnemonic.reveal(), Scheme::Sr25519)
                 .map_err(|_| Error::new(Kind::Invalid, "The setting grid.mnemonic is not 12 to 24 words of the list."))?;
@@ -128,8 +138,7 @@ fn show(context: &Context) -> Result<()> {
         Some(stored) => Wallet { address: stored.address, words: "sealed in the data folder" },
         None if !grid.watch.is_empty() => Wallet { address: grid.watch.clone(), words: "not here: it is only watched" },
         None => return Err(Error::new(Kind::Invalid, "No wallet is set: see `cooperage admin wallet set`.")),
-    };
-    context.say(&shown)
+    })
 }
 
 fn stored(settings: &Settings) -> Result<Option<Stored>> {

@@ -85,11 +85,8 @@ impl User {
     /// Puts keys before those that were used earlier, and forgets the oldest.
     pub fn remember_keys<'a>(&mut self, used: impl Iterator<Item = &'a SshKey>) {
         let mut keys: Vec<SshKey> = used.cloned().collect();
-        for known in self.known_keys() {
-            if keys.iter().all(|key| key.fingerprint() != known.fingerprint()) {
-                keys.push(known.clone());
-            }
-        }
+        let new: BTreeSet<String> = keys.iter().map(SshKey::fingerprint).collect();
+        keys.extend(self.known_keys().into_iter().filter(|known| !new.contains(&known.fingerprint())).cloned());
         keys.truncate(KEYS_MAX);
         (self.ssh_keys, self.ssh_key) = (keys, None);
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use self::refusal::{Extra, Lack, NoNode};
 use self::scale::Scale;
 use super::catalogue::{Capacity, Place};
-use super::exposure::{Buyer, Market};
+use super::exposure::{Buyer, Market, open_to};
 use super::node::Spot;
 use super::pool::{Entry, Facets, Filter, Pool, Rows, Search, Sort};
 
@@ -216,6 +216,8 @@ fn no_node(pool: &Pool, ask: &Ask, market: &Market, wishes: &Filter, roomy: &Row
     }
     if let Place::Node(node) = ask.place {
         let lack = match pool.node(node).map(Entry::row) {
+            // One that this buyer does not see is one that is not there.
+            Some(row) if !open_to(pool, &market.exposures, &ask.buyer).contains(row) => Lack::Gone,
             None => Lack::Gone,
             Some(row) if roomy.contains(row) => Lack::Wishes,
             Some(row) if market.for_sale(pool, &ask.buyer).contains(row) => Lack::Room,
@@ -300,10 +302,20 @@ pub fn list(pool: &Pool, ask: &Ask, market: &Market, sort: Sort, skip: usize, mo
     let roomy = keep_away(pool, roomy, &ask.avoid);
     let search = Search { filter: &wishes, among: &roomy, mine: &ask.buyer.twins };
     let (facets, found) = (pool.facets(&search), pool.find(&search));
-    let best = pool.best(&found, sort, skip.saturating_add(most), |row| scale.points(row));
+    // A page behind the last one, or none at all, sorts nothing.
+    let wanted = if most > 0 && skip < facets.matches { skip.saturating_add(most) } else { 0 };
+    let best = if wanted > 0 { pool.best(&found, sort, wanted, |row| scale.points(row)) } else { vec![] };
     let nodes = best.into_iter().skip(skip).filter_map(|row| scale.scored(row)).collect();
     let orderable = found.clone().and(&market.for_sale(pool, &ask.buyer)).count();
     Listing { total: facets.matches, facets, orderable, found, nodes }
+}
+
+/// How many nodes `list` would find.
+pub fn count_all(pool: &Pool, ask: &Ask, market: &Market) -> usize {
+    let scale = Scale::new(pool, ask, market);
+    let roomy = scale.reachable(scale.roomy(market.on_show(pool, &ask.buyer)), ask.reach);
+    let roomy = keep_away(pool, roomy, &ask.avoid);
+    pool.find(&Search { filter: &ask.wishes(), among: &roomy, mine: &ask.buyer.twins }).count()
 }
 
 fn count(number: u64, noun: &str) -> String {

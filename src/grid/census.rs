@@ -7,6 +7,7 @@ use crate::base::Time;
 use crate::base::money::Usd;
 use crate::domain::catalogue::Capacity;
 use crate::domain::node::{Features, Gpu, Looks, Node, NodeState, Spot};
+use crate::domain::pool::TEXT_MAX;
 use crate::wire::gridproxy::types::{self as index, Status};
 use crate::wire::tfchain::price;
 use crate::wire::tfchain::types::{Level, PricingPolicy, Resources};
@@ -14,8 +15,6 @@ use crate::wire::zos::data::IpNet;
 
 /// A month as the chain counts it.
 const MONTH_S: u64 = 720 * 3600;
-/// Names longer than this are no names.
-const NAME_MAX: usize = 200;
 const GPUS_MAX: usize = 64;
 /// More bytes than this (an exbibyte) and more cores than this nobody has in one machine.
 const BYTES_MAX: u64 = 1 << 60;
@@ -44,9 +43,12 @@ pub fn take(rows: Vec<index::Node>, dropped: usize, beside: &Beside<'_>) -> Cens
 }
 
 fn node(row: index::Node, owners: &BTreeMap<u32, u32>, beside: &Beside<'_>) -> Option<Node> {
-    let row = row.unnested();
+    let mut row = row.unnested();
+    for name in [&mut row.farm_name, &mut row.region, &mut row.country, &mut row.city] {
+        *name = name.trim().to_owned();
+    }
     let total = capacity(row.total_resources);
-    let fair = |text: &String| text.len() <= NAME_MAX && !text.chars().any(char::is_control);
+    let fair = |text: &String| text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control);
     let names = [&row.farm_name, &row.region, &row.country, &row.city, &row.public_config.domain];
     let sane = row.node_id > 0
         && row.farm_id > 0
@@ -127,20 +129,7 @@ mod tests {
     use crate::domain::node::StorageClass;
     use crate::domain::pool::{Filter, Pool, Rows, Search};
     use crate::wire::gridproxy::client::{Every, sift};
-
-    fn policy() -> PricingPolicy {
-        PricingPolicy {
-            id: 1,
-            su: 50_000,
-            cu: 100_000,
-            nu: 15_000,
-            ipu: 40_000,
-            unique_name: 2_500,
-            foundation: [1; 32],
-            certified_sales: [2; 32],
-            dedication_percent: 50,
-        }
-    }
+    use crate::wire::tfchain::price::GENESIS;
 
     fn farms() -> Vec<index::Farm> {
         vec![index::Farm { farm_id: 12, twin_id: 77, ..index::Farm::default() }]
@@ -153,7 +142,7 @@ mod tests {
             return Census::default();
         }
         let opted_out = opted_out.iter().copied().collect();
-        let beside = Beside { farms: &farms(), opted_out: &opted_out, policy: &policy(), now: Time::from_secs(5) };
+        let beside = Beside { farms: &farms(), opted_out: &opted_out, policy: &GENESIS, now: Time::from_secs(5) };
         take(all.items, all.dropped, &beside)
     }
 
@@ -212,8 +201,8 @@ mod tests {
     fn a_month_costs_what_the_chain_would_bill() {
         // 1 compute unit at 0.01 and half a storage unit at 0.005 dollars an hour, 720 hours.
         let of = Capacity { cores: 2, memory: 4 * GIB, ssd: 100 * GIB, hdd: 0 };
-        assert_eq!(month(&policy(), of, false), Some(Usd::from_cents(900)));
-        assert_eq!(month(&policy(), of, true), Some(Usd::from_cents(1125)), "a quarter more");
+        assert_eq!(month(&GENESIS, of, false), Some(Usd::from_cents(900)));
+        assert_eq!(month(&GENESIS, of, true), Some(Usd::from_cents(1125)), "a quarter more");
     }
 
     #[test]

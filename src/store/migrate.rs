@@ -1,14 +1,16 @@
 //! How old files become new ones: an append-only list. The version of a file is how much of the list it has been through.
 
+use std::collections::BTreeMap;
+
 use redb::Database;
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
-use super::schema::{ORDERS, ORDERS_OPEN, VERSION};
+use super::schema::{FARM_LOADS, ORDERS, ORDERS_OPEN, RESERVATIONS, RESERVATIONS_BY_END, VERSION};
 use super::table::{Read, Table};
 use super::tx::{OpenTables, Tx};
 use crate::base::ids::{OrderId, UserId};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, Time};
 
 /// One step. It reads the old rows with its own frozen copy of their types.
 pub(super) struct Migration {
@@ -20,6 +22,7 @@ pub(super) struct Migration {
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "the first tables", run: |_| Ok(()) },
     Migration { name: "each person's open orders", run: list_open_orders },
+    Migration { name: "reservations by their end and their farm", run: list_reservations },
 ];
 
 /// Fills `ORDERS_OPEN`.
@@ -42,6 +45,28 @@ fn list_open_orders(tx: &mut Tx<'_>) -> Result<()> {
         tx.link(&ORDERS_OPEN, user, id);
     }
     Ok(())
+}
+
+/// Fills `RESERVATIONS_BY_END` and `FARM_LOADS`.
+fn list_reservations(tx: &mut Tx<'_>) -> Result<()> {
+    /// A reservation as it was then, as far as it matters here.
+    #[derive(Serialize, Deserialize)]
+    struct Row {
+        farm: u32,
+        #[serde(default)]
+        until: Option<Time>,
+    }
+    const ROWS: Table<(u32, OrderId), Row> = RESERVATIONS.with_rows();
+    let (mut ends, mut loads) = (Vec::new(), BTreeMap::<u32, u32>::new());
+    tx.each(&ROWS, |key, row: Row| {
+        ends.push((row.until.unwrap_or(Time::from_ms(i64::MAX)), key));
+        *loads.entry(row.farm).or_default() += 1;
+        Ok(())
+    })?;
+    for (end, key) in ends {
+        tx.link(&RESERVATIONS_BY_END, end, key);
+    }
+    loads.into_iter().try_for_each(|(farm, count)| tx.put(&FARM_LOADS, farm, &count))
 }
 
 /// Runs what is pending, all in one transaction: a file is never left between two versions.
@@ -110,6 +135,48 @@ mod tests {
         let snapshot = store.read().unwrap();
         let count = |user| snapshot.open_orders_of(user, 10).unwrap();
         assert_eq!((count(alice), count(bob), count(UserId::from_bits(3))), (2, 1, 0));
+        drop((snapshot, store));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    #[test]
+    fn reservations_of_older_files_count_as_before() {
+        let folder = std::env::temp_dir().join(format!("cooperage-reservations-{}", std::process::id()));
+        let older = super::super::open::open(&folder, &Options::default(), &MIGRATIONS[..2]).unwrap();
+        let store = Store::start(older, &Options::default()).unwrap();
+        const ROWS: Table<(u32, OrderId), serde_json::Value> = RESERVATIONS.with_rows();
+        let room = json!({ "cores": 2, "memory": 4, "ssd": 8, "hdd": 0 });
+        let rows = [(1, 10, 7, None), (1, 11, 7, Some(500)), (2, 12, 7, Some(2000)), (3, 13, 8, None)];
+        let written = rows.map(|(node, order, farm, until)| {
+            (
+                (node, OrderId::from_bits(order)),
+                json!({ "farm": farm, "capacity": room, "ipv4": 1, "until": until.map(Time::from_ms) }),
+            )
+        });
+        store.write_blocking(move |tx| written.into_iter().try_for_each(|(key, row)| tx.put(&ROWS, key, &row))).unwrap();
+        store.close();
+        let store = Store::open(&folder, Options::default()).unwrap();
+        let cores = |snapshot: &crate::store::Snapshot| -> Vec<(u32, u64)> {
+            snapshot.reserved(Time::from_ms(1000)).unwrap().into_iter().map(|(node, room)| (node, room.cores)).collect()
+        };
+        let snapshot = store.read().unwrap();
+        assert_eq!(cores(&snapshot), [(1, 2), (2, 2), (3, 2)], "one on node 1 has faded");
+        assert_eq!(snapshot.carried().unwrap(), BTreeMap::from([(7, 3), (8, 1)]), "also what has faded is carried");
+        assert_eq!(snapshot.promised_addresses().unwrap(), BTreeMap::from([(7, 1), (8, 1)]));
+        store.write_blocking(|tx| tx.release(3, OrderId::from_bits(13))).unwrap();
+        store
+            .write_blocking(|tx| {
+                let row = tx.need(&RESERVATIONS, (1, OrderId::from_bits(10)), "reservation")?;
+                // Written again it is the same one, until another moment.
+                tx.reserve(
+                    1,
+                    OrderId::from_bits(10),
+                    &crate::store::order::Reservation { until: Some(Time::from_ms(900)), ..row },
+                )
+            })
+            .unwrap();
+        let snapshot = store.read().unwrap();
+        assert_eq!((cores(&snapshot), snapshot.carried().unwrap()), (vec![(2, 2)], BTreeMap::from([(7, 3)])));
+        assert!(snapshot.promised_addresses().unwrap().is_empty());
         drop((snapshot, store));
         std::fs::remove_dir_all(&folder).unwrap();
     }

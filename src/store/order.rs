@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::page::{AGES, turned};
 use super::schema::{
-    CONTRACTS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_TAG, ORDERS_BY_USER, ORDERS_OPEN, OWNERS, QUOTES, RESERVATIONS,
+    CONTRACTS, FARM_LOADS, ORDERS, ORDERS_BY_AGE, ORDERS_BY_STATE, ORDERS_BY_TAG, ORDERS_BY_USER, ORDERS_OPEN, OWNERS, QUOTES,
+    RESERVATIONS, RESERVATIONS_BY_END,
 };
 use super::{Order as From, Read, Turn, Tx};
 use crate::base::ids::{OrderId, QuoteId, UserId};
@@ -28,6 +29,13 @@ pub struct Reservation {
     /// Once the node reports the VM as used room, the reservation would count it twice: it fades then.
     #[serde(default)]
     pub until: Option<Time>,
+}
+
+impl Reservation {
+    /// When it fades; the end of time if it does not.
+    fn end(&self) -> Time {
+        self.until.unwrap_or(AGES.1)
+    }
 }
 
 /// Where a list of orders goes on: the pair of its last row.
@@ -123,14 +131,20 @@ pub trait Orders: Read {
     /// What is promised on each node beyond what the nodes report.
     fn reserved(&self, now: Time) -> Result<BTreeMap<u32, Capacity>> {
         let mut sums: BTreeMap<u32, Capacity> = BTreeMap::new();
-        self.each(&RESERVATIONS, |(node, _), row| {
-            if row.until.is_none_or(|until| until > now) {
-                let sum = sums.entry(node).or_default();
-                *sum = sum.plus(row.capacity);
-            }
-            Ok(())
-        })?;
+        for (node, row) in self.reservations_after(now)? {
+            let sum = sums.entry(node).or_default();
+            *sum = sum.plus(row.capacity);
+        }
         Ok(sums)
+    }
+
+    /// Reservations that end behind a moment, with their nodes.
+    fn reservations_after(&self, moment: Time) -> Result<Vec<(u32, Reservation)>> {
+        let from = Excluded((moment, (u32::MAX, OrderId::from_bits(u128::MAX))));
+        let to = Included((AGES.1, (u32::MAX, OrderId::from_bits(u128::MAX))));
+        let links = self.links::<_, _, (Time, (u32, OrderId))>(&RESERVATIONS_BY_END, (from, to), From::Up, usize::MAX)?;
+        let row = |key: (u32, OrderId)| Ok((key.0, self.need(&RESERVATIONS, key, "reservation")?));
+        links.into_iter().map(|(_, key)| row(key)).collect()
     }
 
     /// How many live VMs of ours each node carries.
@@ -146,8 +160,8 @@ pub trait Orders: Read {
     /// How many live VMs of ours each farm carries.
     fn carried(&self) -> Result<BTreeMap<u32, u32>> {
         let mut counts = BTreeMap::new();
-        self.each(&RESERVATIONS, |_, row: Reservation| {
-            *counts.entry(row.farm).or_default() += 1;
+        self.each(&FARM_LOADS, |farm, count: u32| {
+            counts.insert(farm, count);
             Ok(())
         })?;
         Ok(counts)
@@ -156,12 +170,10 @@ pub trait Orders: Read {
     /// Public addresses that are promised on each farm and may not be ours on the chain yet: of orders that do not run.
     fn promised_addresses(&self) -> Result<BTreeMap<u32, u32>> {
         let mut sums = BTreeMap::new();
-        self.each(&RESERVATIONS, |_, row: Reservation| {
-            if row.until.is_none() && row.ipv4 > 0 {
-                *sums.entry(row.farm).or_default() += row.ipv4;
-            }
-            Ok(())
-        })?;
+        let last = Time::from_ms(AGES.1.ms() - 1);
+        for (_, row) in self.reservations_after(last)?.into_iter().filter(|(_, row)| row.ipv4 > 0) {
+            *sums.entry(row.farm).or_default() += row.ipv4;
+        }
         Ok(sums)
     }
 
@@ -228,10 +240,25 @@ impl Tx<'_> {
     }
 
     pub fn reserve(&mut self, node: u32, order: OrderId, reservation: &Reservation) -> Result<()> {
+        self.release(node, order)?;
+        self.list_reservation((node, order), reservation)?;
         self.put(&RESERVATIONS, (node, order), reservation)
     }
 
     pub fn release(&mut self, node: u32, order: OrderId) -> Result<()> {
-        self.remove(&RESERVATIONS, (node, order)).map(|_| ())
+        let Some(old) = self.get(&RESERVATIONS, (node, order))? else { return Ok(()) };
+        self.unlink(&RESERVATIONS_BY_END, old.end(), (node, order));
+        match self.get(&FARM_LOADS, old.farm)? {
+            Some(count) if count > 1 => self.put(&FARM_LOADS, old.farm, &(count - 1))?,
+            _ => drop(self.remove(&FARM_LOADS, old.farm)?),
+        }
+        self.remove(&RESERVATIONS, (node, order)).map(drop)
+    }
+
+    /// Makes a reservation known where it is looked for.
+    pub(super) fn list_reservation(&mut self, key: (u32, OrderId), reservation: &Reservation) -> Result<()> {
+        self.link(&RESERVATIONS_BY_END, reservation.end(), key);
+        let count = self.get(&FARM_LOADS, reservation.farm)?.unwrap_or(0);
+        self.put(&FARM_LOADS, reservation.farm, &(count + 1))
     }
 }

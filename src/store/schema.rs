@@ -57,6 +57,10 @@ pub const ORDERS_BY_STATE: Index<(u8, Time), OrderId> = Index::new("orders_by_st
 /// Under each tag that their owner gave them.
 pub const ORDERS_BY_TAG: Index<(UserId, String, Time), OrderId> = Index::new("orders_by_tag");
 pub const RESERVATIONS: Table<(u32, OrderId), Reservation> = Table::new("reservations");
+/// Under the moment they fade at, the end of time if they don't: those that still count are all behind now.
+pub const RESERVATIONS_BY_END: Index<Time, (u32, OrderId)> = Index::new("reservations_by_end");
+/// How many reservations a farm has, by its number: no row where there is none.
+pub const FARM_LOADS: Table<u32, u32> = Table::new("farm_loads");
 
 // Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.
 pub const CARDS: Table<CardId, Card> = Table::new("cards");

@@ -204,9 +204,8 @@ fn browser(request: &HttpRequest) -> Result<Browser, Fail> {
         return Ok(known.clone());
     }
     let browser = Browser::read(request)?;
-    if browser.known.is_none() {
-        browser.app.limits.take(Limit::Read, &browser.from, browser.app.now())?;
-    }
+    let who = browser.user().map_or_else(|| browser.from.clone(), |user| user.id.to_string());
+    browser.app.limits.take(Limit::Read, &who, browser.app.now())?;
     request.extensions_mut().insert(browser.clone());
     Ok(browser)
 }

@@ -42,13 +42,18 @@ impl LonelyGrid {
 
     /// A verb whose settings name this grid, and us as the account `name`.
     pub fn ask(&self, name: &str, words: &[&str]) -> Output {
+        self.run(words, "mnemonic", self.words_of(name))
+    }
+
+    /// As `ask`, for somebody who has the account's address and not its words.
+    pub fn watch(&self, address: &str, words: &[&str]) -> Output {
+        self.run(words, "watch", address)
+    }
+
+    fn run(&self, words: &[&str], key: &str, value: &str) -> Output {
         let set = |key: &str, value: &str| ["--set".to_owned(), format!("grid.{key}={value}")];
-        let settings = [
-            set("chain", self.at("/chain")),
-            set("relay", self.at("/relay")),
-            set("index", self.at("/index")),
-            set("mnemonic", self.words_of(name)),
-        ];
+        let settings =
+            [set("chain", self.at("/chain")), set("relay", self.at("/relay")), set("index", self.at("/index")), set(key, value)];
         cooperage().args(words).args(settings.as_flattened()).output().expect("the program runs")
     }
 

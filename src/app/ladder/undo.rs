@@ -117,7 +117,7 @@ impl App {
                 refund::hold(tx, &refund, order.user, now)?;
                 tx.put_refund(&refund)?;
                 tx.owe(JobId::random(&*random), Work::PayRefund(id), now)?;
-                order.note(now, Step::Pay, format!("{amount} goes back to your card."));
+                order.note(now, Step::Pay, format!("{} goes back to your card.", amount.shown()));
             }
             // What is left of the month is less than a cent: it can't be paid back.
             bill::round_off(tx, order, amount, now)?;

@@ -16,7 +16,7 @@ use crate::domain::pool::{Filter, Pool, Rows, Search, Sort};
 use crate::grid::census::{Beside, take};
 use crate::wire::gridproxy::client::{Every, sift};
 use crate::wire::gridproxy::types as index;
-use crate::wire::tfchain::types::PricingPolicy;
+use crate::wire::tfchain::price::GENESIS;
 
 const NODES: u32 = 1_000_000;
 const SYNCED: u32 = 10_000;
@@ -92,7 +92,7 @@ fn sync() -> Result<Figure> {
         (0..SYNCED / 10).map(|id| index::Farm { farm_id: 1 + id, twin_id: 1 + id, ..index::Farm::default() }).collect();
     let bytes: usize = pages.iter().map(Vec::len).sum();
     let opted_out: BTreeSet<u32> = (1..=SYNCED).filter(|id| id % 50 == 0).collect();
-    let beside = Beside { farms: &farms, opted_out: &opted_out, policy: &POLICY, now: Time::EPOCH };
+    let beside = Beside { farms: &farms, opted_out: &opted_out, policy: &GENESIS, now: Time::EPOCH };
     let (pool, took) = timed(|| -> Result<Pool> {
         let mut all = Every { items: Vec::new(), dropped: 0 };
         for page in &pages {
@@ -104,19 +104,6 @@ fn sync() -> Result<Figure> {
     let from = format!("{} nodes, {:.1} MiB of JSON", pool?.len(), bytes as f64 / super::MIB);
     Ok(Figure::new("sync of 10 000 nodes", took.as_secs_f64(), "s", from))
 }
-
-/// The genesis policy (`threefoldtech/tfchain`).
-const POLICY: PricingPolicy = PricingPolicy {
-    id: 1,
-    su: 50_000,
-    cu: 100_000,
-    nu: 15_000,
-    ipu: 40_000,
-    unique_name: 2_500,
-    foundation: [1; 32],
-    certified_sales: [2; 32],
-    dedication_percent: 50,
-};
 
 /// The same columns as plain lists, with the same six tests written out.
 struct Bare {
@@ -232,7 +219,7 @@ fn made_up(id: u32) -> Node {
         download_bps: line,
         address: String::new(),
         domain: String::new(),
-        price: crate::grid::census::month(&POLICY, total, dice(id, 10, 5) == 0),
+        price: crate::grid::census::month(&GENESIS, total, dice(id, 10, 5) == 0),
         rate_bp: 10_000,
         benchmark: None,
         looks: Looks { seen, up: seen - dice(id, 14, 600) as u32 },

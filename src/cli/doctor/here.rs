@@ -28,9 +28,11 @@ fn settings(list: &mut List, settings: &Settings, locked: Option<Error>) {
     let missing: Vec<&str> =
         needed(settings).into_iter().filter(|(_, missing)| *missing && !built_in).map(|(name, _)| name).collect();
     match (locked, missing.as_slice()) {
-        (Some(error), _) => {
-            list.fail("settings", error.message(), "Give grid.passphrase as a systemd credential, or by --set grid.passphrase.")
-        }
+        (Some(error), _) => list.fail(
+            "settings",
+            error.message(),
+            "Give grid.passphrase as a systemd credential, or as COOPERAGE_GRID__PASSPHRASE_FILE.",
+        ),
         (None, []) => list.ok("settings", "nothing is missing"),
         (None, missing) => list.fail(
             "settings",

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::super::wallet::address_in_force;
 use super::super::{Context, Say};
 use super::{somewhere, table};
 use crate::base::{Error, Kind, Result, Time};
-use crate::wire::key::{KeyPair, Scheme, address};
+use crate::wire::key::account;
 use crate::wire::tfchain::client::{ChainClient, Timeouts};
 use crate::wire::tfchain::types::{Cause, Contract, ContractKind, ContractState};
 
@@ -81,14 +82,13 @@ impl Say for Contracts {
 pub async fn list(context: &Context, args: Args) -> Result<()> {
     let grid = &context.settings.grid;
     somewhere(context, &grid.chain, "grid.chain")?;
-    let key = KeyPair::from_mnemonic(grid.mnemonic.reveal(), Scheme::Sr25519).map_err(|_| {
-        Error::new(Kind::Invalid, "The setting grid.mnemonic is missing, or it is not 12 to 24 words of the list.")
-    })?;
+    let address = address_in_force(&context.settings)?;
+    let key = account(&address).ok_or_else(|| Error::new(Kind::Invalid, format!("{address} is no address of the chain.")))?;
     let away = |cause| Error::unavailable("The chain does not answer.").because(cause);
     let chain = ChainClient::connect(&grid.chain, Timeouts::default()).await.map_err(away)?;
     let block = chain.finalized().await.map_err(away)?;
     let at = Some(block.hash);
-    let twin = chain.twin_id_of(&key.public(), at).await.map_err(away)?;
+    let twin = chain.twin_id_of(&key, at).await.map_err(away)?;
     let mut contracts = match twin {
         Some(twin) => chain.contracts_of(twin, at).await.map_err(away)?,
         None => vec![],
@@ -100,7 +100,7 @@ pub async fn list(context: &Context, args: Args) -> Result<()> {
         lines.push(line(contract, chain.billed_until(contract.id, at).await.map_err(away)?));
     }
     context.say(&Contracts {
-        address: address(&key.public()),
+        address,
         twin,
         block: block.number,
         block_time: block.time.secs(),

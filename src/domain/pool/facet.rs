@@ -193,7 +193,8 @@ impl Pool {
             Field::Uptime => owned(UPTIME),
         };
         // What is chosen now is shown with its number, also if it is none of the usual.
-        let chosen = search.filter.get(field).filter(|chosen| !values.contains(chosen));
+        let chosen =
+            search.filter.get(field).filter(|chosen| values.iter().all(|value| value.to_lowercase() != chosen.to_lowercase()));
         let tests = values.into_iter().chain(chosen).filter_map(|value| {
             let mut filter = Filter::default();
             filter.set(field, &value).ok()?;
@@ -203,18 +204,25 @@ impl Pool {
         Some(Counter::Tests(tests.collect()))
     }
 
-    /// Graphics cards that are free somewhere, by name.
+    /// Graphics cards that are free somewhere, by name: the most common ones.
     fn models(&self) -> Vec<String> {
-        let free = self.cards.iter().filter(|card| card.free);
-        let mut models: Vec<(Word, Word)> = free.map(|card| (card.vendor, card.device)).collect();
-        models.sort_unstable();
-        models.dedup();
-        let name =
-            |(vendor, device)| [self.words.text(vendor).trim(), self.words.text(device).trim()].join(" ").trim().to_owned();
-        let mut names: Vec<String> = models.into_iter().map(name).filter(|name| !name.is_empty() && name != "any").collect();
+        let mut cards: BTreeMap<(Word, Word), usize> = BTreeMap::new();
+        for card in self.cards.iter().filter(|card| card.free) {
+            *cards.entry((card.vendor, card.device)).or_default() += 1;
+        }
+        let mut names: BTreeMap<String, usize> = BTreeMap::new();
+        for ((vendor, device), count) in cards {
+            let name = [self.words.text(vendor).trim(), self.words.text(device).trim()].join(" ").trim().to_owned();
+            if !name.is_empty() && name != "any" {
+                *names.entry(name).or_default() += count;
+            }
+        }
+        // Where there are too many to list, those go that are the fewest.
+        let mut most: Vec<(String, usize)> = names.into_iter().collect();
+        most.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        most.truncate(VALUES_MAX);
+        let mut names: Vec<String> = most.into_iter().map(|(name, _)| name).collect();
         names.sort_unstable();
-        names.dedup();
-        names.truncate(VALUES_MAX);
         names
     }
 
@@ -298,6 +306,24 @@ mod tests {
             let hopeless = facets.matches == 0 && facets.among > 0;
             prop_assert_eq!(hopeless, !facets.relax.is_empty(), "where nothing matches there is advice, and only there");
         }
+    }
+
+    #[test]
+    fn the_most_common_cards_are_listed_however_they_are_called() {
+        use crate::domain::node::Gpu;
+        let mut nodes = super::super::tests::world(100);
+        let card = |vendor: &str, device: String| Gpu { vendor: vendor.into(), device, free: true };
+        for (place, node) in (0..).zip(&mut nodes) {
+            node.gpus = vec![card("A maker of", format!("card {place}")), card("NVIDIA Corporation", "RTX 4090".into())];
+        }
+        let pool = Pool::new(nodes, crate::domain::node::StorageClass::default());
+        let filter = Filter::parse("gpu=nvidia corporation rtx 4090").unwrap();
+        let facets = pool.facets(&Search { filter: &filter, among: &Rows::all(100), mine: &[] });
+        let (_, counts) = facets.counts.iter().find(|(field, _)| **field == Field::Gpu).unwrap();
+        let chosen: Vec<_> =
+            counts.iter().filter(|count| count.chosen).map(|count| (count.value.as_str(), count.nodes)).collect();
+        assert_eq!(chosen, [("NVIDIA Corporation RTX 4090", 100)], "as others write it, and once");
+        assert_eq!(counts.len(), 1 + VALUES_MAX);
     }
 
     fn facets(query: &str) -> Facets {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::super::node::Class;
 use crate::base::money::Usd;
 
-const TEXT_MAX: usize = 100;
+/// Letters of a name, in a filter and of whatever is filtered.
+pub const TEXT_MAX: usize = 100;
 const NODES_MAX: usize = 500;
 /// Above these nobody has a node, and below them every sum fits.
 const CORES_MAX: u32 = 100_000;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 pub use cluster::Cluster;
 pub use facet::{Count, Facets, Relax};
-pub use filter::{Field, Filter, GpuWish, Wrong};
+pub use filter::{Field, Filter, GpuWish, TEXT_MAX, Wrong};
 pub use rank::Sort;
 pub use rows::Rows;
 pub use scan::Search;

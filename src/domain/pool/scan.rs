@@ -1,5 +1,7 @@
 //! Finding the nodes that fulfil a filter: each wish becomes a test of one column, and 64 rows are tested at a time.
 
+use std::collections::BTreeMap;
+
 use super::filter::{Field, Filter, GpuWish};
 use super::rows::{Rows, bits};
 use super::words::Word;
@@ -163,15 +165,10 @@ impl Pool {
     fn with_card(&self, model: &str) -> Rows {
         let small = model.to_lowercase();
         let mut rows = Rows::none(self.len());
-        let mut known: Option<((Word, Word), bool)> = None;
+        let mut known: BTreeMap<(Word, Word), bool> = BTreeMap::new();
         for card in self.cards.iter().filter(|card| card.free) {
-            let names = (card.vendor, card.device);
-            let fits = match known {
-                Some((same, fits)) if same == names => fits,
-                _ => format!("{} {}", self.words.text(card.vendor), self.words.text(card.device)).to_lowercase().contains(&small),
-            };
-            known = Some((names, fits));
-            if fits {
+            let named = || format!("{} {}", self.words.text(card.vendor), self.words.text(card.device)).to_lowercase();
+            if *known.entry((card.vendor, card.device)).or_insert_with(|| named().contains(&small)) {
                 rows.insert(card.row as usize);
             }
         }

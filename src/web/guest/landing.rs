@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use super::offer;
 use super::shelf::Shelf;
 use crate::app::App;
-use crate::domain::exposure::Buyer;
+use crate::domain::exposure::{Buyer, for_sale};
 use crate::web::error::PageResult;
 use crate::web::extract::Browser;
 use crate::web::page::guest::landing::{View, page};
@@ -20,7 +20,7 @@ fn view(app: &App) -> View {
     View {
         sizes: offer::sizes(app),
         sla: offer::sla(&app.catalogue.sla),
-        nodes: regions.iter().map(|region| region.nodes).sum(),
+        nodes: u32::try_from(for_sale(&app.nodes(), &app.exposures(), &Buyer::default()).count()).unwrap_or(u32::MAX),
         countries: u32::try_from(regions.len()).unwrap_or(u32::MAX),
     }
 }

@@ -21,7 +21,7 @@ pub fn local(next: &str, usual: &str) -> String {
     let ours = next.starts_with('/')
         && !next.contains("//")
         && !next.contains("..")
-        && next.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_-?=&%.".contains(letter));
+        && next.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_-?=&%.+*".contains(letter));
     if ours { next.to_owned() } else { usual.to_owned() }
 }
 
@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn a_link_never_leads_away_from_us() {
-        assert_eq!(local("/quotes/quo_1?x=1", "/"), "/quotes/quo_1?x=1");
+        for ours in ["/quotes/quo_1?x=1", "/nodes?country=United+States&gpu=RTX%204090*"] {
+            assert_eq!(local(ours, "/"), ours);
+        }
         for wrong in [
             "//evil.example",
             "/..//evil.example",

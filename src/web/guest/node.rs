@@ -48,7 +48,7 @@ pub fn view(browser: &Browser, query: &str, saving: Filled) -> Result<(u16, View
         Ask { filter: wanted.filter.clone(), buyer: app.buyer(browser.user())?, ..Ask::new(need(app, &wanted), Place::Anywhere) };
     let shown = if read.wrong || wanted.look == Look::Map { 0 } else { PAGE };
     let from = wanted.page.saturating_mul(PAGE);
-    let found = app.list_nodes(&ask, wanted.sort, from, shown)?;
+    let found = app.list_nodes(&pool, &ask, wanted.sort, from, shown)?;
     if wanted.page > 0 && from >= found.total {
         return Err(nowhere());
     }
@@ -56,8 +56,15 @@ pub fn view(browser: &Browser, query: &str, saving: Filled) -> Result<(u16, View
         () if read.wrong => Found::Unread,
         () if pool.is_empty() => Found::Unknown,
         () if found.total == 0 => {
-            let any_size = app.list_nodes(&Ask { need: Capacity::default(), ..ask }, wanted.sort, 0, 0)?.total;
-            Found::Nothing { ways: ways(&wanted, &found, wanted.size.is_some().then_some(any_size), &sizes) }
+            let ask = Ask { need: Capacity::default(), ..ask };
+            let any_size = wanted.size.as_ref().map(|_| app.count_nodes(&pool, &ask)).transpose()?;
+            let mut ways = ways(&wanted, &found, any_size, &sizes);
+            if ways.is_empty() {
+                // No single step helps: without any wish at all there may be some.
+                let all = app.count_nodes(&pool, &Ask { filter: Filter::default(), ..ask })?;
+                ways.extend((all > 0).then(|| (wanted.cleared().href(), format!("Without any of it {}.", there(all)))));
+            }
+            Found::Nothing { ways }
         }
         () if wanted.look == Look::Map => map(&pool, &wanted, &found),
         () => Found::Nodes {
@@ -105,10 +112,13 @@ fn ways(wanted: &Wanted, found: &Listing, any_size: Option<usize>, sizes: &[(Str
         found.facets.relax.iter().map(|relax| (wanted.without(&relax.fields).href(), relax.sentence(&wanted.filter))).collect();
     if let Some(nodes) = any_size.filter(|nodes| *nodes > 0) {
         let size = sizes.iter().find(|(key, _)| Some(key) == wanted.size.as_ref()).map_or("", |(_, name)| name);
-        let there = if nodes == 1 { "is 1 node".to_owned() } else { format!("are {nodes} nodes") };
-        ways.push((wanted.of_any_size().href(), format!("Without “Room for {size}” there {there}.")));
+        ways.push((wanted.of_any_size().href(), format!("Without “Room for {size}” {}.", there(nodes))));
     }
     ways
+}
+
+fn there(nodes: usize) -> String {
+    if nodes == 1 { "there is 1 node".to_owned() } else { format!("there are {nodes} nodes") }
 }
 
 /// Countries, or the cities of the country that is asked for.

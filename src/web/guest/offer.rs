@@ -69,7 +69,9 @@ pub fn regions(app: &App, buyer: &Buyer) -> Vec<Region> {
     let pool = app.nodes();
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for node in for_sale(&pool, &app.exposures(), buyer).iter().filter_map(|row| pool.at(row)) {
-        *counts.entry(node.country().to_owned()).or_default() += 1;
+        if !node.country().is_empty() {
+            *counts.entry(node.country().to_owned()).or_default() += 1;
+        }
     }
     counts.into_iter().map(|(name, nodes)| Region { slug: name.clone(), name, nodes }).collect()
 }

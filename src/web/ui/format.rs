@@ -5,16 +5,12 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::base::Time;
-use crate::base::money::{Tft, Usd, write_units};
+pub use crate::base::money::count;
+use crate::base::money::{Tft, Usd, amount_text};
 
-/// `$10.00`, `−$1,250.00`; more decimals only where there is a fraction of a cent, because money is never rounded in silence.
-/// Two, four or seven of them, so that columns stay readable.
+/// `$10.00`, `−$1,250.00`.
 pub fn money(amount: Usd) -> String {
-    let text = amount_text(amount.units());
-    match text.strip_prefix('-') {
-        Some(rest) => format!("−${rest}"),
-        None => format!("${text}"),
-    }
+    amount.shown()
 }
 
 /// `1,250.50 TFT`.
@@ -50,33 +46,6 @@ fn to_hundredths(units: i64) -> i64 {
     const HUNDREDTH: i64 = crate::base::money::SCALE / 100;
     let half = if units < 0 { -HUNDREDTH / 2 } else { HUNDREDTH / 2 };
     units.saturating_add(half) / HUNDREDTH * HUNDREDTH
-}
-
-/// Two, four or seven decimals, thousands set apart.
-fn amount_text(units: i64) -> String {
-    let mut plain = String::new();
-    write_units(&mut plain, units.into()).expect("a String takes every write");
-    let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("-", rest));
-    let (whole, rest) = digits.split_once('.').unwrap_or((digits, "00"));
-    let places = match rest.len() {
-        0..=2 => 2,
-        3..=4 => 4,
-        _ => 7,
-    };
-    format!("{sign}{}.{rest:0<places$}", count(whole.parse().unwrap_or_default()))
-}
-
-/// `12,480`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `21 Nov 2026, 14:06 UTC`.

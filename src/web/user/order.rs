@@ -7,8 +7,8 @@ use crate::app::App;
 use crate::app::order::OrderForm;
 use crate::app::wish::disk_fields;
 use crate::base::{Kind, Result};
-use crate::domain::exposure::for_sale;
-use crate::domain::pool::{Entry, Filter};
+use crate::domain::exposure::{Buyer, for_sale, open_to};
+use crate::domain::pool::{Entry, Filter, Pool};
 use crate::store::exposure::Exposures;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
@@ -133,19 +133,21 @@ fn view(me: &Me, filled: Filled) -> Result<View> {
             ipv6_nodes: count(|node| node.gives_ipv6()),
             tunnel_nodes: count(|node| node.tunnel_address().is_some()),
         },
-        chosen: chosen(&me.app, &filled),
+        chosen: chosen(&me.app, &pool, &buyer, &filled),
         filled,
     })
 }
 
 /// The node or the filter that the form was opened with.
-fn chosen(app: &App, filled: &Filled) -> Option<Chosen> {
+fn chosen(app: &App, pool: &Pool, buyer: &Buyer, filled: &Filled) -> Option<Chosen> {
     let held = |name| filled.value(name).filter(|value| !value.is_empty());
     if let Some(node) = held("node") {
-        let pool = app.nodes();
-        let known = node.parse().ok().and_then(|id| pool.node(id));
+        let id: Option<u32> = node.parse().ok();
+        let open = open_to(pool, &app.exposures(), buyer);
+        let known = id.and_then(|id| pool.node(id)).filter(|entry| open.contains(entry.row()));
         let place = known.map(|entry| format!("{} in {}", entry.farm_name(), offer::place(entry)));
-        return Some(Chosen { title: format!("On node {node}"), wishes: place.into_iter().collect(), href: "/nodes".into() });
+        let title = id.map_or_else(|| "On a node that you chose".into(), |id| format!("On node {id}"));
+        return Some(Chosen { title, wishes: place.into_iter().collect(), href: "/nodes".into() });
     }
     let query = held("filter")?;
     let wishes = match Filter::parse(query) {

@@ -25,6 +25,8 @@ const STREAM: Duration = Duration::from_secs(120);
 /// Streams one person may have open at once: each of them holds a connection.
 pub const STREAMS_MAX: usize = 24;
 /// How often an unchanged order is looked at, so that the elapsed time moves.
+/// Commits so close together are looked at once.
+const PAUSE: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_secs(1);
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
@@ -123,7 +125,11 @@ impl Watch {
             }
             tokio::select! {
                 biased;
-                changed = self.commits.changed() => changed.ok()?,
+                // Whatever anybody commits meanwhile is seen by the one look that follows.
+                changed = self.commits.changed() => {
+                    changed.ok()?;
+                    tokio::time::sleep(PAUSE).await;
+                }
                 () = tokio::time::sleep(TICK) => {}
             }
         }

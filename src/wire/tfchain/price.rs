@@ -158,25 +158,25 @@ fn rounded(number: U64F64) -> Option<u64> {
     number.checked_round()?.checked_to_num()
 }
 
+/// The policy that the chain began with (`threefoldtech/tfchain`); whoever has another one has it from the chain. The two accounts are
+/// anybody's.
+pub const GENESIS: PricingPolicy = PricingPolicy {
+    id: 1,
+    su: 50_000,
+    cu: 100_000,
+    nu: 15_000,
+    ipu: 40_000,
+    unique_name: 2_500,
+    foundation: [1; 32],
+    certified_sales: [2; 32],
+    dedication_percent: 50,
+};
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-
-    fn policy() -> PricingPolicy {
-        PricingPolicy {
-            id: 1,
-            su: 50_000,
-            cu: 100_000,
-            nu: 15_000,
-            ipu: 40_000,
-            unique_name: 2_500,
-            foundation: [1; 32],
-            certified_sales: [2; 32],
-            dedication_percent: 50,
-        }
-    }
 
     fn price(average: u64) -> TftPrice {
         TftPrice { average: u32::try_from(average).unwrap(), min: 1, max: 1000 }
@@ -191,7 +191,7 @@ mod tests {
     fn node_case(case: &Value, number: &impl Fn(&str) -> u64) {
         let used = Resources { cru: number("cru"), mru: number("mru"), sru: number("sru"), hru: number("hru") };
         let (ips, seconds) = (u32::try_from(number("public_ips")).unwrap(), number("seconds"));
-        let cost = node_contract(&policy(), Some(&used), ips, seconds).unwrap();
+        let cost = node_contract(&GENESIS, Some(&used), ips, seconds).unwrap();
         assert_eq!(cost, number("cost_units_usd_1e-7"), "{case}");
         let due = tft(cost, &price(number("avg_tft_price_musd"))).unwrap();
         assert_eq!(due, number("cost_before_discount_tft_1e-7"), "{case}");
@@ -213,7 +213,7 @@ mod tests {
             match case["contract"].as_str().unwrap() {
                 "node" => node_case(case, &number),
                 "node on rented node" => {
-                    let cost = node_contract(&policy(), None, 1, number("seconds")).unwrap();
+                    let cost = node_contract(&GENESIS, None, 1, number("seconds")).unwrap();
                     assert_eq!(cost, number("cost_units_usd_1e-7"));
                     assert_eq!(tft(cost, &price(10)), Some(number("cost_before_discount_tft_1e-7")));
                 }
@@ -225,9 +225,9 @@ mod tests {
                         hru: number("node_hru"),
                     };
                     let (seconds, feed) = (number("seconds"), price(number("avg_tft_price_musd")));
-                    let full = node_contract(&policy(), Some(&total), 0, seconds).unwrap();
+                    let full = node_contract(&GENESIS, Some(&total), 0, seconds).unwrap();
                     assert_eq!(full, number("cost_units_usd_1e-7_before_dedication"));
-                    let cost = rent_contract(&policy(), &total, seconds).unwrap();
+                    let cost = rent_contract(&GENESIS, &total, seconds).unwrap();
                     assert_eq!(cost, number("cost_units_usd_1e-7"));
                     let due = tft(cost, &feed).unwrap();
                     assert_eq!(due, number("cost_before_discount_tft_1e-7"));
@@ -239,14 +239,14 @@ mod tests {
                     assert_eq!(tft(fee, &feed), Some(number("extra_fee_tft_1e-7_never_discounted_all_to_farmer")));
                 }
                 "name" => {
-                    let cost = name_contract(&policy(), number("seconds")).unwrap();
+                    let cost = name_contract(&GENESIS, number("seconds")).unwrap();
                     assert_eq!(cost, number("cost_units_usd_1e-7"));
                     let due = tft(cost, &price(10)).unwrap();
                     assert_eq!(due, number("cost_before_discount_tft_1e-7"));
                     assert_split(split_name(due), &case["distribution_current"]);
                 }
                 "nru report" => {
-                    let added = traffic(&policy(), number("nru_bytes"), number("window_seconds"));
+                    let added = traffic(&GENESIS, number("nru_bytes"), number("window_seconds"));
                     assert_eq!(added, Some(number("added_to_amount_unbilled_units_usd_1e-7")));
                 }
                 "price clamp" => {
@@ -267,7 +267,7 @@ mod tests {
         const MONTH: u64 = HOURS_A_MONTH * HOUR;
         let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/grid/pricing_client.json")).unwrap();
         let units = |value: &Value| (value.as_f64().unwrap() * 1e7).round() as u64;
-        assert_eq!(name_contract(&policy(), MONTH), Some(units(&vectors["name_contract_usd_month"])));
+        assert_eq!(name_contract(&GENESIS, MONTH), Some(units(&vectors["name_contract_usd_month"])));
         let cases = vectors["cases"].as_array().unwrap();
         assert_eq!(cases.len(), 27);
         for case in cases {
@@ -277,7 +277,7 @@ mod tests {
             assert_eq!(compute_units(&used).map(|units| units.to_num::<f64>()), case["cu"].as_f64(), "{case}");
             let su = storage_units(&used).map(|units| units.to_num::<f64>()).unwrap();
             assert!((su - case["su"].as_f64().unwrap()).abs() < 1e-12, "{case}");
-            let plain = node_contract(&policy(), Some(&used), ips, MONTH).unwrap();
+            let plain = node_contract(&GENESIS, Some(&used), ips, MONTH).unwrap();
             let month = amount_due(plain, Level::None, certified).unwrap();
             assert_eq!(month, units(&case["usd_month_undiscounted"]), "{case}");
             assert_eq!(share(month, 50, 100), units(&case["usd_month_dedicated_undiscounted"]), "{case}");
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn absurd_numbers_give_none_and_never_panic() {
         let huge = Resources { hru: u64::MAX, sru: u64::MAX, cru: u64::MAX, mru: u64::MAX };
-        assert_eq!(node_contract(&policy(), Some(&huge), u32::MAX, u64::MAX), None);
+        assert_eq!(node_contract(&GENESIS, Some(&huge), u32::MAX, u64::MAX), None);
         assert_eq!(tft(1, &TftPrice { average: 0, min: 0, max: 0 }), None);
         assert_eq!(monthly(u64::MAX, 1), None);
         assert_eq!(level(5, 0, 1), None);
