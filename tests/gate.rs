@@ -49,6 +49,13 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/deployments/{id}/delete", [303, 200, 404, 404, 404]),
     // Alice's was ordered without one.
     ("GET", "/deployments/{id}/tunnel", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/handover", [303, 200, 404, 404, 404]),
+    // She has not shown an account of hers.
+    ("GET", "/deployments/{id}/handover/file", [303, 409, 404, 404, 404]),
+    ("POST", "/deployments/{id}/handover", [303, 409, 404, 404, 404]),
+    ("GET", "/twin", [303, 200, 200, 200, 200]),
+    ("POST", "/twin", [303, 422, 422, 422, 422]),
+    ("POST", "/twin/forget", [303; 5]),
     ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),

@@ -24,5 +24,6 @@ mod provider;
 mod purse;
 mod slow;
 mod tidy;
+mod twin;
 mod wallet;
 mod wish;

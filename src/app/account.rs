@@ -384,6 +384,7 @@ fn new_user(id: UserId, name: PersonName, email: Email, password: Secret<String>
         card: None,
         ssh_key: None,
         ssh_keys: vec![],
+        own_account: None,
     }
 }
 

@@ -18,11 +18,13 @@ pub mod notice;
 pub mod operator;
 pub mod order;
 pub mod post_office;
+mod proof;
 pub mod provider;
 pub mod purse;
 pub mod refund;
 pub mod saved_filter;
 pub mod signer;
+pub mod twin;
 pub mod wish;
 
 use std::collections::BTreeMap;

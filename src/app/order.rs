@@ -187,6 +187,7 @@ impl App {
                     parts: quote.parts.clone(),
                     title: None,
                     tags: Default::default(),
+                    handed_over: None,
                 };
                 order.note(
                     now,
@@ -223,7 +224,7 @@ impl App {
 }
 
 /// What an order asks of a node.
-fn ask(wish: &Wish, buyer: Buyer) -> Ask {
+pub(super) fn ask(wish: &Wish, buyer: Buyer) -> Ask {
     Ask { filter: wish.filter.clone(), reach: wish.reach(), buyer, ..Ask::new(wish.capacity(), wish.place.clone()) }
 }
 
@@ -252,7 +253,7 @@ pub(super) fn begin_end_at(
     if order.paused.take().is_some() {
         super::chain::list_paused(tx, order.id, false)?;
     }
-    if reason != BY_OWNER {
+    if reason != BY_OWNER && order.handed_over.is_none() {
         order.trouble(now, Step::Access, reason);
     }
     order.reason = Some(reason.to_owned());
@@ -324,7 +325,7 @@ pub(super) fn next_choice(tx: &Tx<'_>, nodes: &Pool, order: &Order, now: Time) -
     Ok(choose(nodes, &ask, &tx.market(now)?).ok())
 }
 
-pub(super) fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {
+pub fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {
     Attempt {
         choice,
         started: now,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::App;
+use super::proof::signed;
 use crate::base::ids::UserId;
 use crate::base::money::Tft;
 use crate::base::{Error, Result};
@@ -15,7 +16,6 @@ use crate::store::account::Accounts;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
 use crate::store::schema::{FARM_CLAIMS, FARM_TWINS};
-use crate::wire::key::{Scheme, verify};
 
 /// Bills read for one earnings page, of each of a provider's twins.
 pub const BILLS_SHOWN: usize = 2000;
@@ -40,20 +40,8 @@ impl App {
         let farm: u32 = farm.trim().parse().map_err(|_| Error::invalid("farm", "A farm has a number, such as 12."))?;
         let owner = self.nodes().iter().find(|node| node.farm() == farm).map(Entry::owner);
         let owner = owner.ok_or_else(|| Error::invalid("farm", "No node of this farm is on the grid right now."))?;
-        let bytes = hex::decode(signature.trim().trim_start_matches("0x"))
-            .map_err(|_| Error::invalid("signature", "A signature is 128 letters of 0 to 9 and a to f."))?;
         let account = self.grid.account_of(owner).await?;
-        let text = self.claim_text(user.id);
-        let wrapped = format!("<Bytes>{text}</Bytes>"); // what wallet extensions sign
-        let fits = [Scheme::Sr25519, Scheme::Ed25519].into_iter().any(|scheme| {
-            [text.as_bytes(), wrapped.as_bytes()].into_iter().any(|message| verify(scheme, &account, message, &bytes))
-        });
-        if !fits {
-            return Err(Error::invalid(
-                "signature",
-                "This signature was not made with the key of the farm's owner, or not over this sentence.",
-            ));
-        }
+        signed(&account, &self.claim_text(user.id), signature, "the farm's owner")?;
         self.grant_farm(user.id, farm, owner).await
     }
 

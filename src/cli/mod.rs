@@ -11,6 +11,7 @@ mod ledger;
 mod serve;
 mod setting;
 pub mod story;
+mod twin;
 pub mod visitor;
 pub mod wallet;
 
@@ -59,6 +60,8 @@ enum Verb {
     Grid(grid::Args),
     /// Make people who run this; seal the words of the wallet.
     Admin(admin::Args),
+    /// Your own account on the grid: a key of yours, and servers that are yours alone.
+    Twin(twin::Args),
     /// Check and export the books.
     Ledger(ledger::Args),
     /// Ask a running marketplace how it is.
@@ -142,6 +145,7 @@ fn run(line: Line) -> Result<()> {
         Verb::Demo(args) => runtime.block_on(demo::run(&context, args)),
         Verb::Grid(args) => runtime.block_on(grid::run(&context, args)),
         Verb::Admin(args) => runtime.block_on(admin::run(&context, args)),
+        Verb::Twin(args) => runtime.block_on(twin::run(&context, args)),
         Verb::Ledger(args) => ledger::run(&context, args),
         Verb::Health => runtime.block_on(health::run(&context)),
         Verb::Doctor => runtime.block_on(doctor::run(&context)),

@@ -84,7 +84,7 @@ fn set(context: &Context, words_file: Option<PathBuf>, replace: bool) -> Result<
     context.say(&Wallet { address: stored.address, words: "sealed in the data folder" })
 }
 
-fn read_words(file: Option<PathBuf>) -> Result<Secret<String>> {
+pub(super) fn read_words(file: Option<PathBuf>) -> Result<Secret<String>> {
     let failed = |cause: std::io::Error| Error::new(Kind::Invalid, "The words can't be read.").because(cause);
     let text = match file {
         Some(file) => Secret::new(fs::read_to_string(file).map_err(failed)?),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::handover::OwnAccount;
 use crate::base::ids::{SessionId, UserId};
 use crate::base::text::{Email, PersonName, SshKey};
 use crate::base::time::{DAY, HOUR, MINUTE};
@@ -67,6 +68,9 @@ pub struct User {
     /// SSH keys used before, the last used first.
     #[serde(default)]
     pub ssh_keys: Vec<SshKey>,
+    /// Their own account on the chain, if they have shown one: machines are taken over to its twin.
+    #[serde(default)]
+    pub own_account: Option<OwnAccount>,
 }
 
 /// SSH keys that are remembered for a person.
@@ -250,6 +254,7 @@ mod tests {
             card: None,
             ssh_key: None,
             ssh_keys: vec![],
+            own_account: None,
         };
         let session =
             Session { id: SessionId::from_bits(1), user: user.id, created: now, last_seen: now, epoch: 0, agent: String::new() };

@@ -7,6 +7,7 @@ pub mod charge;
 pub mod discount;
 pub mod export;
 pub mod exposure;
+pub mod handover;
 pub mod job;
 pub mod ledger;
 pub mod mail;

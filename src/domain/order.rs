@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Sla;
+use super::handover::Taken;
 use super::placement::Choice;
 use super::price::Part;
 use super::tunnel::Tunnel;
@@ -253,6 +254,9 @@ pub struct Order {
     pub title: Option<ShownName>,
     #[serde(default)]
     pub tags: BTreeSet<Tag>,
+    /// Its owner has it under their own twin, and it ended here.
+    #[serde(default)]
+    pub handed_over: Option<Taken>,
 }
 
 impl Order {
@@ -355,6 +359,7 @@ mod tests {
             parts: vec![],
             title: None,
             tags: BTreeSet::new(),
+            handed_over: None,
         }
     }
 

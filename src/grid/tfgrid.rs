@@ -21,6 +21,7 @@ use super::{
 use crate::base::ids::OrderId;
 use crate::base::money::Tft;
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
+use crate::domain::handover::Taken;
 use crate::domain::order::{Access, Attempt};
 use crate::wire::gridproxy::client::GridProxy;
 use crate::wire::gridproxy::filter::{FarmFilter, NodeFilter};
@@ -337,6 +338,22 @@ impl Tfgrid {
             Some(chain::ContractState::GracePeriod(_)) => ContractState::Paused,
             Some(chain::ContractState::Created) => ContractState::Runs,
         })
+    }
+
+    /// What the owner of an account has of an order under a twin of their own, at a finalized block: a live contract whose public
+    /// text names the order.
+    pub async fn taken_over(&self, owner: &str, order: OrderId) -> Result<Option<Taken>> {
+        let owner = account(owner).ok_or_else(|| Error::internal("A stored address can't be read."))?;
+        let chain = self.chain.get().await?;
+        let at = Some(chain.finalized().await.map_err(chain_error)?.hash);
+        let Some(twin) = chain.twin_id_of(&owner, at).await.map_err(chain_error)? else { return Ok(None) };
+        let wanted = deployment_data(order);
+        Ok(chain.contracts_of(twin, at).await.map_err(chain_error)?.into_iter().find_map(|contract| match contract.kind {
+            chain::ContractKind::Node { node, data, .. } if data == wanted.as_bytes() => {
+                Some(Taken { twin, contract: contract.id, node })
+            }
+            _ => None,
+        }))
     }
 
     // Deployments.

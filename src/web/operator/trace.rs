@@ -292,6 +292,7 @@ pub(super) mod tests {
             parts: vec![],
             title: None,
             tags: Default::default(),
+            handed_over: None,
         }
     }
 

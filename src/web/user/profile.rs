@@ -58,6 +58,7 @@ fn view(me: &Me, filled: Filled) -> crate::base::Result<View> {
         email_confirmed: me.user.verified.is_some(),
         roles: me.chrome().who.map(|who| who.roles).unwrap_or_default(),
         sessions: sessions.collect(),
+        account: me.user.own_account.as_ref().map(|own| own.address.clone()),
         keys: offer::keys(me.user.known_keys()),
         filled,
         now: me.app.now(),

@@ -107,9 +107,23 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     (part::card("What we promise", offer::sla(&view.sla)))
                 }
                 (label(chrome, view))
+                @if view.status == Status::Running { (yours(view)) }
             }
         },
     )
+}
+
+/// The way out: nobody is kept here.
+fn yours(view: &View) -> Markup {
+    html! {
+        details.more {
+            summary { "Make it yours" span.hint { "Take it over to an account of your own on the grid; it goes on without us." } }
+            div.more-body {
+                p { "Your own key, your own contract with the grid, and no right of ours to it." }
+                p.actions { a.btn.quiet href={ "/deployments/" (view.id) "/handover" } { "How it is done" } }
+            }
+        }
+    }
 }
 
 fn access(view: &View) -> Markup {

@@ -10,3 +10,4 @@ pub mod progress;
 pub mod quote;
 pub mod receipt;
 pub mod saved_filters;
+pub mod twin;

@@ -30,6 +30,8 @@ pub struct View {
     pub email_confirmed: bool,
     pub roles: Vec<Role>,
     pub sessions: Vec<Session>,
+    /// The person's own address on the chain, if they have shown one.
+    pub account: Option<String>,
     /// SSH keys that are offered at the next order.
     pub keys: Vec<KeyLine>,
     /// Holds `name`.
@@ -47,7 +49,20 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 (part::card("You", you(chrome, view)))
                 (part::card("Your SSH keys", keys(chrome, view)))
                 (part::card("Where you are signed in", sessions(chrome, view)))
+                (own(view))
                 (provider(view))
+            }
+        },
+    )
+}
+
+fn own(view: &View) -> Markup {
+    part::card(
+        "Your own account on the grid",
+        html! {
+            @match &view.account {
+                Some(address) => p { "Servers can be taken over to " code.fingerprint { (address) } ". " a href="/twin" { "Look at it" } }
+                None => p.soft { "With a key of your own you can take your servers over, and they go on without us. " a href="/twin" { "Show us one" } }
             }
         },
     )

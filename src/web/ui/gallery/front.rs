@@ -433,7 +433,7 @@ pub fn deployment_pages() -> Vec<Shown> {
 
 pub fn money_pages() -> Vec<Shown> {
     use user::cards::{Charge, ChargeStatus, SavedCard};
-    use user::{cards, profile, receipt};
+    use user::{cards, profile, receipt, twin};
     let show = |name, markup| Shown { name, of: For::Anybody, markup };
     let charged = |what: &str, cents, status, receipt: Option<&str>, days: u32| Charge {
         id: charge(),
@@ -490,6 +490,7 @@ pub fn money_pages() -> Vec<Shown> {
             session(1, "Firefox on Linux", "198.51.100.7", SECOND, true),
             session(2, "Safari on an iPhone", "2001:db8::1f", 3 * HOUR, false),
         ],
+        account: Some("5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV".into()),
         keys: keys(),
         filled: Filled::default().with("name", "Alice Verbeke"),
         now: NOW,
@@ -498,8 +499,21 @@ pub fn money_pages() -> Vec<Shown> {
         email_confirmed: false,
         roles: vec![Role::User, Role::Provider],
         sessions: vec![],
+        account: None,
         keys: vec![],
         ..alice.clone()
+    };
+    let own = twin::View {
+        sentence: "https://coop.example may know this key as the own key of usr_0001".into(),
+        account: Some(("5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV".into(), ago(DAY))),
+        filled: Filled::default(),
+    };
+    let handover = twin::HandoverView {
+        id: order(),
+        name: "web-1".into(),
+        address: own.account.as_ref().map(|(address, _)| address.clone()),
+        file: "web-1.handover.json".into(),
+        trouble: Some("Your account has no contract for this server on the chain yet.".into()),
     };
     vec![
         show("cards", cards::page(&user("/cards"), &full)),
@@ -519,5 +533,12 @@ pub fn money_pages() -> Vec<Shown> {
         show("receipt", receipt::page(&user("/receipts/x"), &paper)),
         show("profile", profile::page(&user("/profile"), &alice)),
         show("profile-provider", profile::page(&staff("/profile"), &new)),
+        show("twin", twin::page(&user("/twin"), &own)),
+        show("twin-none", twin::page(&user("/twin"), &twin::View { account: None, ..own.clone() })),
+        show("handover", twin::handover_page(&user("/deployments/x"), &handover)),
+        show(
+            "handover-none",
+            twin::handover_page(&user("/deployments/x"), &twin::HandoverView { address: None, ..handover.clone() }),
+        ),
     ]
 }
