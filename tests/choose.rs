@@ -329,3 +329,28 @@ async fn the_looks_show_the_same_nodes_in_the_order_that_was_asked_for() {
     assert!(guest.get("/nodes/1").await.unwrap().says("so far; from 180 on it says something"));
     market.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nodes_tell_of_their_speed_counts_from_the_next_look_and_silence_costs_nothing() {
+    let market = Market::open().await;
+    let app = market.demo.instance.app.clone();
+    let alice = market.log_in(&ALICE).await;
+    assert!(quote(&alice, "/order?node=1", "web").await.says("It has told no benchmark yet."));
+    market.demo.world.nodes.set_fault(2, Fault::Silent);
+    app.refresh_nodes().await.unwrap();
+    let known = |node: u32| app.nodes().node(node).and_then(|entry| entry.benchmark());
+    // A few at a time, until there is nobody left to ask.
+    let mut told = 0;
+    loop {
+        match app.ask_benchmarks().await.unwrap() {
+            0 => break,
+            some => told += some,
+        }
+    }
+    assert!(told > 20, "{told}");
+    assert_eq!(known(1), None, "the list is as it was read");
+    app.refresh_nodes().await.unwrap();
+    assert_eq!((known(1), known(2)), (Some(881), None), "1.135 seconds, as the local nodes say");
+    assert!(quote(&alice, "/order?node=1", "web2").await.says("881 points in its own benchmark"));
+    market.close().await;
+}

@@ -1,6 +1,7 @@
 //! What somebody can do: one function a verb. The only room that writes.
 
 pub mod account;
+pub mod benchmark;
 pub mod bill;
 pub mod card;
 pub mod chain;
@@ -36,6 +37,7 @@ use tokio::sync::Notify;
 use crate::base::money::Rate;
 use crate::base::time::DAY;
 use crate::base::{Clock, Random, Result, Time};
+use crate::domain::benchmark::Benchmark;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::exposure::Exposure;
 use crate::domain::observation::Observations;
@@ -70,6 +72,8 @@ pub struct App {
     pool: Mutex<Arc<Pool>>,
     /// What we saw of the nodes; None until the first look.
     observed: Mutex<Option<Observations>>,
+    /// What nodes said of their speed, by number; None until it is needed.
+    benchmarks: Mutex<Option<BTreeMap<u32, Benchmark>>>,
     /// Nodes that carried something of ours and were in trouble at the last look.
     troubled: Mutex<BTreeMap<u32, node::Trouble>>,
     /// Whom nodes are sold to, as it is stored: for looking at. Whoever sells asks the store.
@@ -125,6 +129,7 @@ impl App {
             post_office,
             pool: Mutex::default(),
             observed: Mutex::default(),
+            benchmarks: Mutex::default(),
             troubled: Mutex::default(),
             exposures: Mutex::new(exposures),
             looked: look::Looked::default(),

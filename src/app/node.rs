@@ -72,6 +72,7 @@ impl App {
         }
         let mut nodes = census.nodes;
         let keep = self.look_at(&mut nodes, now)?;
+        self.note_benchmarks(&mut nodes)?;
         let (ssd, hdd) = self.settings.nodes.storage_bytes();
         let pool = Arc::new(Pool::new(nodes, StorageClass { ssd, hdd }));
         let count = pool.len();

@@ -414,6 +414,15 @@ impl Tfgrid {
         Ok(Progress::Ready(Deployed(Box::new(deployment))))
     }
 
+    /// Milliseconds that one thread of a node takes for its own benchmark; None if it has not run yet.
+    pub async fn benchmark(&self, node_twin: u32) -> Result<Option<u32>> {
+        match ZosNode::new(self.bus().await?, node_twin).cpu_benchmark().await {
+            Ok(report) => Ok(report.single_ms()),
+            Err(ZosError::Refused(..)) => Ok(None),
+            Err(error) => Err(node_error(error)),
+        }
+    }
+
     // Money.
 
     pub async fn finalized(&self) -> Result<Block> {

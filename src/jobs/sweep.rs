@@ -27,6 +27,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("notices", Duration::from_secs(600), Sweep::Notices),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
         begin("ledger", Duration::from_secs(60), Sweep::Ledger),
+        begin("benchmarks", Duration::from_secs(60), Sweep::Benchmarks),
         begin("leftovers", Duration::from_secs(60), Sweep::Leftovers),
     ]
 }
@@ -51,6 +52,8 @@ enum Sweep {
     Expired,
     /// Whether the books agree: at the start and then once a day of business time.
     Ledger,
+    /// How fast nodes are, by their own word.
+    Benchmarks,
     /// What is over and needed by nobody: at the start and then once a day of business time.
     Leftovers,
 }
@@ -85,6 +88,7 @@ impl Sweep {
             Sweep::Notices => app.sweep_notices().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),
             Sweep::Ledger => app.check_ledger_daily().await,
+            Sweep::Benchmarks => app.ask_benchmarks().await.map(drop),
             Sweep::Leftovers => app.clear_leftovers_daily().await,
         }
     }

@@ -5,6 +5,7 @@ use super::table::{Index, Single, Table};
 use crate::base::Time;
 use crate::base::ids::{CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, TransferId, UserId};
 use crate::domain::account::{Session, Ticket, User};
+use crate::domain::benchmark::Benchmark;
 use crate::domain::bill::{Bill, Contract};
 use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
 use crate::domain::exposure::{Exposure, PrivatePool};
@@ -121,6 +122,9 @@ pub const SAVED_FILTERS_BY_USER: Index<UserId, FilterId> = Index::new("saved_fil
 // What we saw of nodes.
 /// Under the day's number since 1970.
 pub const OBSERVATIONS: Table<u32, Day> = Table::new("observations");
+
+/// What nodes say of their own speed, under the node's number.
+pub const BENCHMARKS: Table<u32, Benchmark> = Table::new("benchmarks");
 
 // What we owe.
 pub const JOBS: Table<JobId, Job> = Table::new("jobs");

@@ -205,7 +205,9 @@ fn speed_points(entry: Entry<'_>) -> u32 {
 }
 
 fn speed_sentence(entry: Entry<'_>) -> String {
-    entry.benchmark().map_or("No benchmark was run on it yet.".into(), |points| format!("{points} points in our benchmark."))
+    entry
+        .benchmark()
+        .map_or("It has told no benchmark yet.".into(), |points| format!("{points} points in its own benchmark; 1000 is fast."))
 }
 
 fn hardware_points(entry: Entry<'_>) -> u32 {

@@ -154,6 +154,36 @@ impl Statistics {
     }
 }
 
+/// The report of a node's own benchmark (`threefoldtech/zos: docs/tasks/cpubench.md`).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CpuBenchmark {
+    pub result: CpuTimes,
+    /// Unix seconds.
+    pub timestamp: i64,
+}
+
+/// Seconds that its task took: less is faster.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CpuTimes {
+    pub single: f64,
+    pub multi: f64,
+    pub threads: u32,
+    /// Running beside it.
+    pub workloads: u32,
+}
+
+impl CpuBenchmark {
+    pub const NAME: &str = "cpu-benchmark";
+
+    /// Milliseconds that one thread took; None for what is no time at all.
+    pub fn single_ms(&self) -> Option<u32> {
+        let ms = (self.result.single * 1e3).round();
+        (ms >= 1.0 && ms <= f64::from(u32::MAX)).then_some(ms as u32)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PublicConfig {
@@ -230,6 +260,23 @@ mod tests {
 
     use super::*;
     use crate::wire::zos::deployment::{Outcome, Workload};
+
+    #[test]
+    fn a_benchmark_is_read_as_nodes_report_it() {
+        // As documented with the task itself.
+        let sample = json!({
+            "description": "Measures the performance of the node CPU by reporting the timespent of computing a task in seconds.",
+            "name": "cpu-benchmark",
+            "result": { "multi": 1.105, "single": 1.135, "threads": 1, "workloads": 0 },
+            "timestamp": 1_700_504_403
+        });
+        let read = |value| serde_json::from_value::<CpuBenchmark>(value).unwrap();
+        assert_eq!(read(sample).single_ms(), Some(1135));
+        for nonsense in [0.0, -1.0, 1e-9, 1e300] {
+            assert_eq!(read(json!({ "result": { "single": nonsense } })).single_ms(), None, "{nonsense}");
+        }
+        assert_eq!(read(json!({})).single_ms(), None);
+    }
 
     #[test]
     fn refusals_are_told_apart_by_their_words() {

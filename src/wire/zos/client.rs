@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::answer::{PublicConfig, Refusal, Statistics, Version, refusal};
+use super::answer::{CpuBenchmark, PublicConfig, Refusal, Statistics, Version, refusal};
 use super::deployment::{Deployment, Workload};
 
 /// The message bus as a node's client needs it. Implemented outside, so that this room knows no other protocol.
@@ -124,6 +124,11 @@ impl<'a> Node<'a> {
 
     pub async fn has_ipv6(&self) -> Result<bool, ZosError> {
         self.ask("zos.network.has_ipv6", Value::Null).await
+    }
+
+    /// How fast the node's processor was when it last measured itself. `Refused` by one that has not yet.
+    pub async fn cpu_benchmark(&self) -> Result<CpuBenchmark, ZosError> {
+        self.ask("zos.perf.get", json!({ "Name": CpuBenchmark::NAME })).await
     }
 
     pub async fn system_version(&self) -> Result<Version, ZosError> {
