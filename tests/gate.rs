@@ -6,6 +6,7 @@ use cooperage::base::ids::{CardId, ChargeId, FilterId, JobId, OrderId, PoolId, Q
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::domain::order::State;
 use cooperage::domain::pool::{Filter, Sort};
+use cooperage::domain::report::Seat;
 use cooperage::store::Read;
 use cooperage::store::account::Accounts;
 use cooperage::store::charge::Charges;
@@ -56,6 +57,15 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/twin", [303, 200, 200, 200, 200]),
     ("POST", "/twin", [303, 422, 422, 422, 422]),
     ("POST", "/twin/forget", [303; 5]),
+    ("GET", "/deployments/{id}/metrics", [303, 200, 404, 404, 404]),
+    ("GET", "/deployments/{id}/metrics/events", [303, 200, 404, 404, 404]),
+    ("GET", "/deployments/{id}/logs", [303, 200, 404, 404, 404]),
+    // Whoever has the VM's own address is the VM: an empty form is no message of one.
+    ("GET", "/r/{id}/install", [200; 5]),
+    ("POST", "/r/{id}", [422; 5]),
+    ("POST", "/deployments/{id}/reports/logs", [303, 303, 404, 404, 404]),
+    ("POST", "/deployments/{id}/reports", [303, 200, 404, 404, 404]),
+    ("POST", "/deployments/{id}/reports/end", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
@@ -106,6 +116,9 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/logout", [303; 5]),
 ];
 
+/// Sent by programs: no form of ours, and known by something else.
+const OF_PROGRAMS: [&str; 2] = ["/hooks/cards", "/r/{id}"];
+
 /// Who asks, in the order of the columns above.
 const GUEST: usize = 0;
 const OWNER: usize = 1;
@@ -154,6 +167,8 @@ struct Town {
     session: SessionId,
     pool: PoolId,
     filter: FilterId,
+    /// In the address of Alice's VM.
+    secret: String,
     /// As the profile names an SSH key.
     key: String,
     asset: String,
@@ -194,10 +209,12 @@ impl Town {
         let pool = market.demo.instance.app.create_private_pool("Ghent co-op").await.unwrap();
         let wish = Filter::parse("country=Belgium").unwrap();
         let filter = market.demo.instance.app.save_filter(order.user, "Near home", wish, None, Sort::default()).await.unwrap();
+        let secret = market.demo.instance.app.switch_on_reports(order.user, order.id, Seat::Main, true).await.unwrap();
+        let secret = secret.reveal().clone();
         let profile = people[GUEST + 1].get("/profile").await.body;
         let key = profile.split("/keys/").nth(1).unwrap().split('/').next().unwrap().to_owned();
         let (order, charge) = (order.id, order.charge);
-        Town { key, filter, order, charge, quote, card, setup, session, pool, asset, people, market }
+        Town { key, secret, filter, order, charge, quote, card, setup, session, pool, asset, people, market }
     }
 
     /// The route's path with Alice's thing in it.
@@ -212,6 +229,7 @@ impl Town {
             _ if route.starts_with("/sessions/") => self.session.to_string(),
             _ if route.starts_with("/operator/pools/") => self.pool.to_string(),
             _ if route.starts_with("/provider/nodes/") || route.starts_with("/nodes/") => "1".to_owned(),
+            _ if route.starts_with("/r/") => self.secret.clone(),
             _ if route.starts_with("/filters/") => self.filter.to_string(),
             _ => JobId::from_bits(7).to_string(),
         };
@@ -234,6 +252,7 @@ fn unknown(route: &str) -> String {
         "operator" if route.contains("/orders/") => OrderId::from_bits(7).to_string(),
         "operator" if route.contains("/pools/") => PoolId::from_bits(7).to_string(),
         "provider" | "nodes" => u32::MAX.to_string(),
+        "r" => "0".repeat(64),
         "filters" => FilterId::from_bits(7).to_string(),
         "operator" => JobId::from_bits(7).to_string(),
         _ => "unknown.css".to_owned(),
@@ -242,7 +261,18 @@ fn unknown(route: &str) -> String {
 
 /// The one who gets furthest on a route: a stranger's trick must fail where the owner's honest form works.
 fn rightful(route: &str) -> usize {
-    let guests = ["/signup", "/verify", "/verify/again", "/login", "/forgot", "/reset", "/setup", "/hooks/cards"];
+    let guests = [
+        "/signup",
+        "/verify",
+        "/verify/again",
+        "/login",
+        "/forgot",
+        "/reset",
+        "/setup",
+        "/hooks/cards",
+        "/r/{id}",
+        "/r/{id}/install",
+    ];
     match () {
         () if route.starts_with("/operator") => OPERATOR,
         () if route.starts_with("/provider/nodes/") => PROVIDER,
@@ -307,7 +337,7 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     }
     // Forgeries: nothing happens, wherever they are sent.
     let stranger = town.people[GUEST].csrf().await;
-    for (_, route, _) in EXPECTED.iter().filter(|(method, path, _)| *method == "POST" && *path != "/hooks/cards") {
+    for (_, route, _) in EXPECTED.iter().filter(|(method, path, _)| *method == "POST" && !OF_PROGRAMS.contains(path)) {
         let (who, path) = (&town.people[rightful(route)], town.path(route));
         let own = who.csrf().await;
         let foreign = if rightful(route) == GUEST { "0".repeat(32) } else { stranger.clone() };

@@ -34,6 +34,10 @@ pub enum Limit {
     Offer,
     /// Cards begun by one account: each is kept by us and by the processor.
     NewCard,
+    /// Messages of one VM about itself.
+    Report,
+    /// Addresses of VMs that nobody has, tried by one sender.
+    Knock,
     /// Changes by somebody logged in.
     Change,
 }
@@ -55,6 +59,8 @@ impl Limit {
             Limit::Offer => (120, MINUTE),
             Limit::NewCard => (20, Duration::from_secs(6 * MINUTE.as_secs())),
             Limit::Notice => (1000, Duration::from_millis(20)),
+            Limit::Report => (10, Duration::from_secs(15)),
+            Limit::Knock => (30, Duration::from_secs(2)),
             Limit::Change => (120, Duration::from_millis(500)),
         }
     }

@@ -23,6 +23,7 @@ mod proof;
 pub mod provider;
 pub mod purse;
 pub mod refund;
+pub mod report;
 pub mod saved_filter;
 pub mod signer;
 pub mod twin;

@@ -65,6 +65,16 @@ impl Time {
         self.zoned().map_or_else(|| "out of range".into(), |at| at.strftime("%-d %B %Y").to_string())
     }
 
+    /// `14:05`, UTC: where the day is known.
+    pub fn clock(self) -> String {
+        self.zoned().map_or_else(|| "out of range".into(), |at| at.strftime("%H:%M").to_string())
+    }
+
+    /// `21 Nov`, UTC: where the year is known.
+    pub fn short_day(self) -> String {
+        self.zoned().map_or_else(|| "out of range".into(), |at| at.strftime("%-d %b").to_string())
+    }
+
     /// `21 Nov 2026, 14:05 UTC`: for people.
     pub fn minute(self) -> String {
         self.zoned().map_or_else(|| "out of range".into(), |at| at.strftime("%-d %b %Y, %H:%M UTC").to_string())
@@ -109,6 +119,7 @@ mod tests {
         assert_eq!(at.to_string(), "2026-11-21T14:06:40.000Z");
         assert_eq!(at.date(), "2026-11-21");
         assert_eq!(at.minute(), "21 Nov 2026, 14:06 UTC");
+        assert_eq!((at.clock(), at.short_day()), ("14:06".into(), "21 Nov".into()));
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod placement;
 pub mod pool;
 pub mod price;
 pub mod purse;
+pub mod report;
 pub mod saved_filter;
 pub mod signer;
 pub mod slot;

@@ -10,7 +10,7 @@ use crate::store::order::Orders;
 use crate::store::saved_filter::SavedFilters;
 
 /// Rows looked at together, and removed together at most: the writer is never held for longer.
-const HELPING: usize = 500;
+pub(super) const HELPING: usize = 500;
 /// How long what was dealt with is kept, should somebody ask.
 const KEPT_DAYS: u32 = 30;
 /// How long a sign-up waits for its proof. A link works for a day of these.
@@ -41,6 +41,7 @@ impl Store {
         gone += self
             .clear(&USERS, move |row| row.verified.is_none() && row.created <= week, |tx, _, user| tx.remove_user(user))
             .await?;
+        gone += self.clear_reports().await?;
         Ok(gone)
     }
 

@@ -14,6 +14,7 @@ use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
 use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
+use crate::domain::report::{Reporter, Sample, Sums, Tail};
 use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
 use crate::domain::watch::Watch;
@@ -125,6 +126,17 @@ pub const OBSERVATIONS: Table<u32, Day> = Table::new("observations");
 
 /// What nodes say of their own speed, under the node's number.
 pub const BENCHMARKS: Table<u32, Benchmark> = Table::new("benchmarks");
+// What VMs say of themselves.
+/// Under the order, and which of its machines (`Seat`).
+pub const REPORTERS: Table<(OrderId, u8), Reporter> = Table::new("reporters");
+/// Under the hash of the secret in the machine's address.
+pub const REPORTER_BY_HASH: Table<String, (OrderId, u8)> = Table::new("reporter_by_hash");
+/// Of a machine, under the minute's number since 1970.
+pub const REPORT_MINUTES: Table<(OrderId, u8, u32), Sample> = Table::new("report_minutes");
+/// Of a machine, under the hour's number since 1970.
+pub const REPORT_HOURS: Table<(OrderId, u8, u32), Sums> = Table::new("report_hours");
+/// The end of a machine's log.
+pub const REPORT_TAILS: Table<(OrderId, u8), Tail> = Table::new("report_tails");
 
 // What we owe.
 pub const JOBS: Table<JobId, Job> = Table::new("jobs");

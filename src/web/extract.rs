@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::app::limit::{Limit, place};
 use crate::base::{Error, Kind, Secret};
 use crate::domain::account::{Role, Session, User};
+use crate::domain::report::{MESSAGE_BYTES, Reporter};
 
 /// Largest form that is read.
 const FORM_BYTES: usize = 16 * 1024;
@@ -370,6 +371,31 @@ impl FromRequest for Raw {
         Box::pin(async move {
             let within = app?.settings.server.body_within();
             Ok(Raw(read_body(payload, NOTICE_BYTES, within, StatusCode::PAYLOAD_TOO_LARGE).await?))
+        })
+    }
+}
+
+/// A VM that says how it is: known by its address, not too often, and not too much at once. Nobody else's message is even read.
+pub struct Told {
+    pub reporter: Reporter,
+    pub message: Vec<u8>,
+}
+
+impl FromRequest for Told {
+    type Error = Fail;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fail>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let admitted = app(request).and_then(|app| {
+            let reporter = app.reporter_of(request.match_info().query("id"), &sender(request, &app))?;
+            app.admit_report(&reporter)?;
+            Ok((app.settings.server.body_within(), reporter))
+        });
+        let payload = payload.take();
+        Box::pin(async move {
+            let (within, reporter) = admitted?;
+            let message = read_body(payload, MESSAGE_BYTES, within, StatusCode::PAYLOAD_TOO_LARGE).await?;
+            Ok(Told { reporter, message })
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod operator;
 pub mod page;
 pub mod provider;
+pub mod report;
 pub mod routes;
 pub mod ui;
 pub mod user;

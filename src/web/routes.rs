@@ -13,7 +13,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, Resp
 use super::error::Fail;
 use super::extract::Browser;
 use super::page::guest::error;
-use super::{assets, guest, health, hooks, operator, provider, user};
+use super::{assets, guest, health, hooks, operator, provider, report, user};
 use crate::base::{Error, Kind};
 use crate::settings::Settings;
 
@@ -52,6 +52,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/deployments/{id}", get().to(user::deployment::show))
         .route("/deployments/{id}/progress", get().to(user::progress::show))
         .route("/deployments/{id}/events", get().to(user::progress::events))
+        .route("/deployments/{id}/metrics", get().to(user::metric::show))
+        .route("/deployments/{id}/metrics/events", get().to(user::metric::events))
+        .route("/deployments/{id}/logs", get().to(user::metric::logs))
+        .route("/deployments/{id}/reports", post().to(user::metric::create))
+        .route("/deployments/{id}/reports/logs", post().to(user::metric::update))
+        .route("/deployments/{id}/reports/end", post().to(user::metric::remove))
         .route("/deployments/{id}/label", post().to(user::deployment::label))
         .route("/deployments/{id}/tunnel", get().to(user::deployment::tunnel))
         .route("/deployments/{id}/handover", get().to(user::twin::handover))
@@ -103,6 +109,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/operator/clock/skip", post().to(operator::overview::skip))
         // Programs.
         .route("/hooks/cards", post().to(hooks::cards))
+        .route("/r/{id}", post().to(report::create))
+        .route("/r/{id}/install", get().to(report::install))
         .route("/assets/{name}", get().to(assets::show))
         .route("/livez", get().to(health::live))
         .route("/readyz", get().to(health::ready))
@@ -257,7 +265,9 @@ fn failed<B>(answer: &ServiceResponse<B>) -> Option<HttpResponse> {
         None => (HttpResponse::new(error.as_response_error().status_code()), &own),
     };
     if error.kind() == Kind::Internal {
-        tracing::error!(path = request.path(), ?error, "a request failed");
+        // Some paths hold a secret: the pattern says enough.
+        let path = request.match_pattern();
+        tracing::error!(path = path.as_deref().unwrap_or_default(), ?error, "a request failed");
     }
     Some(error_page(request, bare, error, None))
 }

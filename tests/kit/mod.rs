@@ -8,6 +8,7 @@ pub mod chance;
 pub mod disk;
 pub mod fault;
 pub mod grid;
+pub mod machine;
 pub mod market;
 pub mod process;
 pub mod record;

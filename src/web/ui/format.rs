@@ -105,6 +105,25 @@ pub fn disk(gb: u64) -> String {
     if gb >= 1024 && gb.is_multiple_of(1024) { format!("{} TB", gb / 1024) } else { format!("{} GB", count(gb)) }
 }
 
+/// Bytes a second: `0 B/s`, `12 kB/s`, `1.5 MB/s`.
+pub fn rate(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..1000 => return format!("{bytes} B/s"),
+        1000..1_000_000 => (1000, "kB/s"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB/s"),
+        _ => (1_000_000_000, "GB/s"),
+    };
+    match (bytes / unit, bytes % unit * 10 / unit) {
+        (whole @ 0..100, tenth @ 1..) => format!("{whole}.{tenth} {name}"),
+        (whole, _) => format!("{} {name}", count(whole)),
+    }
+}
+
+/// `0.42`.
+pub fn hundredths(number: u64) -> String {
+    format!("{}.{:02}", count(number / 100), number % 100)
+}
+
 /// Hundredths of a per cent: `9950` is `99.5 %`.
 pub fn percent(hundredths: u32) -> String {
     let rest = format!("{:02}", hundredths % 100);
@@ -147,6 +166,8 @@ mod tests {
         assert_eq!(ago(Time::from_secs(0), Time::from_secs(86_400)).into_string().matches("1 day ago").count(), 1);
         assert_eq!((memory(512), memory(2048), memory(1536)), ("512 MB".into(), "2 GB".into(), "1.5 GB".into()));
         assert_eq!((percent(9950), percent(10_000), percent(9999)), ("99.5 %".into(), "100 %".into(), "99.99 %".into()));
+        assert_eq!((rate(999), rate(12_000), rate(1_540_000)), ("999 B/s".into(), "12 kB/s".into(), "1.5 MB/s".into()));
+        assert_eq!((hundredths(42), hundredths(1205)), ("0.42".into(), "12.05".into()));
         assert_eq!((disk(50), disk(2048)), ("50 GB".into(), "2 TB".into()));
         assert_eq!((count(999), count(1_000), count(1_234_567)), ("999".into(), "1,000".into(), "1,234,567".into()));
     }

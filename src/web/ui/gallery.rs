@@ -3,6 +3,7 @@
 mod back;
 mod exposure;
 mod front;
+mod metrics;
 mod nodes;
 mod purse;
 
@@ -62,6 +63,7 @@ fn all() -> Vec<Shown> {
         front::guest_pages(),
         front::order_pages(),
         front::deployment_pages(),
+        metrics::pages(),
         front::money_pages(),
         back::provider_pages(),
         exposure::pages(),

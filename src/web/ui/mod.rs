@@ -6,6 +6,7 @@ pub mod form;
 pub mod format;
 #[cfg(test)]
 mod gallery;
+pub mod graph;
 pub mod icon;
 mod land;
 pub mod map;
@@ -129,6 +130,11 @@ pub fn layout(chrome: &Chrome, title: &str, body: Markup) -> Markup {
 /// A whole page that a browser without script loads again every few seconds, because its content moves by itself.
 pub fn layout_live(chrome: &Chrome, title: &str, body: Markup) -> Markup {
     frame(chrome, title, html! { noscript { meta http-equiv="refresh" content="4"; } }, body)
+}
+
+/// The same for content that moves once a minute.
+pub fn layout_slow(chrome: &Chrome, title: &str, body: Markup) -> Markup {
+    frame(chrome, title, html! { noscript { meta http-equiv="refresh" content="60"; } }, body)
 }
 
 fn frame(chrome: &Chrome, title: &str, head: Markup, body: Markup) -> Markup {

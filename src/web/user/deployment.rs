@@ -156,6 +156,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         node: order.attempt().map(|attempt| attempt.node()),
         disks: offer::disks(&order.wish),
         can_delete: order.state == State::Active,
+        brief: super::metric::brief(app, order.id)?,
         filled,
     })
 }

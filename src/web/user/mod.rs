@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod deployment;
+pub mod metric;
 pub mod order;
 pub mod profile;
 pub mod progress;

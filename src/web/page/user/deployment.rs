@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
+use super::metrics;
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -76,6 +77,8 @@ pub struct View {
     /// `20 GB at /mnt/data1`
     pub disks: Vec<String>,
     pub can_delete: bool,
+    /// How it is doing, if it says so. Shown while it runs.
+    pub brief: Option<metrics::Brief>,
     /// Holds `title` and `tags`.
     pub filled: Filled,
 }
@@ -101,6 +104,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
+                @if view.can_delete { (metrics::brief(view.id, view.brief.as_ref())) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
                 div.duo {
                     (part::card("Price and place", price(view)))

@@ -4,6 +4,8 @@ pub mod card_form;
 pub mod cards;
 pub mod deployment;
 pub mod deployments;
+pub mod log;
+pub mod metrics;
 pub mod order;
 pub mod profile;
 pub mod progress;

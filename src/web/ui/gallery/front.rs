@@ -358,6 +358,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         node: Some(11),
         disks: vec![],
         can_delete: true,
+        brief: None,
         filled: Filled::default(),
     };
     let rich = deployment::View {
@@ -381,6 +382,7 @@ pub fn deployment_pages() -> Vec<Shown> {
             console: Some("10.20.2.1:20002".into()),
         }),
         disks: vec!["20 GB at /mnt/data1".into(), "40 GB at /srv/database".into()],
+        brief: Some(super::metrics::brief()),
         filled: Filled::default()
             .with("title", "The shop's database")
             .with("tags", "Shop, production")

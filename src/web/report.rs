@@ -1,0 +1,54 @@
+//! What VMs say of themselves, and the script that makes them say it. Whoever has the address is the VM.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::error::PageResult;
+use super::extract::{Told, sender};
+use crate::app::App;
+use crate::domain::report::Report;
+
+const INSTALL: &str = include_str!("../../assets/vm/install.sh");
+const REPORT: &str = include_str!("../../assets/vm/report.sh");
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// The script, with this VM's own address in it.
+pub async fn install(app: Data<App>, secret: Path<String>, request: HttpRequest) -> PageResult {
+    app.reporter_of(&secret, &sender(&request, &app))?;
+    let url = format!("{}/r/{}", app.settings.server.public_url, secret.as_str());
+    Ok(HttpResponse::Ok().content_type(PLAIN).body(script(&url)))
+}
+
+/// One message. The answer says whether the log is wanted next time.
+pub async fn create(app: Data<App>, told: Told) -> PageResult {
+    match Report::parse(&told.message) {
+        Ok(report) => {
+            let logs = app.take_report(told.reporter, report).await?;
+            Ok(HttpResponse::Ok().content_type(PLAIN).body(if logs { "log 1\n" } else { "log 0\n" }))
+        }
+        Err(why) => Ok(HttpResponse::UnprocessableEntity().content_type(PLAIN).body(format!("{why}\n"))),
+    }
+}
+
+fn script(url: &str) -> String {
+    INSTALL.replace("@REPORT@", REPORT.trim_end()).replace("@URL@", &quoted(url))
+}
+
+/// As one word for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_holds_the_reporter_and_the_address_and_nothing_is_left_to_fill_in() {
+        let script = script("https://co-op.example/r/0a1b");
+        assert!(script.contains("'https://co-op.example/r/0a1b'") && script.contains("Tells the marketplace once a minute"));
+        assert!(!script.contains('@') || !script.contains("@URL@") && !script.contains("@REPORT@"));
+        assert!(!REPORT.contains("COOPERAGE_END"), "the reporter would end where it says so");
+        assert_eq!(quoted("a'b $(c)"), r"'a'\''b $(c)'");
+    }
+}

@@ -1,0 +1,210 @@
+//! How a person's VM is doing: its graphs, its log, and the switch for both.
+
+use std::time::Duration;
+
+use actix_web::http::{Method, header};
+use actix_web::web::{Bytes, Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream;
+use serde::Deserialize;
+
+use super::id;
+use super::progress::{Place, Streams};
+use crate::app::App;
+use crate::base::ids::OrderId;
+use crate::base::time::{HOUR, MINUTE};
+use crate::base::{Error, Result, Time};
+use crate::domain::order::{Order, State};
+use crate::domain::report::{EVERY, Heard, Seat, Span, series};
+use crate::store::report::Reports;
+use crate::web::error::PageResult;
+use crate::web::extract::{Form, Me};
+use crate::web::page::user::log;
+use crate::web::page::user::metrics::{self, Brief, Speaker, View};
+use crate::web::ui::form::TICKED;
+use crate::web::ui::part::Pager;
+
+/// One stream lasts this long at most; a browser that still cares comes back by itself.
+const STREAM: Duration = Duration::from_secs(120);
+/// How often the page says how long ago it was, where nothing else is new.
+const TICK: Duration = Duration::from_secs(20);
+/// Lines of one page of a log.
+const LINES: usize = 100;
+
+#[derive(Deserialize)]
+pub struct Asked {
+    pub span: Option<String>,
+}
+
+impl Asked {
+    fn span(&self) -> Result<Span> {
+        match self.span.as_deref() {
+            None | Some("") => Ok(Span::Hour),
+            Some(word) => Span::parse(word).ok_or_else(|| Error::not_found("page")),
+        }
+    }
+}
+
+pub async fn show(me: Me, path: Path<String>, asked: Query<Asked>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    let span = asked.span()?;
+    if order.state != State::Active {
+        return Ok(me.go(&format!("/deployments/{}", order.id)));
+    }
+    Ok(me.show(200, metrics::page(&me.chrome(), &view(&me.app, &order, span, None)?)))
+}
+
+fn view(app: &App, order: &Order, span: Span, script: Option<String>) -> Result<View> {
+    let (snapshot, now) = (app.read()?, app.now());
+    let speaker = snapshot.reporter(order.id, Seat::Main)?;
+    let from = now - span.length();
+    let (samples, unit) = match (&speaker, span) {
+        (None, _) => (vec![], EVERY),
+        (_, Span::Hour | Span::Day) => (snapshot.report_minutes(order.id, Seat::Main, from)?, MINUTE),
+        (_, Span::Month) => (snapshot.report_hours(order.id, Seat::Main, from)?, HOUR),
+    };
+    Ok(View {
+        id: order.id,
+        name: order.shown_name().to_owned(),
+        span,
+        now,
+        speaker: speaker.map(|known| Speaker { since: known.created, logs: known.logs, heard: known.heard }),
+        series: series(&samples, unit, span.length(), span.step(), now),
+        rows: series(&samples, unit, span.length(), span.row(), now),
+        script,
+    })
+}
+
+/// As the page of the deployment shows it.
+pub fn brief(app: &App, order: OrderId) -> Result<Option<Brief>> {
+    let (snapshot, now) = (app.read()?, app.now());
+    let Some(known) = snapshot.reporter(order, Seat::Main)? else { return Ok(None) };
+    let samples = snapshot.report_minutes(order, Seat::Main, now - HOUR)?;
+    Ok(Some(Brief { now, heard: known.heard, series: series(&samples, MINUTE, HOUR, EVERY, now), logs: known.logs }))
+}
+
+/// Server-sent events: the moving part of the page, when the VM has spoken, or when it has been silent for a while longer.
+pub async fn events(me: Me, path: Path<String>, asked: Query<Asked>, request: HttpRequest, streams: Data<Streams>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?.id;
+    let span = asked.span()?;
+    if request.method() == Method::HEAD {
+        return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
+    }
+    let place = streams.into_inner().enter(me.user.id)?;
+    let commits = me.app.store.commits();
+    let until = tokio::time::Instant::now() + STREAM;
+    let watch = Watch { me, order, span, commits, heard: None, last: String::new(), _place: place, until };
+    let events =
+        stream::unfold(
+            watch,
+            |mut watch| async move { watch.next().await.map(|event| (Ok::<_, actix_web::Error>(event), watch)) },
+        );
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .insert_header((header::CONTENT_ENCODING, "identity")) // a compressor would hold events back
+        .streaming(events))
+}
+
+struct Watch {
+    me: Me,
+    order: OrderId,
+    span: Span,
+    commits: tokio::sync::watch::Receiver<u64>,
+    /// When the VM had spoken as the fragment was last made.
+    heard: Option<Time>,
+    last: String,
+    _place: Place,
+    until: tokio::time::Instant,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Option<Bytes> {
+        let mut ticked = true;
+        while tokio::time::Instant::now() < self.until {
+            // Others commit all the time: only what this VM said is worth drawing.
+            let known = self.me.app.read().ok()?.reporter(self.order, Seat::Main).ok()?;
+            let heard = known.and_then(|known| known.heard).map(|heard: Heard| heard.at);
+            if ticked || heard != self.heard {
+                self.heard = heard;
+                let order = self.me.app.order_of(self.me.user.id, self.order).ok()?;
+                let view = view(&self.me.app, &order, self.span, None).ok()?;
+                let fresh = metrics::fragment(&view).into_string();
+                if fresh != self.last {
+                    let event = Bytes::from(format!("data: {}\n\n", fresh.replace('\n', " ")));
+                    self.last = fresh;
+                    return Some(event);
+                }
+            }
+            ticked = tokio::select! {
+                biased;
+                changed = self.commits.changed() => { changed.ok()?; false }
+                () = tokio::time::sleep(TICK) => true,
+            };
+        }
+        None
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Turned {
+    /// How many pages back from the newest.
+    pub back: Option<String>,
+}
+
+pub async fn logs(me: Me, path: Path<String>, turned: Query<Turned>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    if order.state != State::Active {
+        return Ok(me.go(&format!("/deployments/{}", order.id)));
+    }
+    let snapshot = me.app.read()?;
+    let back: usize = match turned.back.as_deref() {
+        None | Some("") => 0,
+        Some(text) => text.parse().map_err(|_| Error::not_found("page of this list"))?,
+    };
+    let known = snapshot.reporter(order.id, Seat::Main)?;
+    let mut lines = snapshot.report_tail(order.id, Seat::Main)?.lines;
+    lines.truncate(lines.len().saturating_sub(back.saturating_mul(LINES)));
+    let older = lines.len() > LINES;
+    lines.drain(..lines.len().saturating_sub(LINES));
+    let at = |back: usize| format!("/deployments/{}/logs?back={back}", order.id);
+    let view = log::View {
+        id: order.id,
+        name: order.shown_name().to_owned(),
+        now: me.app.now(),
+        wanted: known.as_ref().map(|known| known.logs),
+        heard: known.and_then(|known| known.heard).map(|heard| heard.at),
+        lines,
+        pager: Pager { newer: back.checked_sub(1).map(at), older: older.then(|| at(back + 1)) },
+    };
+    Ok(me.show(200, log::page(&me.chrome(), &view)))
+}
+
+/// Switches it on, or makes a new line for it. The line is on this answer and nowhere else.
+pub async fn create(me: Me, path: Path<String>, form: Form) -> PageResult {
+    let order: OrderId = id(&path, "deployment")?;
+    let secret = me.app.switch_on_reports(me.user.id, order, Seat::Main, form.text("logs") == TICKED).await?;
+    let script = format!("{}/r/{}/install", me.app.settings.server.public_url, secret.reveal());
+    let order = me.app.order_of(me.user.id, order)?;
+    Ok(me.show(200, metrics::page(&me.chrome(), &view(&me.app, &order, Span::Hour, Some(script))?)))
+}
+
+pub async fn update(me: Me, path: Path<String>, form: Form) -> PageResult {
+    let order: OrderId = id(&path, "deployment")?;
+    let wanted = form.text("logs") == TICKED;
+    me.app.want_logs(me.user.id, order, Seat::Main, wanted).await?;
+    let said = if wanted {
+        "Its log comes with its next messages."
+    } else {
+        "Its log is not sent any more, and what was here is deleted."
+    };
+    let next = if wanted { "logs" } else { "metrics" };
+    Ok(me.go_saying(&format!("/deployments/{order}/{next}"), true, said))
+}
+
+pub async fn remove(me: Me, path: Path<String>, _form: Form) -> PageResult {
+    let order: OrderId = id(&path, "deployment")?;
+    me.app.switch_off_reports(me.user.id, order, Seat::Main).await?;
+    Ok(me.go_saying(&format!("/deployments/{order}/metrics"), true, "Switched off. What it had told is deleted."))
+}

@@ -1,0 +1,87 @@
+//! A machine as its own scripts see it: a folder with figures like the kernel's, and the few programs that they may call.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What every small system has, and the scripts need.
+const TOOLS: [&str; 19] = [
+    "cat", "chmod", "date", "dirname", "env", "grep", "head", "id", "ls", "mkdir", "mv", "printf", "rm", "rmdir", "sed", "sh", "sleep",
+    "tail", "tr",
+];
+
+pub struct Machine {
+    folder: PathBuf,
+}
+
+impl Machine {
+    /// `fetch`: what it calls the marketplace with, `curl` or `wget`.
+    pub fn new(fetch: &str) -> Machine {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("cooperage-machine-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let machine = Machine { folder: std::env::temp_dir().join(name) };
+        for folder in ["bin", "proc/net", "root"] {
+            std::fs::create_dir_all(machine.folder.join(folder)).unwrap();
+        }
+        for tool in TOOLS.into_iter().chain([fetch]) {
+            let place = ["/bin", "/usr/bin"].into_iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
+            symlink(place.unwrap_or_else(|| panic!("{tool} is installed")), machine.folder.join("bin").join(tool)).unwrap();
+        }
+        machine.program("df", "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'\necho '/dev/vda1 52428800 13107200 39321600 25% /'\necho 'tmpfs 100 1 99 1% /run'\necho '/dev/vdb 10485760 1048576 9437184 10% /mnt/my data'");
+        machine.figures(1000, 100, 1000, 5_000_000);
+        machine
+    }
+
+    /// Puts a program of its own into it.
+    pub fn program(&self, name: &str, script: &str) {
+        let path = self.folder.join("bin").join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// What its kernel says: seconds since it started, hundredths of a second of work and of waiting, bytes received.
+    pub fn figures(&self, uptime: u64, busy: u64, idle: u64, received: u64) {
+        let write = |name: &str, text: String| std::fs::write(self.folder.join("proc").join(name), text).unwrap();
+        write("uptime", format!("{uptime}.25 {idle}.00\n"));
+        write("stat", format!("cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 {busy} 0 0 {idle} 0 0 0 0 0 0\nintr 1\n"));
+        write("loadavg", "0.42 0.36 0.30 1/123 456\n".into());
+        write("meminfo", "MemTotal:        4194304 kB\nMemFree:          100000 kB\nMemAvailable:    3145728 kB\n".into());
+        let row = |name: &str, bytes: u64| format!("{name:>6}: {bytes} 1 0 0 0 0 0 0 {} 1 0 0 0 0 0 0\n", bytes / 10);
+        let rows = format!("Inter-|   Receive\n face |bytes    packets\n{}{}{}", row("lo", 7), row("eth0", received), row("docker0", 9));
+        write("net/dev", rows);
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join("root").join(name)
+    }
+
+    /// A command line in this machine, with nothing of ours around it.
+    pub fn command(&self, shell: &str, line: &str) -> Command {
+        let mut command = Command::new(shell);
+        command.arg("-c").arg(line).env_clear().current_dir(&self.folder);
+        command.env("PATH", self.folder.join("bin")).env("COOPERAGE_PROC", self.folder.join("proc"));
+        command.env("COOPERAGE_ROOT", self.folder.join("root")).env("HOME", self.folder.join("root"));
+        command
+    }
+
+    /// Runs a command line to its end.
+    pub async fn run(&self, shell: &str, line: &str) -> Output {
+        let mut command = self.command(shell, line);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    /// The same, and it has to go well.
+    pub async fn does(&self, shell: &str, line: &str) -> String {
+        let output = self.run(shell, line).await;
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{line}: {said}");
+        said
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _left_behind = std::fs::remove_dir_all(&self.folder);
+    }
+}
