@@ -60,8 +60,15 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/deployments/{id}/metrics", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/metrics/events", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/logs", [303, 200, 404, 404, 404]),
+    // Alice's was ordered without a backup VM.
+    ("GET", "/deployments/{id}/backup", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/backup/line", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/backup/plan", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/backup/drill", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/backup/return", [303, 404, 404, 404, 404]),
     // Whoever has the VM's own address is the VM: an empty form is no message of one.
     ("GET", "/r/{id}/install", [200; 5]),
+    ("POST", "/r/{id}/sync", [422; 5]),
     ("POST", "/r/{id}", [422; 5]),
     ("POST", "/deployments/{id}/reports/logs", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/reports", [303, 200, 404, 404, 404]),
@@ -117,7 +124,7 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
 ];
 
 /// Sent by programs: no form of ours, and known by something else.
-const OF_PROGRAMS: [&str; 2] = ["/hooks/cards", "/r/{id}"];
+const OF_PROGRAMS: [&str; 3] = ["/hooks/cards", "/r/{id}", "/r/{id}/sync"];
 
 /// Who asks, in the order of the columns above.
 const GUEST: usize = 0;
@@ -271,6 +278,7 @@ fn rightful(route: &str) -> usize {
         "/setup",
         "/hooks/cards",
         "/r/{id}",
+        "/r/{id}/sync",
         "/r/{id}/install",
     ];
     match () {
@@ -322,6 +330,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     // What does not exist.
     for (method, route, _) in EXPECTED.iter().filter(|(_, path, _)| path.contains('{')) {
         let malformed = ["x", "%00", "%FF", "..%2f..%2fetc%2fpasswd", "ord_", "1", "%E2%80%AE", &"a".repeat(2000)];
+        // So many tries at once would be too often.
+        town.market.leap(std::time::Duration::from_secs(10));
         let unknown = unknown(route);
         let who = &town.people[rightful(route)];
         let csrf = who.csrf().await;

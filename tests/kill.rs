@@ -12,14 +12,17 @@ use cooperage::base::Clock;
 use cooperage::base::ids::OrderId;
 use cooperage::base::time::DAY;
 use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::domain::backup::{BackupVm, Stage};
 use cooperage::domain::charge::{ChargeState, RefundState};
 use cooperage::domain::job::{Job, Work};
-use cooperage::domain::order::{Order, State};
+use cooperage::domain::order::{Attempt, Order, State};
 use cooperage::domain::signer::{CallState, SignedCall};
+use cooperage::domain::slot::Kind;
 use cooperage::host::{HostClock, HostRandom};
 use cooperage::localgrid::node::Fault;
 use cooperage::localgrid::world::{OPERATOR_WORDS, World};
 use cooperage::localgrid::{ChainView, ContractStateView};
+use cooperage::store::backup::Backups;
 use cooperage::store::charge::Charges;
 use cooperage::store::check::check;
 use cooperage::store::grid::Chain;
@@ -153,6 +156,7 @@ impl Siege {
                 ("region", place),
                 ("key", "new"),
                 ("ssh_key", KEY),
+                ("backup", if chance.percent(30) { "vm" } else { "none" }),
             ];
             let quote = self.insist(async || visitor.fill("/order", "/order", &wish).await).await;
             if !quote.url.path().starts_with("/quotes/") {
@@ -161,11 +165,12 @@ impl Siege {
             }
             let confirm = format!("{}/confirm", quote.url.path());
             // The same button of the same quote, until somebody answers: it must make one order.
-            let page = self.insist(async || visitor.submit(&quote, &confirm, &[]).await).await;
+            let agreed = [("consent", "on")];
+            let page = self.insist(async || visitor.submit(&quote, &confirm, &agreed).await).await;
             let Some(id) = order_of(&page) else { continue };
             self.acks.lock().unwrap().orders.insert(id, who);
             if chance.percent(25) {
-                let again = self.insist(async || visitor.submit(&quote, &confirm, &[]).await).await;
+                let again = self.insist(async || visitor.submit(&quote, &confirm, &agreed).await).await;
                 assert_eq!(order_of(&again), Some(id), "the second press of a button made another order");
             }
             let mine = format!("/deployments/{id}");
@@ -282,6 +287,10 @@ impl Siege {
             let orders = snapshot.orders_in(state, None, 1000).unwrap();
             open.extend(orders.iter().map(|order| format!("order {} is {state:?}: {:?}", order.id, order.timeline.last())));
         }
+        let moving = backups(snapshot).into_values().filter(|backup| !backup.stage.at_rest());
+        open.extend(
+            moving.map(|backup| format!("the backup VM of {} is {:?}: {:?}", backup.order, backup.stage, backup.events.last())),
+        );
         let read_to = snapshot.single(&BILLED_TO).unwrap();
         let mut unread = |call: SignedCall| match call.state {
             CallState::Landed { block } if Some(block) > read_to => open.push(format!("the bills of block {block} are not read")),
@@ -318,8 +327,9 @@ impl Siege {
         self.audit_chain(snapshot, &orders);
         let active = orders.iter().filter(|order| order.state == State::Active).count();
         let kept: u32 = snapshot.carried().unwrap().values().sum();
-        assert_eq!(usize::try_from(kept).unwrap(), active, "room is kept that nobody uses");
-        println!("{} orders, {active} of them running; {} entries in the books", orders.len(), report.entries);
+        let doubled = backups(snapshot).into_values().filter(|backup| backup.stage == Stage::Active).count();
+        assert_eq!(usize::try_from(kept).unwrap(), active + doubled, "room is kept that nobody uses");
+        println!("{} orders, {active} of them running, {doubled} twice; {} entries in the books", orders.len(), report.entries);
     }
 
     fn audit_money(&self, snapshot: &Snapshot, order: &Order) {
@@ -329,28 +339,36 @@ impl Siege {
         let story = || format!("{order:?}\n{charge:?}\n{truth:?}");
         assert_eq!(truth.captures, usize::from(ran), "captured once if it ever ran: {}", story());
         assert_eq!((truth.open, truth.open_cents), (0, 0), "the bank still holds money: {}", story());
-        assert_eq!(truth.captured_cents, if ran { order.price.cents().unwrap() } else { 0 }, "{}", story());
+        assert_eq!(truth.captured_cents, if ran { charge.amount.cents().unwrap() } else { 0 }, "{}", story());
         assert_eq!(ran, charge.state == ChargeState::Captured, "{}", story());
         let refunds = snapshot.refunds_of(charge.id).unwrap();
-        assert!(refunds.len() <= 1 && refunds.iter().all(|refund| refund.state == RefundState::Done), "{refunds:?}");
+        // What a backup VM that could not be had has cost goes back by itself.
+        let given_up = if ran { charge.amount.checked_sub(order.price).unwrap().cents().unwrap() } else { 0 };
+        assert!(
+            refunds.len() <= 1 + usize::from(given_up > 0) && refunds.iter().all(|refund| refund.state == RefundState::Done),
+            "{refunds:?}"
+        );
         let due = match order.state {
             State::Ended if ran => order.price.checked_sub(order.earned).unwrap().floor_to_cent().cents().unwrap(),
             _ => 0,
-        };
+        } + given_up;
         assert_eq!(truth.refunded_cents, due, "the refund: {}", story());
         assert_eq!(refunds.iter().map(|refund| refund.amount.cents().unwrap()).sum::<i64>(), due, "{}", story());
     }
 
     fn audit_chain(&self, snapshot: &Snapshot, orders: &[Order]) {
-        let mut live = BTreeSet::new();
+        let (mut live, backups) = (BTreeSet::new(), backups(snapshot));
         for contract in self.world.chain.contracts() {
             let known = snapshot.contract(contract.id).unwrap();
             let known = known.unwrap_or_else(|| panic!("a contract nobody knows: {contract:?}"));
             let order = orders.iter().find(|order| order.id == known.slot.order).expect("the order of a contract");
             if contract.state != ContractStateView::Deleted {
-                let current = order.attempt().and_then(|attempt| attempt.contract);
+                let current = match (known.slot.kind, backups.get(&order.id)) {
+                    (Kind::Backup, Some(backup)) => backup.current().and_then(|(_, attempt)| attempt.contract),
+                    _ => order.attempt().and_then(|attempt| attempt.contract),
+                };
                 assert!(order.state == State::Active && current == Some(contract.id), "an orphan: {contract:?} {order:?}");
-                live.insert(order.id);
+                live.insert((order.id, known.slot.kind));
             }
             let billed: i64 = snapshot.bills_of(contract.id, 10_000).unwrap().iter().map(|bill| bill.amount.units()).sum();
             let rewards = self.world.chain.rewards();
@@ -364,7 +382,13 @@ impl Siege {
             );
         }
         for order in orders.iter().filter(|order| order.state == State::Active) {
-            assert!(live.contains(&order.id), "it runs without a contract: {order:?}");
+            assert!(live.contains(&(order.id, Kind::Machine)), "it runs without a contract: {order:?}");
+        }
+        for backup in backups.values() {
+            let runs = live.contains(&(backup.order, Kind::Backup));
+            assert_eq!(runs, backup.stage == Stage::Active, "a backup VM and its contract: {backup:?}");
+            let stale = |(place, attempt): (usize, &Attempt)| !attempt.cleared && (place + 1 < backup.attempts.len() || !runs);
+            assert!(!backup.attempts.iter().enumerate().any(stale), "a place was never cleaned up: {backup:?}");
         }
         for order in orders {
             for attempt in &order.attempts {
@@ -404,6 +428,10 @@ impl Siege {
             assert!(page.status == 200 && page.url.path() != "/login", "{email} can't log in: {}", page.text());
         }
     }
+}
+
+fn backups(snapshot: &Snapshot) -> BTreeMap<OrderId, BackupVm> {
+    snapshot.backups(None, 10_000).unwrap().into_iter().map(|backup| (backup.order, backup)).collect()
 }
 
 /// The order whose page this is.

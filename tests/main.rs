@@ -1,6 +1,7 @@
 //! The stories: every test that drives the product from outside, in one binary.
 
 mod account;
+mod backup;
 mod browser;
 mod chain;
 mod choose;

@@ -105,8 +105,10 @@ loop() {
   failed=0
   while :; do
     if once; then failed=0; else failed=$((failed + 1)); fi
-    # Nobody there, or nobody who knows us any more: seldom is often enough.
-    if [ "$failed" -gt 10 ]; then sleep "$((every * 10))"; else sleep "$every"; fi
+    # A copy may take longer than a minute: it has a life of its own.
+    if [ -e "$here/sync.sh" ]; then /bin/sh "$here/sync.sh" tick >/dev/null 2>&1 & fi
+    # Nobody there, or nobody who knows us any more: half as often is enough.
+    if [ "$failed" -gt 10 ]; then sleep "$((every * 2))"; else sleep "$every"; fi
   done
 }
 
@@ -139,6 +141,7 @@ stop() {
 
 remove() {
   stop
+  if [ -e "$here/sync.sh" ]; then /bin/sh "$here/sync.sh" remove; fi
   rm -f "$here/config" "$here/report.sh"
   rmdir "$here" 2>/dev/null
   echo "It is gone."

@@ -13,6 +13,7 @@ use super::{App, mail};
 use crate::base::ids::{JobId, OrderId};
 use crate::base::time::SECOND;
 use crate::base::{Error, Result, Time};
+use crate::domain::backup::Backup;
 use crate::domain::catalogue::Place;
 use crate::domain::charge::ChargeState;
 use crate::domain::job::{Next, Work};
@@ -212,6 +213,9 @@ impl App {
                     let fading = reservation(&order.wish, best.farm, Some(now + REPORTED_AFTER));
                     tx.reserve(best.node, order.id, &fading)?;
                     tx.owe(JobId::random(&*random), Work::BookFee(charge.id), now + SECOND)?;
+                    if order.wish.backup == Backup::Machine {
+                        tx.owe(JobId::random(&*random), Work::TendBackup(order.id), now)?;
+                    }
                     tell(
                         tx,
                         order,
@@ -303,7 +307,8 @@ fn current(order: &Order) -> Result<(u32, &Attempt)> {
 }
 
 fn release_all(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
-    order.attempts.iter().try_for_each(|attempt| tx.release(attempt.node(), order.id))
+    order.attempts.iter().try_for_each(|attempt| tx.release(attempt.node(), order.id))?;
+    super::backup::let_go(tx, order)
 }
 
 fn tell(

@@ -3,7 +3,7 @@
 use super::App;
 use super::account::hash_token;
 use crate::base::ids::{JobId, MailId};
-use crate::base::money::Tft;
+use crate::base::money::{Tft, Usd};
 use crate::base::{Kind, Random, Result, Time};
 use crate::domain::account::{Ticket, User};
 use crate::domain::charge::Charge;
@@ -132,4 +132,71 @@ pub fn not_running(brand: &str, site: &str, user: &User, order: &Order, random: 
         order.wish.name, order.id
     );
     mail(user, format!("{brand}: {} was not started", order.wish.name), text, random, now)
+}
+
+pub fn backup_up(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {
+    let text = format!(
+        "The backup VM of “{}” is up. It is empty: one line to run on each of the two servers keeps them in step, and the page shows how far behind the copy is.\n\n{site}/deployments/{}/backup",
+        order.wish.name, order.id
+    );
+    mail(user, format!("{brand}: the backup VM of {} is up", order.wish.name), text, random, now)
+}
+
+#[allow(clippy::too_many_arguments, reason = "a letter is made of its parts")]
+pub fn backup_failed(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    why: &str,
+    back: Usd,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let money = if back.units() > 0 { format!(" {} goes back to your card.", back.shown()) } else { String::new() };
+    let text = format!(
+        "There is no backup VM beside “{}”. {why}{money} The server itself goes on as before, at its own price.\n\nWhat happened, step by step: {site}/deployments/{}/backup",
+        order.wish.name, order.id
+    );
+    mail(user, format!("{brand}: no backup VM for {}", order.wish.name), text, random, now)
+}
+
+/// No newer copy for too long.
+pub fn sync_late(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    held: Option<Time>,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let held = held.map_or_else(
+        || "It holds no whole copy yet.".into(),
+        |held| format!("What it holds was written before {}.", held.minute()),
+    );
+    let text = format!(
+        "The backup VM of “{}” has had no newer copy for three intervals. {held} If the server fails now, everything newer is lost.\n\nWhat the last copies said: {site}/deployments/{}/backup",
+        order.wish.name, order.id
+    );
+    mail(user, format!("{brand}: the copy of {} is late", order.wish.name), text, random, now)
+}
+
+/// Our own looks say that it is down.
+pub fn server_down(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    held: Option<Time>,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let held =
+        held.map_or_else(|| "holds no whole copy yet".into(), |held| format!("holds what was written before {}", held.minute()));
+    let text = format!(
+        "“{}” has not answered our last looks, five in a row. Its backup VM {held}.\n\nWhat we saw, and what you can do: {site}/deployments/{}/backup",
+        order.wish.name, order.id
+    );
+    mail(user, format!("{brand}: {} does not answer", order.wish.name), text, random, now)
 }

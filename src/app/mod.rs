@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod benchmark;
+pub mod backup;
 pub mod bill;
 pub mod card;
 pub mod chain;
@@ -27,6 +28,7 @@ pub mod report;
 pub mod saved_filter;
 pub mod signer;
 pub mod twin;
+pub mod sync;
 pub mod wish;
 
 use std::collections::BTreeMap;

@@ -1,11 +1,13 @@
 //! Quoting, ordering and ending a VM.
 
-use super::App;
 use super::limit::Limit;
 use super::wish::wish;
+use super::{App, backup};
 use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
+use crate::domain::backup::{Backup, Consent, apart_from};
+use crate::domain::catalogue::Sla;
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::exposure::Buyer;
 use crate::domain::job::Work;
@@ -17,6 +19,7 @@ use crate::domain::price::{UnitPrices, total};
 use crate::grid::Plan;
 use crate::store::Tx;
 use crate::store::account::Accounts;
+use crate::store::backup::Backups;
 use crate::store::charge::Charges;
 use crate::store::exposure::Exposures;
 use crate::store::order::{Orders, Reservation};
@@ -47,10 +50,14 @@ pub struct OrderForm {
     pub ipv6: bool,
     /// A WireGuard public key, or empty.
     pub wireguard: String,
+    /// What shall stand beside it; empty for nothing.
+    pub backup: String,
 }
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
 const OPEN_ORDERS_MAX: usize = 50;
+/// What is promised of backups where a backup VM was ordered.
+const WITH_BACKUP: &str = "A backup VM elsewhere, with the folders you choose as of the last copy. Its age is shown; keep another copy of what you can't do without.";
 /// Why an order ended whose owner ended it.
 const BY_OWNER: &str = "You deleted it.";
 
@@ -70,14 +77,22 @@ impl App {
         let nodes = self.known_nodes().await?;
         let choice = choose(&nodes, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
             .map_err(|none| Error::invalid(none.field(), none.sentence()))?;
+        let backup = match wish.backup {
+            Backup::None => None,
+            Backup::Machine => Some(backup::beside(&snapshot, &nodes, &wish, user.id, &choice.best, &[], now)?),
+        };
         let quote = Quote {
             id: QuoteId::random(&*self.random),
             user: user.id,
             wish,
             price,
             parts,
-            sla: self.catalogue.sla.clone(),
+            sla: match backup {
+                Some(_) => Sla { backup: WITH_BACKUP.into(), ..self.catalogue.sla.clone() },
+                None => self.catalogue.sla.clone(),
+            },
             choice,
+            backup,
             created: now,
             order: None,
         };
@@ -120,8 +135,8 @@ impl App {
     /// Makes an order of a quote. Pressing the button twice makes one order: the second press gives the first one's.
     ///
     /// One transaction reserves the room on the node, stores the intent to charge with its keys, holds the money in
-    /// the ledger and queues the job. Only then does anything leave the house.
-    pub async fn place_order(&self, user: &User, quote: QuoteId, card: CardId) -> Result<OrderId> {
+    /// the ledger and queues the job. Only then does anything leave the house. `agreed`: to what can be lost in spite of a backup VM.
+    pub async fn place_order(&self, user: &User, quote: QuoteId, card: CardId, agreed: bool) -> Result<OrderId> {
         let now = self.now();
         let customer = user.customer.clone().ok_or_else(no_card)?;
         let (user, random, nodes) = (user.id, self.random.clone(), self.known_nodes().await?);
@@ -146,7 +161,14 @@ impl App {
                         "You have {OPEN_ORDERS_MAX} VMs already. Please write to us if you need more."
                     )));
                 }
+                if quote.backup.is_some() && !agreed {
+                    return Err(Error::invalid(
+                        "consent",
+                        "Please read this and tick the box: nobody can promise more than it says.",
+                    ));
+                }
                 let choice = still_free(tx, &nodes, &quote, now)?;
+                let second = backup::still_free(tx, &nodes, &quote, &choice.best, now)?;
                 sales.admit(tx, &quote.wish, now)?;
                 let id = OrderId::random(&*random);
                 let plan = planner.plan(&quote.wish, id, &choice, &*random)?;
@@ -188,12 +210,16 @@ impl App {
                     title: None,
                     tags: Default::default(),
                     handed_over: None,
+                    consent: second.is_some().then(|| Consent::now(now)),
                 };
                 order.note(
                     now,
                     Step::Select,
                     format!("Room kept for you at {} in {}, {}.", first.farm_name, first.city, first.country),
                 );
+                if let Some(second) = second {
+                    backup::begin(tx, &quote, id, second)?;
+                }
                 order.note(now, Step::Pay, format!("Asking the bank of {} to hold {}.", card.label(), quote.price.shown()));
                 order.attempts.push(attempt);
                 quote.order = Some(id);
@@ -321,8 +347,16 @@ pub(super) fn next_choice(tx: &Tx<'_>, nodes: &Pool, order: &Order, now: Time) -
     if order.attempts.len() >= crate::domain::order::MAX_ATTEMPTS {
         return Ok(None);
     }
-    let ask = ask(&order.wish, tx.buyer_of(order.user)?).without_nodes(&order.tried());
-    Ok(choose(nodes, &ask, &tx.market(now)?).ok())
+    let (ask, market) = (ask(&order.wish, tx.buyer_of(order.user)?).without_nodes(&order.tried()), tx.market(now)?);
+    // Not where the backup VM is meant to be, as long as there is another place.
+    if let Some(backup) = tx.backup(order.id)? {
+        let mut away = ask.clone();
+        away.avoid.extend(apart_from(&backup.first.best));
+        if let Ok(choice) = choose(nodes, &away, &market) {
+            return Ok(Some(choice));
+        }
+    }
+    Ok(choose(nodes, &ask, &market).ok())
 }
 
 pub fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {

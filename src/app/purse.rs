@@ -8,11 +8,13 @@ use super::{App, lock};
 use crate::base::money::{Tft, Usd};
 use crate::base::time::MINUTE;
 use crate::base::{Error, Kind, Result, Time};
+use crate::domain::backup::Backup;
 use crate::domain::catalogue::Capacity;
-use crate::domain::order::{Order, State, Wish};
+use crate::domain::order::{Attempt, Order, State, Wish};
 use crate::domain::purse::{Line, Purse, Running};
 use crate::grid::{Grid, Wallet};
 use crate::store::account::Accounts;
+use crate::store::backup::Backups;
 use crate::store::order::Orders;
 use crate::store::schema::{RUNWAY, TWIN};
 use crate::store::{Read, Tx};
@@ -43,13 +45,13 @@ impl Sales {
         let metered: BTreeSet<_> =
             purse.meters.iter().filter(|meter| meter.line.list > Tft::ZERO).map(|meter| meter.running.order).collect();
         let mut lines = vec![];
-        lines.extend(hour(purse, wish.capacity(), wish.public_ips()));
+        lines.extend(hour(purse, wish.everywhere()));
         for state in COMING {
             // One that runs is soon read: only the newest can be missing in the purse.
             let most = if state == State::Active { NEWEST } else { SLICE };
             let orders = tx.orders_in(state, None, most)?;
             let unseen = orders.iter().filter(|order| !metered.contains(&order.id));
-            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.capacity(), order.wish.public_ips())));
+            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.everywhere())));
         }
         match purse.carries(&lines, self.floor_days, now) {
             true => Ok(()),
@@ -58,7 +60,7 @@ impl Sales {
     }
 }
 
-fn hour(purse: &Purse, capacity: Capacity, addresses: u32) -> Option<Line> {
+fn hour(purse: &Purse, (capacity, addresses): (Capacity, u32)) -> Option<Line> {
     Grid::hour(&purse.tariff, &purse.price, capacity, addresses).map(|(_, line)| line)
 }
 
@@ -93,7 +95,7 @@ impl App {
     /// Whether new orders are taken: the smallest plan must be carried for as long as the floor says, beside all that runs.
     pub fn sells(&self, purse: &Purse, now: Time) -> bool {
         let floor = self.settings.grid.runway_floor_days;
-        let plans = self.catalogue.sizes.iter().filter_map(|size| hour(purse, size.capacity, 0));
+        let plans = self.catalogue.sizes.iter().filter_map(|size| hour(purse, (size.capacity, 0)));
         floor == 0 || plans.min_by_key(|line| line.list).is_none_or(|least| purse.carries(&[least], floor, now))
     }
 
@@ -140,7 +142,12 @@ impl App {
             let mut last = None;
             loop {
                 let orders = snapshot.orders_until(state, until, last, SLICE)?;
-                orders.iter().for_each(|order| running.extend(contracts(order)));
+                for order in &orders {
+                    running.extend(contracts(order, &order.attempts));
+                    if order.wish.backup == Backup::Machine {
+                        running.extend(snapshot.backup(order.id)?.iter().flat_map(|backup| contracts(order, &backup.attempts)));
+                    }
+                }
                 match orders.last() {
                     Some(order) if orders.len() == SLICE => last = Some((order.created, order.id)),
                     _ => break,
@@ -189,10 +196,11 @@ impl App {
     }
 }
 
-fn contracts(order: &Order) -> impl Iterator<Item = Running> {
+/// Contracts of an order that may be on the chain.
+fn contracts(order: &Order, attempts: &[Attempt]) -> Vec<Running> {
     let paid_until = order.paid_until().filter(|_| order.state == State::Active);
-    let kept = order.attempts.iter().filter(|attempt| !attempt.cleared);
-    kept.filter_map(move |attempt| {
-        Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until })
-    })
+    let kept = attempts.iter().filter(|attempt| !attempt.cleared);
+    let row =
+        |attempt: &Attempt| Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until });
+    kept.filter_map(row).collect()
 }

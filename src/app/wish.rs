@@ -4,6 +4,7 @@ use super::order::OrderForm;
 use crate::base::text::{MountPath, SshKey, VmName, WgKey};
 use crate::base::{Error, Result};
 use crate::domain::account::User;
+use crate::domain::backup::Backup;
 use crate::domain::catalogue::{Boot, Capacity, Catalogue, GIB, Image, Place, Size};
 use crate::domain::pool::Filter;
 use crate::domain::price::UnitPrices;
@@ -41,6 +42,7 @@ pub(super) fn wish(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, 
         filter,
         disks: disks(limits, form)?,
         net: Net { ipv4: form.ipv4, ipv6: form.ipv6, tunnel },
+        backup: Backup::parse(&form.backup).ok_or_else(|| Error::invalid("backup", "Please choose one of these."))?,
     })
 }
 

@@ -18,6 +18,8 @@ pub enum Work {
         order: OrderId,
         attempt: u32,
     },
+    /// Build an order's backup VM, or take it down.
+    TendBackup(OrderId),
     /// Book what the card processor kept for a charge.
     BookFee(ChargeId),
     /// Give money back.
@@ -35,6 +37,7 @@ impl Work {
         match self {
             Work::ClimbOrder(order) => format!("climb-order/{order}"),
             Work::CancelAttempt { order, attempt } => format!("cancel-attempt/{order}/{attempt}"),
+            Work::TendBackup(order) => format!("tend-backup/{order}"),
             Work::BookFee(charge) => format!("book-fee/{charge}"),
             Work::PayRefund(refund) => format!("pay-refund/{refund}"),
             Work::ReadNotice(notice) => format!("read-notice/{notice}"),
@@ -48,6 +51,7 @@ impl Work {
         match self {
             Work::ClimbOrder(order) => format!("Take order {order} onwards"),
             Work::CancelAttempt { order, attempt } => format!("Clean up attempt {} of order {order}", attempt + 1),
+            Work::TendBackup(order) => format!("Look after the backup VM of order {order}"),
             Work::BookFee(charge) => format!("Book the card fee of {charge}"),
             Work::PayRefund(refund) => format!("Pay refund {refund}"),
             Work::ReadNotice(notice) => format!("Look into card notice {notice}"),

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod benchmark;
+pub mod backup;
 pub mod bill;
 pub mod catalogue;
 pub mod charge;
@@ -24,6 +25,7 @@ pub mod report;
 pub mod saved_filter;
 pub mod signer;
 pub mod slot;
+pub mod sync;
 pub mod tunnel;
 pub mod watch;
 pub mod wish;

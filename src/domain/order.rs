@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::backup::Consent;
 use super::catalogue::Sla;
 use super::handover::Taken;
 use super::placement::Choice;
@@ -39,6 +40,9 @@ pub struct Quote {
     pub parts: Vec<Part>,
     pub sla: Sla,
     pub choice: Choice,
+    /// Where the backup VM would stand, if one is wished for.
+    #[serde(default)]
+    pub backup: Option<Choice>,
     pub created: Time,
     /// The order made of it. Pressing the button twice makes one order.
     #[serde(default)]
@@ -257,6 +261,9 @@ pub struct Order {
     /// Its owner has it under their own twin, and it ended here.
     #[serde(default)]
     pub handed_over: Option<Taken>,
+    /// To what can be lost although there is a backup VM.
+    #[serde(default)]
+    pub consent: Option<Consent>,
 }
 
 impl Order {
@@ -360,6 +367,7 @@ mod tests {
             title: None,
             tags: BTreeSet::new(),
             handed_over: None,
+            consent: None,
         }
     }
 

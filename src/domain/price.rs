@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backup::Backup;
 use super::catalogue::{Capacity, GIB, Size};
 use super::wish::Wish;
 use crate::base::money::Usd;
@@ -67,8 +68,25 @@ impl UnitPrices {
         if wish.net.ipv6 {
             add("Public IPv6 address".into(), up_to_cent(self.ipv6)?);
         }
+        if wish.backup == Backup::Machine {
+            let again = total(&parts)?;
+            parts.push(Part { what: BACKUP.into(), amount: again });
+        }
         Some(parts)
     }
+}
+
+/// The part of a price that is for the backup VM: the same machine once more.
+const BACKUP: &str = "Backup VM: the same once more";
+
+/// What the backup VM costs, of these parts.
+pub fn backup_part(parts: &[Part]) -> Usd {
+    parts.iter().find(|part| part.what == BACKUP).map_or(Usd::ZERO, |part| part.amount)
+}
+
+/// The parts without the backup VM's.
+pub fn without_backup(parts: &[Part]) -> Vec<Part> {
+    parts.iter().filter(|part| part.what != BACKUP).cloned().collect()
 }
 
 pub fn total(parts: &[Part]) -> Option<Usd> {

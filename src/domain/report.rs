@@ -43,6 +43,18 @@ pub enum Seat {
 
 impl Seat {
     pub const ALL: [Seat; 2] = [Seat::Main, Seat::Backup];
+
+    /// As forms and addresses say it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Seat::Main => "main",
+            Seat::Backup => "backup",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Seat> {
+        Seat::ALL.into_iter().find(|seat| seat.word() == text)
+    }
 }
 
 /// A file system: used and whole size in KiB, and where it is mounted.

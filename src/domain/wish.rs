@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backup::{self, Backup};
 use super::catalogue::{Boot, Capacity, GIB, Image, Place, Size};
 use super::placement::Reach;
 use super::pool::Filter;
@@ -29,6 +30,9 @@ pub struct Wish {
     pub disks: Vec<DataDisk>,
     #[serde(default)]
     pub net: Net,
+    /// What stands beside it.
+    #[serde(default)]
+    pub backup: Backup,
 }
 
 /// A disk for data: empty at first, and gone with the machine.
@@ -62,6 +66,7 @@ impl Wish {
             filter: Filter::default(),
             disks: vec![],
             net: Net::default(),
+            backup: Backup::None,
         }
     }
 
@@ -80,6 +85,18 @@ impl Wish {
         let layer = if self.image.boot == Boot::Full { LAYER } else { 0 };
         let ssd = self.size.capacity.ssd.saturating_add(self.data()).saturating_add(layer);
         Capacity { ssd, ..self.size.capacity }
+    }
+
+    /// Everything that it takes on all nodes together.
+    pub fn everywhere(&self) -> (Capacity, u32) {
+        let (own, ips) = (self.capacity(), self.public_ips());
+        match self.backup {
+            Backup::None => (own, ips),
+            Backup::Machine => {
+                let twin = backup::twin(self);
+                (own.plus(twin.capacity()), ips.saturating_add(twin.public_ips()))
+            }
+        }
     }
 
     /// What the node must have beside room.
@@ -113,7 +130,7 @@ pub(crate) mod tests {
     #[test]
     fn a_wish_that_was_stored_before_there_were_disks_still_reads() {
         let mut old = serde_json::to_value(wish()).unwrap();
-        for new in ["more_keys", "disks", "net", "filter"] {
+        for new in ["more_keys", "disks", "net", "filter", "backup"] {
             old.as_object_mut().unwrap().remove(new).unwrap();
         }
         old["image"].as_object_mut().unwrap().remove("least_disk").unwrap();

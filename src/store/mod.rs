@@ -15,6 +15,7 @@
 //! A verb never asks the store for another write: it is the writer.
 
 pub mod account;
+pub mod backup;
 pub mod charge;
 pub mod check;
 pub mod exposure;

@@ -6,6 +6,7 @@ use crate::base::Time;
 use crate::base::ids::{CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, TransferId, UserId};
 use crate::domain::account::{Session, Ticket, User};
 use crate::domain::benchmark::Benchmark;
+use crate::domain::backup::BackupVm;
 use crate::domain::bill::{Bill, Contract};
 use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
 use crate::domain::exposure::{Exposure, PrivatePool};
@@ -63,6 +64,11 @@ pub const RESERVATIONS: Table<(u32, OrderId), Reservation> = Table::new("reserva
 pub const RESERVATIONS_BY_END: Index<Time, (u32, OrderId)> = Index::new("reservations_by_end");
 /// How many reservations a farm has, by its number: no row where there is none.
 pub const FARM_LOADS: Table<u32, u32> = Table::new("farm_loads");
+
+/// Machines that can take over, under the orders that they stand beside.
+pub const BACKUPS: Table<OrderId, BackupVm> = Table::new("backups");
+/// Those that are not over, under nothing (0).
+pub const BACKUPS_OPEN: Index<u8, OrderId> = Index::new("backups_open");
 
 // Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.
 pub const CARDS: Table<CardId, Card> = Table::new("cards");

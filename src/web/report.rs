@@ -7,16 +7,20 @@ use super::error::PageResult;
 use super::extract::{Told, sender};
 use crate::app::App;
 use crate::domain::report::Report;
+use crate::domain::sync;
+use crate::store::backup::Backups;
 
 const INSTALL: &str = include_str!("../../assets/vm/install.sh");
 const REPORT: &str = include_str!("../../assets/vm/report.sh");
+const SYNC: &str = include_str!("../../assets/vm/sync.sh");
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// The script, with this VM's own address in it.
 pub async fn install(app: Data<App>, secret: Path<String>, request: HttpRequest) -> PageResult {
-    app.reporter_of(&secret, &sender(&request, &app))?;
+    let reporter = app.reporter_of(&secret, &sender(&request, &app))?;
     let url = format!("{}/r/{}", app.settings.server.public_url, secret.as_str());
-    Ok(HttpResponse::Ok().content_type(PLAIN).body(script(&url)))
+    let copies = app.read()?.backup(reporter.order)?.is_some_and(|backup| !backup.stage.over());
+    Ok(HttpResponse::Ok().content_type(PLAIN).body(script(&url, copies)))
 }
 
 /// One message. The answer says whether the log is wanted next time.
@@ -30,8 +34,28 @@ pub async fn create(app: Data<App>, told: Told) -> PageResult {
     }
 }
 
-fn script(url: &str) -> String {
-    INSTALL.replace("@REPORT@", REPORT.trim_end()).replace("@URL@", &quoted(url))
+/// What a machine tells of its copies. The answer says what it is to do.
+pub async fn sync(app: Data<App>, told: Told) -> PageResult {
+    match sync::Told::parse(&told.message) {
+        Ok(message) => {
+            let answer = app.take_sync(told.reporter, message).await?;
+            Ok(HttpResponse::Ok().content_type(PLAIN).body(answer))
+        }
+        Err(why) => Ok(HttpResponse::UnprocessableEntity().content_type(PLAIN).body(format!("{why}\n"))),
+    }
+}
+
+/// `copies`: with what keeps two servers in step.
+fn script(url: &str, copies: bool) -> String {
+    let sync = match copies {
+        true => format!(
+            "  cat >\"$here/sync.sh\" <<'COOPERAGE_END'\n{}\nCOOPERAGE_END\n  if [ -z \"$root\" ]; then tools; fi\n",
+            SYNC.trim_end()
+        ),
+        false => String::new(),
+    };
+    let script = INSTALL.replace("@SYNC@\n", &sync);
+    script.replace("@REPORT@", REPORT.trim_end()).replace("@URL@", &quoted(url))
 }
 
 /// As one word for a shell.
@@ -45,10 +69,13 @@ mod tests {
 
     #[test]
     fn the_script_holds_the_reporter_and_the_address_and_nothing_is_left_to_fill_in() {
-        let script = script("https://co-op.example/r/0a1b");
+        let with = super::script("https://co-op.example/r/0a1b", true);
+        assert!(with.contains("Keeps two servers in step") && with.ends_with("\ninstall\n"));
+        let script = script("https://co-op.example/r/0a1b", false);
+        assert!(!script.contains("Keeps two servers in step") && !script.contains("@SYNC@"));
         assert!(script.contains("'https://co-op.example/r/0a1b'") && script.contains("Tells the marketplace once a minute"));
         assert!(!script.contains('@') || !script.contains("@URL@") && !script.contains("@REPORT@"));
-        assert!(!REPORT.contains("COOPERAGE_END"), "the reporter would end where it says so");
+        assert!(!REPORT.contains("COOPERAGE_END") && !SYNC.contains("COOPERAGE_END"), "the reporter would end where it says so");
         assert_eq!(quoted("a'b $(c)"), r"'a'\''b $(c)'");
     }
 }

@@ -6,11 +6,16 @@ use std::time::Duration;
 use cooperage::base::ids::OrderId;
 use cooperage::base::time::{DAY, HOUR};
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
+use cooperage::domain::backup::Stage;
 use cooperage::localgrid::node::Fault;
+use cooperage::store::backup::Backups;
 use cooperage::wire::smtp::Verdict;
+
+use fantoccini::Locator;
 
 use super::{bills, go, log_in, pace, types_card};
 use crate::kit::browser::{Browser, Taste};
+use crate::kit::caller::Caller;
 use crate::kit::fault::Fault as Outside;
 use crate::kit::market::{GOOD_CARD, KEY, Market, PASSWORD};
 
@@ -334,4 +339,142 @@ async fn mails(market: &Market, album: &mut Album) {
         }
     }
     reader.close().await;
+}
+
+/// How a server is doing, as its owner sees it: off, the line, a day of figures with a silence in it, and its log.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn the_figures_of_a_server_fit_into_every_window() {
+    let mut album = Album::new();
+    let market = Market::open().await;
+    let shopper = market.shopper().await;
+    let order = market.order(&shopper, "greenhouse-sensors", "").await;
+    market.rest(order).await;
+    let alice = Browser::open(Taste::default()).await;
+    log_in(&market, &alice, &ALICE).await;
+    let metrics = format!("/deployments/{order}/metrics");
+    go(&market, &alice, &metrics).await;
+    album.keep(&alice, "user-metrics-off").await;
+    alice.find(Locator::Css("label[for=f-logs]")).await.click().await.expect("a tick");
+    alice.presses("Give me the line").await;
+    alice.sees("Run one of these lines").await;
+    album.keep(&alice, "user-metrics-line").await;
+    let text = alice.text().await;
+    let secret = text.split("/r/").nth(1).and_then(|rest| rest.split('/').next()).expect("a line").to_owned();
+    // A day of messages, a quarter of an hour apart at first, with an hour of silence.
+    let caller = Caller::new(market.url());
+    let say = |n: u64| {
+        let (busy, idle) = (n * 60 * (20 + n * 13 % 70), n * 6000);
+        let disks = "disk 14680064 52428800 /\ndisk 1048576 10485760 /mnt/data\n";
+        let log = format!(
+            "2026-11-28T10:00:{:02}+0000 greenhouse systemd[1]: Started something with a <name> and a rather long line behind it, number {n}.\n",
+            n % 60
+        );
+        format!(
+            "cooperage 1\nuptime {}.00\ncpu {busy} 0 0 {idle}\nload 0.42\nmemory 4194304 {}\n{disks}net {} {}\nlog\n{log}",
+            n * 60,
+            3_000_000 - n * 9000,
+            n * n * 90_000,
+            n * 40_000
+        )
+    };
+    for n in 1..90_u64 {
+        if !(50..60).contains(&n) {
+            let answer = caller.send(caller.request("POST", &format!("/r/{secret}")).body(say(n))).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+        market.leap(cooperage::base::time::MINUTE);
+    }
+    go(&market, &alice, &metrics).await;
+    alice.sees("Last heard of").await;
+    album.keep(&alice, "user-metrics-hour").await;
+    go(&market, &alice, &format!("{metrics}?span=day")).await;
+    alice.script("document.querySelectorAll('details').forEach((box) => { box.open = true; })").await;
+    album.keep(&alice, "user-metrics-day-open").await;
+    go(&market, &alice, &format!("/deployments/{order}/logs")).await;
+    album.keep(&alice, "user-log").await;
+    go(&market, &alice, &format!("/deployments/{order}")).await;
+    album.keep(&alice, "user-deployment-figures").await;
+    alice.close().await;
+    market.close().await;
+    assert!(album.wrong.is_empty(), "{:#?}", album.wrong);
+}
+
+/// The form that asks for nothing but what has no default, with a backup VM beside the server: from there to two servers in step.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn a_person_orders_a_server_with_a_backup_vm_in_the_basic_view() {
+    let mut album = Album::new();
+    let market = Market::open().await;
+    let alice = Browser::open(Taste::default()).await;
+    log_in(&market, &alice, &ALICE).await;
+    market.save_card(&market.log_in(&ALICE).await, GOOD_CARD).await;
+    go(&market, &alice, "/order").await;
+    alice.types("name", "greenhouse").await;
+    alice.types("ssh_key", KEY).await;
+    alice.picks("backup", "vm").await;
+    album.keep(&alice, "user-order-backup").await;
+    alice.presses("Continue to the price").await;
+    alice.sees("The backup VM, and why these two").await;
+    album.keep(&alice, "user-quote-backup").await;
+    // Without the tick nothing is ordered, and the page says why.
+    alice.presses("Pay $20.00 and deploy").await;
+    alice.sees("tick the box").await;
+    album.keep(&alice, "user-quote-backup-refused").await;
+    alice.find(Locator::Css("label[for=f-consent]")).await.click().await.expect("a tick");
+    alice.presses("Pay $20.00 and deploy").await;
+    alice.sees("is ready").await;
+    let order: OrderId = alice.url().await.path().split('/').nth(2).and_then(|id| id.parse().ok()).expect("an order");
+    let page = format!("/deployments/{order}/backup");
+    let stands = || {
+        let read = market.demo.instance.app.read().expect("a snapshot");
+        read.backup(order).expect("a read").is_some_and(|backup| backup.stage == Stage::Active)
+    };
+    market.until("the backup VM stands", stands).await;
+    go(&market, &alice, &page).await;
+    album.keep(&alice, "user-backup-fresh").await;
+    // Each of the two has a line of its own.
+    let mut secrets = Vec::new();
+    for which in ["main", "backup"] {
+        go(&market, &alice, &page).await;
+        alice.find(Locator::XPath(&format!("//form[input[@value='{which}']]//button"))).await.click().await.expect("a click");
+        alice.sees("Run one of these lines").await;
+        let text = alice.text().await;
+        secrets.push(text.split("/r/").nth(1).and_then(|rest| rest.split('/').next()).expect("a line").to_owned());
+    }
+    album.keep(&alice, "user-backup-line").await;
+    let caller = Caller::new(market.url());
+    let key = KEY.replace("alice@laptop", "cooperage-sync");
+    let say = async |secret: &str, more: String| {
+        let request =
+            caller.request("POST", &format!("/r/{secret}/sync")).body(format!("cooperage-sync 1\nkey {key}\nhost {key}\n{more}"));
+        let answer = caller.send(request).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    };
+    say(&secrets[1], String::new()).await;
+    let told = say(&secrets[0], String::new()).await;
+    assert!(told.contains("role push") && told.contains("folder /srv"), "{told}");
+    let now = told.lines().find_map(|line| line.strip_prefix("now ")).expect("a moment").to_owned();
+    say(&secrets[0], format!("run {now} 14 48120334 ok\n")).await;
+    say(&secrets[1], format!("marker {now}\n")).await;
+    for secret in &secrets {
+        let figures = "cooperage 1\nuptime 600.00\ncpu 1 0 0 1\nload 0.42\nmemory 4194304 3000000\nnet 1 1\n";
+        assert_eq!(caller.send(caller.request("POST", &format!("/r/{secret}")).body(figures)).await.status, 200);
+    }
+    market.leap(3 * cooperage::base::time::MINUTE / 2);
+    go(&market, &alice, &page).await;
+    alice.sees("Went well").await;
+    album.keep(&alice, "user-backup-in-step").await;
+    alice.presses("Begin a drill").await;
+    alice.sees("The backup VM is in charge").await;
+    album.keep(&alice, "user-backup-drill").await;
+    alice.presses("Put the server back in charge").await;
+    alice.sees("Begin a drill").await;
+    go(&market, &alice, &format!("/deployments/{order}")).await;
+    alice.sees("Its copy holds what was written before").await;
+    album.keep(&alice, "user-deployment-backup").await;
+    alice.close().await;
+    market.close().await;
+    assert!(album.wrong.is_empty(), "{:#?}", album.wrong);
 }

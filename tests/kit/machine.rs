@@ -6,9 +6,9 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What every small system has, and the scripts need.
-const TOOLS: [&str; 19] = [
-    "cat", "chmod", "date", "dirname", "env", "grep", "head", "id", "ls", "mkdir", "mv", "printf", "rm", "rmdir", "sed", "sh", "sleep",
-    "tail", "tr",
+const TOOLS: &[&str] = &[
+    "cat", "chmod", "date", "dirname", "env", "grep", "head", "id", "ls", "mkdir", "mv", "printf", "rm", "rmdir", "sed", "sh",
+    "sleep", "tail", "tar", "touch", "tr",
 ];
 
 pub struct Machine {
@@ -21,10 +21,10 @@ impl Machine {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("cooperage-machine-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let machine = Machine { folder: std::env::temp_dir().join(name) };
-        for folder in ["bin", "proc/net", "root"] {
+        for folder in ["bin", "proc/net", "disk"] {
             std::fs::create_dir_all(machine.folder.join(folder)).unwrap();
         }
-        for tool in TOOLS.into_iter().chain([fetch]) {
+        for tool in TOOLS.iter().copied().chain([fetch]) {
             let place = ["/bin", "/usr/bin"].into_iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
             symlink(place.unwrap_or_else(|| panic!("{tool} is installed")), machine.folder.join("bin").join(tool)).unwrap();
         }
@@ -48,12 +48,68 @@ impl Machine {
         write("loadavg", "0.42 0.36 0.30 1/123 456\n".into());
         write("meminfo", "MemTotal:        4194304 kB\nMemFree:          100000 kB\nMemAvailable:    3145728 kB\n".into());
         let row = |name: &str, bytes: u64| format!("{name:>6}: {bytes} 1 0 0 0 0 0 0 {} 1 0 0 0 0 0 0\n", bytes / 10);
-        let rows = format!("Inter-|   Receive\n face |bytes    packets\n{}{}{}", row("lo", 7), row("eth0", received), row("docker0", 9));
+        let rows =
+            format!("Inter-|   Receive\n face |bytes    packets\n{}{}{}", row("lo", 7), row("eth0", received), row("docker0", 9));
         write("net/dev", rows);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join("root").join(name)
+        self.folder.join("disk").join(name)
+    }
+
+    /// A folder of its own, of a name that may be copied.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    /// Where it keeps what another machine copied to a folder: both live on one disk here.
+    pub fn copied(&self, folder: &str) -> PathBuf {
+        self.folder.join("copied").join(folder.trim_start_matches('/'))
+    }
+
+    /// Lets nobody in by ssh, or again.
+    pub fn lock_out(&self, locked: bool) {
+        let file = self.folder.join("locked");
+        if locked { std::fs::write(file, "").unwrap() } else { std::fs::remove_file(file).unwrap() }
+    }
+
+    /// Gives it ssh and rsync that reach `other`. They are small, but believe no more than the real ones: the other side must be known by
+    /// its key, must let in the key that comes, and runs the command it has for that key, whatever is asked.
+    pub fn with_ssh(&self, other: &Machine) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let key = |number: u32| super::market::other_key(u8::try_from(number % 200).unwrap());
+        let number = 2 * COUNT.fetch_add(1, Ordering::Relaxed);
+        std::fs::write(self.folder("ssh").join("ssh_host_ed25519_key.pub"), format!("{}\n", key(number))).unwrap();
+        self.program("ssh", "exit 0");
+        self.program(
+            "ssh-keygen",
+            &format!("for last; do :; done\necho private >\"$last\"\necho '{}' >\"$last.pub\"", key(number + 1)),
+        );
+        let script = r#"
+here=@SELF@/disk/usr/local/lib/cooperage
+if [ "${1:-}" = rsync ]; then shift; fi
+if [ "${1:-}" = --server ]; then
+  for last; do :; done
+  case $last in /*) to=@SELF@/copied$last ;; *) to=$last ;; esac
+  rm -rf "$to"
+  mkdir -p "$to"
+  exec tar -C "$to" -xf -
+fi
+for last; do from=${to:-}; to=$last; done
+[ ! -e @OTHER@/locked ] || { echo "ssh: no way in" >&2; exit 255; }
+host=$(cat @OTHER@/ssh/ssh_host_ed25519_key.pub)
+grep -qF "cooperage-backup ${host% *}" "$here/known" || { echo "ssh: somebody else" >&2; exit 255; }
+key=$(cat "$here/sync-key.pub")
+line=$(grep -F "${key% *}" @OTHER@/disk/.ssh/authorized_keys) || { echo "ssh: permission denied" >&2; exit 255; }
+forced=$(echo "$line" | sed -n 's/^command="\([^"]*\)",restrict .*/\1/p')
+asked="rsync --server -lHogDtpre.iLsfxCIvu --timeout=120 --delete --stats . ${to#*]:}"
+tar -C "$from" -cf - . | env -i PATH=@OTHER@/bin HOME=@OTHER@/disk COOPERAGE_SSH_DIR=@OTHER@/ssh SSH_ORIGINAL_COMMAND="$asked" sh -c "$forced" || exit 12
+echo "Total transferred file size: 1,234 bytes"
+"#;
+        let folder = |machine: &Machine| machine.folder.display().to_string();
+        self.program("rsync", &script.replace("@SELF@", &folder(self)).replace("@OTHER@", &folder(other)));
     }
 
     /// A command line in this machine, with nothing of ours around it.
@@ -61,7 +117,8 @@ impl Machine {
         let mut command = Command::new(shell);
         command.arg("-c").arg(line).env_clear().current_dir(&self.folder);
         command.env("PATH", self.folder.join("bin")).env("COOPERAGE_PROC", self.folder.join("proc"));
-        command.env("COOPERAGE_ROOT", self.folder.join("root")).env("HOME", self.folder.join("root"));
+        command.env("COOPERAGE_ROOT", self.folder.join("disk")).env("HOME", self.folder.join("disk"));
+        command.env("COOPERAGE_SSH_DIR", self.folder.join("ssh"));
         command
     }
 

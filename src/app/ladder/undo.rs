@@ -5,11 +5,13 @@ use super::{release_all, tell};
 use crate::base::ids::{JobId, OrderId, RefundId, TransferId};
 use crate::base::money::Usd;
 use crate::base::{Error, Result};
+use crate::domain::backup::BackupVm;
 use crate::domain::charge::{Charge, ChargeState, Refund};
 use crate::domain::job::{Next, Work};
 use crate::domain::order::{Order, State, Step};
 use crate::domain::slot::Slot;
 use crate::store::Tx;
+use crate::store::backup::Backups;
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
 
@@ -94,10 +96,17 @@ impl App {
         if !self.clear_all(order).await? {
             return Ok(self.at_next_block().await);
         }
-        // The cancellation billed once more; wait until that block has been read.
-        if !self.last_bills_are_read(Slot::machines(order))? {
+        if !self.backup_is_down(order).await? {
             return Ok(self.at_next_block().await);
         }
+        // The cancellation billed once more; wait until that block has been read.
+        let backup = self.read()?.backup(order.id)?;
+        let slots = Slot::machines(order).chain(backup.iter().flat_map(BackupVm::slots));
+        if !self.last_bills_are_read(slots)? {
+            return Ok(self.at_next_block().await);
+        }
+        // The price may have become less while the backup VM was given up.
+        let order = &self.read()?.order(order.id)?.ok_or_else(|| Error::not_found("order"))?;
         let charge = self.read()?.charge(order.charge)?.ok_or_else(|| Error::not_found("charge"))?;
         let unused = order.price.checked_sub(order.earned_by(self.now())).unwrap_or_default().floor_to_cent();
         self.refund_and(order, &charge, unused, State::Ended).await

@@ -7,6 +7,7 @@ use crate::domain::bill::Bill;
 use crate::domain::charge::Charge;
 use crate::domain::ledger::{Account, Cause, State, Transfer};
 use crate::domain::order::Order;
+use crate::store::backup::Backups;
 use crate::store::charge::Charges;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
@@ -38,7 +39,7 @@ pub fn trace(books: &impl LedgerRead, order: &Order, rate: Option<Rate>) -> Resu
         (sums.paid, sums.card_fee) = card(books, &mut line, &charge)?;
     }
     sums.earned = usd(line.add("Hours used", books.transfers_at("earned", &order.id.to_string(), MOST)?, None)?);
-    for contract in contracts(order) {
+    for contract in contracts(books, order)? {
         let (grid, share, payouts) = grid(books, &mut line, order.id, contract)?;
         sums.grid = plus(sums.grid.checked_add(grid))?;
         sums.share = plus(sums.share.checked_add(share))?;
@@ -128,8 +129,10 @@ fn event(transfer: &Transfer) -> Option<u32> {
     transfer.terms.cause.id().rsplit_once('-')?.1.parse().ok()
 }
 
-fn contracts(order: &Order) -> impl Iterator<Item = u64> {
-    order.attempts.iter().filter_map(|attempt| attempt.contract)
+/// Of the server, and of its backup VM.
+fn contracts(books: &impl LedgerRead, order: &Order) -> Result<Vec<u64>> {
+    let backup = books.backup(order.id)?.map(|backup| backup.attempts).unwrap_or_default();
+    Ok(order.attempts.iter().chain(&backup).filter_map(|attempt| attempt.contract).collect())
 }
 
 fn found(books: &impl LedgerRead, kind: &str, id: impl std::fmt::Display) -> Result<Vec<Transfer>> {
@@ -293,6 +296,7 @@ pub(super) mod tests {
             title: None,
             tags: Default::default(),
             handed_over: None,
+            consent: None,
         }
     }
 

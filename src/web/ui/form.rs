@@ -61,6 +61,13 @@ pub fn post(chrome: &Chrome, action: &str, body: Markup) -> Markup {
     }
 }
 
+/// The same under an id of its own, for fields of it that stand elsewhere on the page.
+pub fn post_as(id: &str, chrome: &Chrome, action: &str, body: Markup) -> Markup {
+    html! {
+        form #(id) method="post" action=(action) { (csrf(chrome)) (body) }
+    }
+}
+
 /// A form with fields: wider spacing, and a summary of what is wrong on top.
 pub fn sheet(chrome: &Chrome, action: &str, filled: &Filled, body: Markup) -> Markup {
     html! {
@@ -295,12 +302,17 @@ pub const TICKED: &str = "on";
 
 /// A box to tick.
 pub fn tick(name: &str, title: &str, text: Markup, filled: &Filled) -> Markup {
+    tick_of(None, name, title, text, filled)
+}
+
+/// A box of the form with this id, wherever on the page it stands.
+pub fn tick_of(form: Option<&str>, name: &str, title: &str, text: Markup, filled: &Filled) -> Markup {
     let id = format!("f-{name}");
     let error = filled.error(name);
     html! {
         div.field {
             label.tick for=(id) {
-                input #(id) type="checkbox" name=(name) value=(TICKED) checked[filled.value(name) == Some(TICKED)]
+                input #(id) type="checkbox" form=[form] name=(name) value=(TICKED) checked[filled.value(name) == Some(TICKED)]
                     aria-describedby=[described(name, false, error.is_some())] aria-invalid=[error.map(|_| "true")];
                 span { span.choice-title { (title) } span.hint { (text) } }
             }

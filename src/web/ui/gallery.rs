@@ -1,6 +1,7 @@
 //! Every page with rich and with empty data: held against the rules all pages share, and written out to be looked at.
 
 mod back;
+mod backup;
 mod exposure;
 mod front;
 mod metrics;
@@ -64,6 +65,7 @@ fn all() -> Vec<Shown> {
         front::order_pages(),
         front::deployment_pages(),
         metrics::pages(),
+        backup::pages(),
         front::money_pages(),
         back::provider_pages(),
         exposure::pages(),

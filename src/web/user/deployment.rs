@@ -88,7 +88,8 @@ pub async fn ask(me: Me, path: Path<String>) -> PageResult {
     if order.state != State::Active {
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
-    let view = RemoveView { id: order.id, name: order.shown_name().to_owned(), paid_until: order.paid_until() };
+    let backup = super::backup::brief(&me.app, order.id)?.is_some_and(|backup| !backup.stage.over());
+    let view = RemoveView { id: order.id, name: order.shown_name().to_owned(), paid_until: order.paid_until(), backup };
     Ok(me.show(200, deployment::remove_page(&me.chrome(), &view)))
 }
 
@@ -156,6 +157,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         node: order.attempt().map(|attempt| attempt.node()),
         disks: offer::disks(&order.wish),
         can_delete: order.state == State::Active,
+        backup: super::backup::brief(app, order.id)?,
         brief: super::metric::brief(app, order.id)?,
         filled,
     })

@@ -14,8 +14,10 @@ use crate::app::App;
 use crate::base::ids::OrderId;
 use crate::base::time::{HOUR, MINUTE};
 use crate::base::{Error, Result, Time};
+use crate::domain::backup::Stage;
 use crate::domain::order::{Order, State};
 use crate::domain::report::{EVERY, Heard, Seat, Span, series};
+use crate::store::backup::Backups;
 use crate::store::report::Reports;
 use crate::web::error::PageResult;
 use crate::web::extract::{Form, Me};
@@ -34,6 +36,8 @@ const LINES: usize = 100;
 #[derive(Deserialize)]
 pub struct Asked {
     pub span: Option<String>,
+    /// Which of the two machines of an order with a backup VM.
+    pub vm: Option<String>,
 }
 
 impl Asked {
@@ -45,26 +49,35 @@ impl Asked {
     }
 }
 
+/// The machine that is meant, if the order has it.
+fn seat(app: &App, order: OrderId, vm: Option<&str>) -> Result<Seat> {
+    let seat = vm.filter(|vm| !vm.is_empty()).map_or(Some(Seat::Main), Seat::parse).ok_or_else(|| Error::not_found("page"))?;
+    let there = seat == Seat::Main || app.read()?.backup(order)?.is_some_and(|backup| backup.stage == Stage::Active);
+    if there { Ok(seat) } else { Err(Error::not_found("page")) }
+}
+
 pub async fn show(me: Me, path: Path<String>, asked: Query<Asked>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
     let span = asked.span()?;
     if order.state != State::Active {
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
-    Ok(me.show(200, metrics::page(&me.chrome(), &view(&me.app, &order, span, None)?)))
+    let seat = seat(&me.app, order.id, asked.vm.as_deref())?;
+    Ok(me.show(200, metrics::page(&me.chrome(), &view(&me.app, &order, seat, span, None)?)))
 }
 
-fn view(app: &App, order: &Order, span: Span, script: Option<String>) -> Result<View> {
+fn view(app: &App, order: &Order, seat: Seat, span: Span, script: Option<String>) -> Result<View> {
     let (snapshot, now) = (app.read()?, app.now());
-    let speaker = snapshot.reporter(order.id, Seat::Main)?;
+    let speaker = snapshot.reporter(order.id, seat)?;
     let from = now - span.length();
     let (samples, unit) = match (&speaker, span) {
         (None, _) => (vec![], EVERY),
-        (_, Span::Hour | Span::Day) => (snapshot.report_minutes(order.id, Seat::Main, from)?, MINUTE),
-        (_, Span::Month) => (snapshot.report_hours(order.id, Seat::Main, from)?, HOUR),
+        (_, Span::Hour | Span::Day) => (snapshot.report_minutes(order.id, seat, from)?, MINUTE),
+        (_, Span::Month) => (snapshot.report_hours(order.id, seat, from)?, HOUR),
     };
     Ok(View {
         id: order.id,
+        seat,
         name: order.shown_name().to_owned(),
         span,
         now,
@@ -86,14 +99,14 @@ pub fn brief(app: &App, order: OrderId) -> Result<Option<Brief>> {
 /// Server-sent events: the moving part of the page, when the VM has spoken, or when it has been silent for a while longer.
 pub async fn events(me: Me, path: Path<String>, asked: Query<Asked>, request: HttpRequest, streams: Data<Streams>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?.id;
-    let span = asked.span()?;
+    let (span, seat) = (asked.span()?, seat(&me.app, order, asked.vm.as_deref())?);
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
     }
     let place = streams.into_inner().enter(me.user.id)?;
     let commits = me.app.store.commits();
     let until = tokio::time::Instant::now() + STREAM;
-    let watch = Watch { me, order, span, commits, heard: None, last: String::new(), _place: place, until };
+    let watch = Watch { me, order, seat, span, commits, heard: None, last: String::new(), _place: place, until };
     let events =
         stream::unfold(
             watch,
@@ -110,6 +123,7 @@ pub async fn events(me: Me, path: Path<String>, asked: Query<Asked>, request: Ht
 struct Watch {
     me: Me,
     order: OrderId,
+    seat: Seat,
     span: Span,
     commits: tokio::sync::watch::Receiver<u64>,
     /// When the VM had spoken as the fragment was last made.
@@ -124,12 +138,12 @@ impl Watch {
         let mut ticked = true;
         while tokio::time::Instant::now() < self.until {
             // Others commit all the time: only what this VM said is worth drawing.
-            let known = self.me.app.read().ok()?.reporter(self.order, Seat::Main).ok()?;
+            let known = self.me.app.read().ok()?.reporter(self.order, self.seat).ok()?;
             let heard = known.and_then(|known| known.heard).map(|heard: Heard| heard.at);
             if ticked || heard != self.heard {
                 self.heard = heard;
                 let order = self.me.app.order_of(self.me.user.id, self.order).ok()?;
-                let view = view(&self.me.app, &order, self.span, None).ok()?;
+                let view = view(&self.me.app, &order, self.seat, self.span, None).ok()?;
                 let fresh = metrics::fragment(&view).into_string();
                 if fresh != self.last {
                     let event = Bytes::from(format!("data: {}\n\n", fresh.replace('\n', " ")));
@@ -151,6 +165,7 @@ impl Watch {
 pub struct Turned {
     /// How many pages back from the newest.
     pub back: Option<String>,
+    pub vm: Option<String>,
 }
 
 pub async fn logs(me: Me, path: Path<String>, turned: Query<Turned>) -> PageResult {
@@ -158,19 +173,21 @@ pub async fn logs(me: Me, path: Path<String>, turned: Query<Turned>) -> PageResu
     if order.state != State::Active {
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
+    let seat = seat(&me.app, order.id, turned.vm.as_deref())?;
     let snapshot = me.app.read()?;
     let back: usize = match turned.back.as_deref() {
         None | Some("") => 0,
         Some(text) => text.parse().map_err(|_| Error::not_found("page of this list"))?,
     };
-    let known = snapshot.reporter(order.id, Seat::Main)?;
-    let mut lines = snapshot.report_tail(order.id, Seat::Main)?.lines;
+    let known = snapshot.reporter(order.id, seat)?;
+    let mut lines = snapshot.report_tail(order.id, seat)?.lines;
     lines.truncate(lines.len().saturating_sub(back.saturating_mul(LINES)));
     let older = lines.len() > LINES;
     lines.drain(..lines.len().saturating_sub(LINES));
-    let at = |back: usize| format!("/deployments/{}/logs?back={back}", order.id);
+    let at = |back: usize| format!("/deployments/{}/logs?vm={}&back={back}", order.id, seat.word());
     let view = log::View {
         id: order.id,
+        seat,
         name: order.shown_name().to_owned(),
         now: me.app.now(),
         wanted: known.as_ref().map(|known| known.logs),
@@ -183,28 +200,35 @@ pub async fn logs(me: Me, path: Path<String>, turned: Query<Turned>) -> PageResu
 
 /// Switches it on, or makes a new line for it. The line is on this answer and nowhere else.
 pub async fn create(me: Me, path: Path<String>, form: Form) -> PageResult {
-    let order: OrderId = id(&path, "deployment")?;
-    let secret = me.app.switch_on_reports(me.user.id, order, Seat::Main, form.text("logs") == TICKED).await?;
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?.id;
+    let seat = seat(&me.app, order, Some(form.text("vm")))?;
+    let secret = me.app.switch_on_reports(me.user.id, order, seat, form.text("logs") == TICKED).await?;
     let script = format!("{}/r/{}/install", me.app.settings.server.public_url, secret.reveal());
     let order = me.app.order_of(me.user.id, order)?;
-    Ok(me.show(200, metrics::page(&me.chrome(), &view(&me.app, &order, Span::Hour, Some(script))?)))
+    Ok(me.show(200, metrics::page(&me.chrome(), &view(&me.app, &order, seat, Span::Hour, Some(script))?)))
 }
 
 pub async fn update(me: Me, path: Path<String>, form: Form) -> PageResult {
-    let order: OrderId = id(&path, "deployment")?;
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?.id;
+    let seat = seat(&me.app, order, Some(form.text("vm")))?;
     let wanted = form.text("logs") == TICKED;
-    me.app.want_logs(me.user.id, order, Seat::Main, wanted).await?;
+    me.app.want_logs(me.user.id, order, seat, wanted).await?;
     let said = if wanted {
         "Its log comes with its next messages."
     } else {
         "Its log is not sent any more, and what was here is deleted."
     };
     let next = if wanted { "logs" } else { "metrics" };
-    Ok(me.go_saying(&format!("/deployments/{order}/{next}"), true, said))
+    Ok(me.go_saying(&format!("/deployments/{order}/{next}?vm={}", seat.word()), true, said))
 }
 
-pub async fn remove(me: Me, path: Path<String>, _form: Form) -> PageResult {
-    let order: OrderId = id(&path, "deployment")?;
-    me.app.switch_off_reports(me.user.id, order, Seat::Main).await?;
-    Ok(me.go_saying(&format!("/deployments/{order}/metrics"), true, "Switched off. What it had told is deleted."))
+pub async fn remove(me: Me, path: Path<String>, form: Form) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?.id;
+    let seat = seat(&me.app, order, Some(form.text("vm")))?;
+    me.app.switch_off_reports(me.user.id, order, seat).await?;
+    Ok(me.go_saying(
+        &format!("/deployments/{order}/metrics?vm={}", seat.word()),
+        true,
+        "Switched off. What it had told is deleted.",
+    ))
 }

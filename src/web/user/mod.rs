@@ -1,5 +1,6 @@
 //! What somebody with an account may do: order, watch, pay, delete.
 
+pub mod backup;
 pub mod card;
 pub mod deployment;
 pub mod metric;

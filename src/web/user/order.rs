@@ -66,6 +66,7 @@ pub async fn create(me: Me, form: Form) -> PageResult {
         ipv4: form.text("ipv4") == TICKED,
         ipv6: form.text("ipv6") == TICKED,
         wireguard: text("wireguard"),
+        backup: text("backup"),
     };
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
@@ -85,7 +86,8 @@ pub async fn create(me: Me, form: Form) -> PageResult {
 }
 
 /// What is kept when something is wrong, beside disks and saved keys.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
+    "backup",
     "name",
     "image",
     "size",

@@ -6,33 +6,43 @@ use super::{card_line, id};
 use crate::base::Kind;
 use crate::base::ids::QuoteId;
 use crate::base::time::MONTH;
+use crate::domain::backup::{Consent, twin};
 use crate::domain::catalogue::Place;
 use crate::domain::order::{Quote, Wish};
 use crate::domain::placement::{Choice, Scored};
-use crate::web::error::{PageResult, url_query};
+use crate::web::error::{PageResult, status, url_query};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
-use crate::web::page::user::quote::{ChosenNode, Line, RunnerUp, ScorePart, View, page};
+use crate::web::page::user::quote::{ChosenNode, Line, RunnerUp, ScorePart, Second, View, page};
+use crate::web::ui::form::{Filled, TICKED};
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let quote = me.app.quote_of(me.user.id, id(&path, "offer")?)?;
     if let Some(order) = quote.order {
         return Ok(me.go(&format!("/deployments/{order}")));
     }
-    let card = me.app.card_of(&me.user)?;
-    let view = view(&quote, card.as_ref().map(card_line), me.app.now());
-    Ok(me.show(200, page(&me.chrome(), &view)))
+    shown(&me, &quote, Filled::default(), 200)
 }
 
-pub async fn confirm(me: Me, path: Path<String>, _form: Form) -> PageResult {
+fn shown(me: &Me, quote: &Quote, filled: Filled, status: u16) -> PageResult {
+    let card = me.app.card_of(&me.user)?;
+    let view = View { filled, ..view(quote, card.as_ref().map(card_line), me.app.now()) };
+    Ok(me.show(status, page(&me.chrome(), &view)))
+}
+
+pub async fn confirm(me: Me, path: Path<String>, form: Form) -> PageResult {
     let quote: QuoteId = id(&path, "offer")?;
     // Whose it is comes first: somebody else's offer does not exist, card or no card.
-    let wish = me.app.quote_of(me.user.id, quote)?.wish;
+    let offer = me.app.quote_of(me.user.id, quote)?;
+    let wish = offer.wish.clone();
     let Some(card) = me.app.card_of(&me.user)? else {
         return Ok(me.go_saying(&format!("/quotes/{quote}"), false, "Please add a card first."));
     };
-    match me.app.place_order(&me.user, quote, card.id).await {
+    match me.app.place_order(&me.user, quote, card.id, form.text("consent") == TICKED).await {
         Ok(order) => Ok(me.go(&format!("/deployments/{order}/progress"))),
+        Err(error) if error.field() == Some("consent") => {
+            shown(&me, &offer, Filled::default().refused(&error), status(error.kind()).as_u16())
+        }
         Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unfunded) => {
             Ok(me.go_saying(&order_again(&wish), false, error.message()))
         }
@@ -57,6 +67,12 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
         place: asked(&quote.wish),
         again: order_again(&quote.wish),
         node: chosen(&quote.choice, &quote.wish),
+        second: quote.backup.as_ref().map(|choice| Second {
+            node: chosen(choice, &twin(&quote.wish)),
+            apart: apart(&quote.choice.best, &choice.best),
+            consent: Consent::wording(),
+        }),
+        filled: Filled::default(),
         runner_up: quote.choice.runner_up.as_ref().map(|other| RunnerUp {
             node: other.node,
             place: place(other),
@@ -66,6 +82,20 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
         paid_until: now + MONTH,
         expires: quote.expires(),
     }
+}
+
+/// Why these two.
+pub(super) fn apart(first: &Scored, second: &Scored) -> String {
+    let places = match (first.country == second.country, first.city == second.city) {
+        (false, _) => format!("{} and {}", first.country, second.country),
+        (true, false) => format!("{} and {}", first.city, second.city),
+        (true, true) => format!("both in {}", first.city),
+    };
+    format!(
+        "They share no node, no farm and no farmer: {} and {}, {places}. What takes down the one, be it a disk, a power cut or a farmer who gives up, \
+         leaves the other one alone.",
+        first.farm_name, second.farm_name
+    )
 }
 
 /// The order form as it was opened for this wish.

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
-use super::metrics;
+use super::{backup, metrics};
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -77,6 +77,7 @@ pub struct View {
     /// `20 GB at /mnt/data1`
     pub disks: Vec<String>,
     pub can_delete: bool,
+    pub backup: Option<backup::Brief>,
     /// How it is doing, if it says so. Shown while it runs.
     pub brief: Option<metrics::Brief>,
     /// Holds `title` and `tags`.
@@ -104,6 +105,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
+                @if let Some(backup) = &view.backup { (backup::brief(view.id, backup)) }
                 @if view.can_delete { (metrics::brief(view.id, view.brief.as_ref())) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
                 div.duo {
@@ -246,6 +248,8 @@ pub struct RemoveView {
     pub id: OrderId,
     pub name: String,
     pub paid_until: Option<Time>,
+    /// A backup VM goes with it.
+    pub backup: bool,
 }
 
 pub fn remove_page(chrome: &Chrome, view: &RemoveView) -> Markup {
@@ -257,6 +261,7 @@ pub fn remove_page(chrome: &Chrome, view: &RemoveView) -> Markup {
                 (part::back(&format!("/deployments/{}", view.id), &view.name))
                 h1 { "Delete " (view.name) "?" }
                 p.lead { "The server stops and everything on its disk is gone for good. We keep no copy." }
+                @if view.backup { p { strong { "Its backup VM goes with it, and so does the copy on it." } } }
                 @if let Some(until) = view.paid_until {
                     p { "It is paid until " (when(until)) ". Hours you have not used go back to your card." }
                 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::base::Time;
 use crate::base::ids::OrderId;
+use crate::domain::report::Seat;
 use crate::web::ui::form;
 use crate::web::ui::part::{self, Pager, ago};
 use crate::web::ui::{Chrome, layout};
@@ -12,6 +13,7 @@ use crate::web::ui::{Chrome, layout};
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
+    pub seat: Seat,
     pub name: String,
     pub now: Time,
     /// Whether its log is wanted here; None: it says nothing of itself at all.
@@ -24,7 +26,8 @@ pub struct View {
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    let metrics = format!("/deployments/{}/metrics", view.id);
+    let vm = view.seat.word();
+    let (metrics, logs) = (format!("/deployments/{}/metrics?vm={vm}", view.id), format!("/deployments/{}/logs?vm={vm}", view.id));
     layout(
         chrome,
         &format!("Log of {}", view.name),
@@ -41,7 +44,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     },
                     html! {
                         @if !view.lines.is_empty() {
-                            a.btn.quiet href={ "/deployments/" (view.id) "/logs" } { "Load again" }
+                            a.btn.quiet href=(logs) { "Load again" }
                             button.btn.quiet type="button" data-copy=(view.lines.join("\n")) hidden { "Copy" span.hidden { " these lines" } }
                         }
                     },
@@ -52,6 +55,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         "Its log stays on the server",
                         "You have not asked for it to be sent here. Logs can hold names and addresses.",
                         form::post(chrome, &format!("/deployments/{}/reports/logs", view.id), html! {
+                            (form::hidden("vm", vm))
                             (form::hidden("logs", form::TICKED))
                             (form::submit("Send it here"))
                         }),
@@ -59,7 +63,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     Some(true) if view.lines.is_empty() => (part::empty(
                         "No line yet",
                         "They come with its next messages, within two minutes.",
-                        part::button(&format!("/deployments/{}/logs", view.id), "Look again"),
+                        part::button(&logs, "Look again"),
                     )),
                     Some(true) => {
                         pre.log tabindex="0" aria-label="Lines of the log" { @for line in &view.lines { (line) "\n" } }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::base::Time;
 use crate::base::ids::OrderId;
-use crate::domain::report::{Disk, Heard, Sample, Span};
+use crate::domain::report::{Disk, Heard, Sample, Seat, Span};
 use crate::web::ui::form::{self, Filled};
 use crate::web::ui::format::{ago, hundredths, memory, percent, rate, span, when};
 use crate::web::ui::graph::{Graph, Line, graph, round_up, small};
@@ -26,6 +26,7 @@ pub struct Speaker {
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
+    pub seat: Seat,
     pub name: String,
     pub span: Span,
     pub now: Time,
@@ -39,31 +40,62 @@ pub struct View {
     pub script: Option<String>,
 }
 
+impl View {
+    /// What it is called, in the middle of a title.
+    fn called(&self) -> String {
+        match self.seat {
+            Seat::Main => self.name.clone(),
+            Seat::Backup => format!("the backup VM of {}", self.name),
+        }
+    }
+
+    /// An address of this machine.
+    fn at(&self, path: &str) -> String {
+        let query = if path.contains('?') { '&' } else { '?' };
+        match self.seat {
+            Seat::Main => format!("/deployments/{}/{path}", self.id),
+            Seat::Backup => format!("/deployments/{}/{path}{query}vm={}", self.id, self.seat.word()),
+        }
+    }
+
+    fn back(&self) -> (String, &str) {
+        match self.seat {
+            Seat::Main => (format!("/deployments/{}", self.id), &self.name),
+            Seat::Backup => (format!("/deployments/{}/backup", self.id), "Backup VM"),
+        }
+    }
+
+    /// Which machine a form is about.
+    fn field(&self) -> Markup {
+        html! { @if self.seat != Seat::Main { (form::hidden("vm", self.seat.word())) } }
+    }
+}
+
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
     let heard = view.speaker.as_ref().is_some_and(|speaker| speaker.heard.is_some());
     // Whoever is about to copy the line should not lose it.
     let frame = if view.speaker.is_some() && view.script.is_none() { layout_slow } else { layout };
     frame(
         chrome,
-        &format!("How {} is doing", view.name),
+        &format!("How {} is doing", view.called()),
         html! {
             div.wrap.stack {
-                (part::back(&format!("/deployments/{}", view.id), &view.name))
-                (part::head(&format!("How {} is doing", view.name), html! { "As the server itself tells it, once a minute." }, html! {
+                (part::back(&view.back().0, view.back().1))
+                (part::head(&format!("How {} is doing", view.called()), html! { "As the server itself tells it, once a minute." }, html! {
                     @if view.speaker.as_ref().is_some_and(|speaker| speaker.logs) {
-                        a.btn.quiet href={ "/deployments/" (view.id) "/logs" } { "Its log" }
+                        a.btn.quiet href=(view.at("logs")) { "Its log" }
                     }
                 }))
                 @if let Some(script) = &view.script { (line(script)) }
                 @match &view.speaker {
                     Some(_) if heard => {
                         (spans(view))
-                        div.live.stack data-live={ "/deployments/" (view.id) "/metrics/events?span=" (view.span.word()) } { (fragment(view)) }
+                        div.live.stack data-live=(view.at(&format!("metrics/events?span={}", view.span.word()))) { (fragment(view)) }
                         (as_table(view))
                         (switches(chrome, view))
                     }
                     Some(_) => {
-                        div.live.stack data-live={ "/deployments/" (view.id) "/metrics/events?span=" (view.span.word()) } { (fragment(view)) }
+                        div.live.stack data-live=(view.at(&format!("metrics/events?span={}", view.span.word()))) { (fragment(view)) }
                         (switches(chrome, view))
                     }
                     None => (off(chrome, view)),
@@ -96,14 +128,17 @@ pub fn fragment(view: &View) -> Markup {
 fn last_words(heard: &Heard, now: Time) -> Markup {
     let quiet = now.since(heard.at).as_secs() > QUIET_SECONDS;
     html! {
-        p.flash.notice[quiet] {
-            span {
-                "Last heard of " (ago(heard.at, now)) ". "
-                @if quiet {
-                    "It should speak once a minute: it may be down, cut off, or its reporter was ended. What is not known is left out below."
-                } @else {
-                    "Running for " (span(std::time::Duration::from_secs(heard.figures.uptime / 100))) " since it was started."
+        @if quiet {
+            p.flash.notice {
+                span {
+                    "Last heard of " (ago(heard.at, now)) ". It should speak once a minute: it may be down, cut off, or its reporter was ended. "
+                    "What is not known is left out below."
                 }
+            }
+        } @else {
+            p.soft {
+                "Last heard of " (ago(heard.at, now)) ". Running for " (span(std::time::Duration::from_secs(heard.figures.uptime / 100)))
+                " since it was started."
             }
         }
     }
@@ -118,7 +153,7 @@ fn spans(view: &View) -> Markup {
     html! {
         nav.filters aria-label="How far back" {
             @for span in Span::ALL {
-                a href={ "/deployments/" (view.id) "/metrics?span=" (span.word()) } aria-current=[(span == view.span).then_some("page")] {
+                a href=(view.at(&format!("metrics?span={}", span.word()))) aria-current=[(span == view.span).then_some("page")] {
                     (title(span))
                 }
             }
@@ -189,8 +224,9 @@ fn graphs(view: &View, heard: &Heard) -> [Graph; 4] {
     ]
 }
 
+/// To a tenth of a per cent.
 fn share(hundredths: u64) -> String {
-    percent(u32::try_from(hundredths).unwrap_or(u32::MAX))
+    percent(u32::try_from(hundredths.saturating_add(5) / 10 * 10).unwrap_or(u32::MAX))
 }
 
 fn kib(kib: u64) -> String {
@@ -250,23 +286,23 @@ fn as_table(view: &View) -> Markup {
         Span::Month => at.short_day(),
     };
     let end = crate::domain::report::number(view.now, step);
-    let rows = (0..).zip(view.rows.iter().rev()).map(|(back, sample): (u32, _)| {
+    let known = (0..).zip(view.rows.iter().rev()).filter_map(|(back, sample): (u32, _)| Some((back, sample.as_ref()?)));
+    let rows = known.map(|(back, sample)| {
         let at = crate::domain::report::moment(end.saturating_sub(back), step);
-        let or = |value: Option<String>| value.unwrap_or_else(|| "–".into());
-        let cell = |value: Option<String>| html! { (or(value)) };
+        let cell = |value: Option<String>| html! { (value.unwrap_or_else(|| "–".into())) };
         vec![
             html! { time datetime=(at) { (label(at)) } },
-            cell(sample.and_then(|sample| sample.cpu).map(share)),
-            cell(sample.map(|sample| kib(sample.memory_used))),
-            cell(sample.map(|sample| kib(sample.disk_used))),
-            cell(sample.and_then(|sample| sample.received).map(rate)),
-            cell(sample.and_then(|sample| sample.sent).map(rate)),
+            cell(sample.cpu.map(share)),
+            cell(Some(kib(sample.memory_used))),
+            cell(Some(kib(sample.disk_used))),
+            cell(sample.received.map(rate)),
+            cell(sample.sent.map(rate)),
         ]
     });
     let columns = [text("From (UTC)"), number("Processor"), number("Memory"), number("Disk"), number("Received"), number("Sent")];
     html! {
         details.more {
-            summary { "As a table" span.hint { "Averages, as of " (when(view.now)) ". A dash: nothing was heard." } }
+            summary { "As a table" span.hint { "Averages, as of " (when(view.now)) ". Times that are left out: nothing was heard." } }
             div.more-body { (part::table("How it was doing", &columns, rows.collect())) }
         }
     }
@@ -297,6 +333,7 @@ fn off(chrome: &Chrome, view: &View) -> Markup {
                     }
                     (form::post(chrome, &format!("/deployments/{}/reports", view.id), html! {
                         div.stack-small {
+                            (view.field())
                             (log_tick(false))
                             div.actions { (form::submit("Give me the line")) }
                         }
@@ -341,14 +378,17 @@ fn switches(chrome: &Chrome, view: &View) -> Markup {
             div.more-body {
                 (what_is_sent())
                 (form::post(chrome, &to("/logs"), html! {
+                    (view.field())
                     div.stack-small { (log_tick(speaker.logs)) div.actions { button.btn.quiet type="submit" { "Save" } } }
                 }))
                 (form::post(chrome, &to(""), html! {
+                    (view.field())
                     @if speaker.logs { (form::hidden("logs", form::TICKED)) }
                     p.hint { "Lost the line, or shown it to somebody? A new one ends the old one." }
                     div.actions { button.btn.quiet type="submit" { "Give me a new line" } }
                 }))
                 (form::post(chrome, &to("/end"), html! {
+                    (view.field())
                     p.hint { "Everything it has told is deleted. On the server: " code { "sh /usr/local/lib/cooperage/report.sh remove" } }
                     div.actions { button.btn.quiet.danger type="submit" { "Switch it off and delete" } }
                 }))

@@ -1,5 +1,6 @@
 //! Pages of somebody who orders and runs deployments. No word here about how the nodes are paid.
 
+pub mod backup;
 pub mod card_form;
 pub mod cards;
 pub mod deployment;

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::base::money::Usd;
+use crate::domain::backup::Backup;
 use crate::web::page::guest::nodes::tabs;
 use crate::web::ui::form::{self, Choice, Filled, Text};
 use crate::web::ui::format::money;
@@ -112,6 +113,7 @@ fn order_form(chrome: &Chrome, view: &View) -> Markup {
                 h2 { "Who may sign in" }
                 (keys(view))
             }
+            (form::choices("backup", "Backup", Some("What stands beside it, should it fail."), &backups(), filled))
             (options(view))
             div.sheet-end {
                 (form::submit("Continue to the price"))
@@ -168,6 +170,23 @@ fn images(view: &View) -> Markup {
     };
     let hint = "With a kernel of their own: they behave as on any machine.";
     form::grouped_choices("image", "Operating system", Some(hint), &full, &[light], &view.filled)
+}
+
+fn backups() -> Vec<Choice> {
+    let choice = |backup: Backup, title: &str, text: &str| Choice {
+        value: backup.word().into(),
+        title: title.into(),
+        text: html! { (text) },
+        aside: html! {},
+    };
+    vec![
+        choice(Backup::None, "None", "You keep copies of what you can't do without yourself."),
+        choice(
+            Backup::Machine,
+            "Backup VM",
+            "The same server once more, on another node, farm and farmer. Folders you choose are copied to it every few minutes. Doubles the price.",
+        ),
+    ]
 }
 
 fn regions(view: &View) -> Vec<(String, String)> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::base::Time;
 use crate::base::ids::QuoteId;
 use crate::base::money::Usd;
-use crate::web::ui::form;
+use crate::web::ui::form::{self, Filled};
 use crate::web::ui::format::{money, when};
 use crate::web::ui::icon::{Icon, icon};
 use crate::web::ui::offer::{self, CardLine, KeyLine, Size, Sla};
@@ -53,6 +53,16 @@ pub struct Line {
     pub amount: Usd,
 }
 
+/// The backup VM's place.
+#[derive(Debug, Clone, Serialize)]
+pub struct Second {
+    pub node: ChosenNode,
+    /// Why these two.
+    pub apart: String,
+    /// What one agrees to.
+    pub consent: &'static str,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: QuoteId,
@@ -75,6 +85,10 @@ pub struct View {
     pub again: String,
     pub node: ChosenNode,
     pub runner_up: Option<RunnerUp>,
+    /// Where the backup VM will stand, if there is to be one.
+    pub second: Option<Second>,
+    /// Holds `consent`.
+    pub filled: Filled,
     /// The card that will be charged. None: one has to be added first.
     pub card: Option<CardLine>,
     pub paid_until: Time,
@@ -102,6 +116,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                             p.hint { "This text is stored with your order and holds for as long as the server runs." }
                         }))
                         (part::card("Where it will run, and why", node(view)))
+                        @if let Some(second) = &view.second { (part::card("The backup VM, and why these two", backup(view, second))) }
                     }
                     (bill(chrome, view))
                 }
@@ -152,6 +167,28 @@ fn node(view: &View) -> Markup {
     }
 }
 
+/// The form that orders.
+const CONFIRM: &str = "confirm";
+
+fn backup(view: &View, second: &Second) -> Markup {
+    let (points, of) = second.node.score();
+    html! {
+        div.chosen {
+            div { p.chosen-place { (icon(Icon::Pin)) (second.node.place) } p.hint { "Node " (second.node.node) ", " (second.node.farm) } }
+            p.score { strong { (points) } " of " (of) }
+        }
+        p { (second.apart) }
+        p.hint {
+            "The same system, size, disks and keys. It starts empty, after the server itself runs. What is copied to it, and how often, you choose then; the \
+             page shows how far behind the copy is. If no second place can be had, the server goes on alone and the backup VM's price goes back."
+        }
+        // Without a card there is no form to agree in yet.
+        @if view.card.is_some() {
+            (form::tick_of(Some(CONFIRM), "consent", "Both can fail at once", html! { (second.consent) }, &view.filled))
+        }
+    }
+}
+
 fn bill(chrome: &Chrome, view: &View) -> Markup {
     html! {
         aside.bill aria-label="The price" {
@@ -173,7 +210,12 @@ fn bill(chrome: &Chrome, view: &View) -> Markup {
             @match &view.card {
                 Some(card) => {
                     p.bill-card { (icon(Icon::Card)) span { (card.name()) br; a href="/cards" { "Use another card" } } }
-                    (form::post(chrome, &format!("/quotes/{}/confirm", view.id), html! {
+                    @if let Some(wrong) = view.filled.error("consent") {
+                        p.flash.bad role="alert" { (icon(Icon::Alert)) span { (wrong) " " a href="#f-consent" { "It stands here." } } }
+                    } @else if view.second.is_some() {
+                        p.hint { "First tick the box about " a href="#f-consent" { "what a backup VM can't do" } "." }
+                    }
+                    (form::post_as(CONFIRM, chrome, &format!("/quotes/{}/confirm", view.id), html! {
                         button.btn.large.wide type="submit" { "Pay " (money(view.total)) " and deploy" }
                     }))
                 }

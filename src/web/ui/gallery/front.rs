@@ -190,6 +190,8 @@ pub fn order_pages() -> Vec<Shown> {
             place: "Falkenstein, Germany".into(),
             why_not: "It came second with 81 of 100 points: it was restarted nine days ago.".into(),
         }),
+        second: None,
+        filled: Filled::default(),
         card: Some(visa()),
         paid_until: NOW + 30 * DAY,
         expires: NOW + 15 * MINUTE,
@@ -211,6 +213,17 @@ pub fn order_pages() -> Vec<Shown> {
             line("Public IPv6 address", 0),
         ],
         keys: keys(),
+        second: Some(quote::Second {
+            node: quote::ChosenNode {
+                node: 5,
+                farm: "Falkenfarm".into(),
+                place: "Falkenstein, Germany".into(),
+                ..quoted.node.clone()
+            },
+            apart: "They share no node, no farm and no farmer.".into(),
+            consent: crate::domain::backup::Consent::wording(),
+        }),
+        filled: Filled::default().wrong("consent", "Please read this and tick the box: nobody can promise more than it says."),
         disks: vec!["20 GB at /mnt/data1".into(), "40 GB at /srv/database".into()],
         network: vec![
             "Public IPv4 address".into(),
@@ -358,6 +371,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         node: Some(11),
         disks: vec![],
         can_delete: true,
+        backup: None,
         brief: None,
         filled: Filled::default(),
     };
@@ -382,6 +396,7 @@ pub fn deployment_pages() -> Vec<Shown> {
             console: Some("10.20.2.1:20002".into()),
         }),
         disks: vec!["20 GB at /mnt/data1".into(), "40 GB at /srv/database".into()],
+        backup: Some(super::backup::brief(Some(ago(8 * MINUTE)))),
         brief: Some(super::metrics::brief()),
         filled: Filled::default()
             .with("title", "The shop's database")
@@ -423,7 +438,8 @@ pub fn deployment_pages() -> Vec<Shown> {
         show("deployment-options", deployment::page(&user("/deployments/x"), &rich)),
         show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
         show("deployment-remove", {
-            let view = deployment::RemoveView { id: order(), name: "web-1".into(), paid_until: Some(NOW + 30 * DAY) };
+            let view =
+                deployment::RemoveView { id: order(), name: "web-1".into(), paid_until: Some(NOW + 30 * DAY), backup: true };
             deployment::remove_page(&user("/deployments/x/delete"), &view)
         }),
     ];

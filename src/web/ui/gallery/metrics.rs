@@ -2,7 +2,7 @@
 
 use super::{For, NOW, Shown, ago, order, user};
 use crate::base::time::{DAY, MINUTE};
-use crate::domain::report::{Disk, Figures, Heard, Sample, Span, series};
+use crate::domain::report::{Disk, Figures, Heard, Sample, Seat, Span, series};
 use crate::web::page::user::log;
 use crate::web::page::user::metrics::{self, Brief, Speaker, View};
 use crate::web::ui::part::Pager;
@@ -47,6 +47,7 @@ pub fn view(span: Span, silent: u32) -> View {
     told.reverse();
     View {
         id: order(),
+        seat: Seat::Main,
         name: "web-1".into(),
         span,
         now: NOW,
@@ -71,9 +72,11 @@ pub fn pages() -> Vec<Shown> {
         ..off.clone()
     };
     let page = |view: &View| metrics::page(&user("/deployments/x/metrics"), view);
-    let lines = (0..40).map(|line| format!("2026-11-21T14:0{}:11+0000 web-1 systemd[1]: Started <unit> {line} & its friends.", line % 7));
+    let lines =
+        (0..40).map(|line| format!("2026-11-21T14:0{}:11+0000 web-1 systemd[1]: Started <unit> {line} & its friends.", line % 7));
     let log = log::View {
         id: order(),
+        seat: Seat::Main,
         name: "web-1".into(),
         now: NOW,
         wanted: Some(true),
@@ -85,6 +88,7 @@ pub fn pages() -> Vec<Shown> {
     let logs = |view: &log::View| log::page(&user("/deployments/x/logs"), view);
     vec![
         show("metrics", page(&view(Span::Hour, 0))),
+        show("metrics-backup", page(&View { seat: Seat::Backup, ..view(Span::Hour, 0) })),
         show("metrics-day", page(&view(Span::Day, 0))),
         show("metrics-silent", page(&view(Span::Hour, 12))),
         show("metrics-off", page(&off)),

@@ -1,0 +1,355 @@
+//! The backup VM: how the two servers are, how far behind the copy is, trying a takeover, and what became of it all.
+
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::base::Time;
+use crate::base::ids::OrderId;
+use crate::base::money::Usd;
+use crate::domain::backup::{Charge, Consent, Drill, Probe, Stage, State};
+use crate::domain::order::Entry;
+use crate::domain::report::Seat;
+use crate::domain::sync::{EVERY_MIN, FOLDERS_MAX, Run, Sync};
+use crate::web::ui::form::{self, Filled, Text};
+use crate::web::ui::format::{ago, count, money, span, when};
+use crate::web::ui::part::{self, Tone, badge, copyable, number, text};
+use crate::web::ui::{Chrome, layout, layout_slow};
+
+/// One of the two.
+#[derive(Debug, Clone, Serialize)]
+pub struct Machine {
+    pub seat: Seat,
+    pub place: String,
+    pub ssh: Option<String>,
+    pub probe: Probe,
+    /// When it last spoke. None: it was never told to, or never did.
+    pub heard: Option<Time>,
+    /// A line was made for it.
+    pub told: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    pub id: OrderId,
+    pub name: String,
+    pub now: Time,
+    pub stage: Stage,
+    /// Why there is none.
+    pub reason: Option<String>,
+    pub price: Usd,
+    /// Why these two.
+    pub apart: String,
+    pub main: Machine,
+    pub own: Machine,
+    pub sync: Sync,
+    /// Where the backup VM is in charge.
+    pub charge: Option<Charge>,
+    /// The newest first.
+    pub drills: Vec<Drill>,
+    pub consent: Option<Consent>,
+    /// The newest first.
+    pub events: Vec<Entry>,
+    /// A line that was made just now, and for which of the two.
+    pub line: Option<(Seat, String)>,
+    /// Holds `every` and `folders`.
+    pub filled: Filled,
+}
+
+/// A stage in a word.
+pub fn word(stage: Stage) -> (Tone, &'static str) {
+    match stage {
+        Stage::Waiting => (Tone::Busy, "After the server"),
+        Stage::Reserving | Stage::Deploying => (Tone::Busy, "Being built"),
+        Stage::Active => (Tone::Good, "Running"),
+        Stage::Failing | Stage::Failed => (Tone::Bad, "None to be had"),
+        Stage::Ending => (Tone::Busy, "Ending"),
+        Stage::Ended => (Tone::Quiet, "Ended"),
+    }
+}
+
+pub fn page(chrome: &Chrome, view: &View) -> Markup {
+    let (tone, said) = word(view.stage);
+    let frame = if view.line.is_none() && !view.filled.is_refused() { layout_slow } else { layout };
+    let runs = view.stage == Stage::Active;
+    frame(
+        chrome,
+        &format!("Backup VM of {}", view.name),
+        html! {
+            div.wrap.stack {
+                (part::back(&format!("/deployments/{}", view.id), &view.name))
+                (part::head(&format!("Backup VM of {}", view.name), html! { span.cluster { (badge(tone, said)) span { (view.own.place) } } }, html! {}))
+                @if let Some((seat, script)) = &view.line { (line(*seat, script)) }
+                @match view.stage {
+                    Stage::Active => {
+                        @if let Some(charge) = view.charge { (in_charge(chrome, view, charge)) }
+                        div.duo { (machine(chrome, view, &view.main)) (machine(chrome, view, &view.own)) }
+                        (in_step(chrome, view))
+                        (drills(chrome, view))
+                    }
+                    Stage::Failing | Stage::Failed => (part::card("There is none", html! {
+                        p { (view.reason.as_deref().unwrap_or("It could not be built.")) " The server itself goes on, and this part of the price goes back to your card." }
+                    })),
+                    Stage::Waiting => (part::card("It comes next", html! { p { "It is built as soon as the server itself runs." } })),
+                    Stage::Reserving | Stage::Deploying => (part::card("It is being built", html! {
+                        p { "That takes a few minutes; you need not wait here. If one place can't take it, others are tried." }
+                    })),
+                    Stage::Ending | Stage::Ended => (part::card("It ends with the server", html! { p { "Both are switched off, and their disks are gone." } })),
+                }
+                (part::card("Why these two", html! { p { (view.apart) } p { "Its part of the price: " strong { (money(view.price)) } " for 30 days." } }))
+                @if let Some(consent) = view.consent { (agreed(consent)) }
+                @if !view.events.is_empty() { (part::card("What became of it", events(&view.events))) }
+                @if runs { p.hint { "This page is as of " (when(view.now)) "." } }
+            }
+        },
+    )
+}
+
+const fn name(seat: Seat) -> &'static str {
+    match seat {
+        Seat::Main => "The server",
+        Seat::Backup => "The backup VM",
+    }
+}
+
+fn line(seat: Seat, script: &str) -> Markup {
+    html! {
+        section.access {
+            h2 { "Run one of these lines on " @match seat { Seat::Main => "the server", Seat::Backup => "the backup VM" } ", as root" }
+            (copyable("With curl", &format!("curl -fsS {script} | sh")))
+            (copyable("With wget", &format!("wget -qO- {script} | sh")))
+            p.hint {
+                "It is shown this once, and is for this one of the two only. It puts two small scripts there: one tells us how the server is doing, the \
+                 other keeps the two in step with rsync over ssh. The keys are made on your servers, and only their public halves come here. An older \
+                 line of the same server works no more. To take everything away again: "
+                code { "sh /usr/local/lib/cooperage/report.sh remove" }
+            }
+        }
+    }
+}
+
+fn machine(chrome: &Chrome, view: &View, machine: &Machine) -> Markup {
+    let (tone, said) = match machine.probe.state() {
+        State::Unknown => (Tone::Quiet, "Not known"),
+        State::Up => (Tone::Good, "Up"),
+        State::Doubtful => (Tone::Warn, "Does not answer"),
+        State::Down { .. } => (Tone::Bad, "Down"),
+    };
+    let mut facts = vec![
+        ("Where", html! { (machine.place) }),
+        (
+            "Its node",
+            html! {
+                @match machine.probe.node { Some(true) => "is up", Some(false) => "is down", None => "is not known" }
+                @if let Some(looked) = machine.probe.looked { ", " (ago(looked, view.now)) }
+            },
+        ),
+        (
+            "It spoke",
+            html! { @match machine.heard { Some(at) => (ago(at, view.now)), None if machine.told => "not yet", None => "never: run its line" } },
+        ),
+    ];
+    if let State::Down { since } = machine.probe.state() {
+        facts.push(("Down since", html! { (ago(since, view.now)) }));
+    }
+    html! {
+        section.card.stack-small {
+            div.between { h2 { (name(machine.seat)) } (badge(tone, said)) }
+            (part::facts(facts))
+            @if let Some(ssh) = &machine.ssh { (copyable("Sign in", ssh)) }
+            (form::post(chrome, &format!("/deployments/{}/backup/line", view.id), html! {
+                (form::hidden("vm", machine.seat.word()))
+                div.actions {
+                    @if machine.told { a.btn.quiet href={ "/deployments/" (view.id) "/metrics?vm=" (machine.seat.word()) } { "Its graphs" } }
+                    button.btn.quiet[machine.told] type="submit" { @if machine.told { "Make a new line" } @else { "Give me its line" } }
+                }
+            }))
+        }
+    }
+}
+
+fn in_step(chrome: &Chrome, view: &View) -> Markup {
+    let sync = &view.sync;
+    let newest = sync.runs.last();
+    html! {
+        section.card.stack-small {
+            h2 { "In step" }
+            div.figures {
+                (part::figure(
+                    "The copy holds what was written before",
+                    html! { @match sync.held { Some(held) => (ago(held.marker, view.now)), None => "Nothing yet" } },
+                    html! { @match sync.held {
+                        Some(held) => { (when(held.marker)) ". This much would be lost now. Told " (ago(held.told, view.now)) "." }
+                        None => "Run the line of each of the two servers first.",
+                    } },
+                ))
+                (part::figure(
+                    "Last copy",
+                    html! { @match newest { Some(run) => (ago(run.finished, view.now)), None => "None yet" } },
+                    html! { @if let Some(run) = newest { (ended(run)) } },
+                ))
+            }
+            @if sync.alarmed.is_some() {
+                p.flash.bad { span { "No newer copy for three intervals: something is in the way. We have told you by mail, too." } }
+            }
+            @if !sync.runs.is_empty() {
+                details.more {
+                    summary { "The last copies" span.hint { "As the server told them." } }
+                    div.more-body {
+                        (part::table(
+                            "The last copies",
+                            &[text("Begun"), number("Took"), number("Bytes that had changed"), text("How it ended")],
+                            sync.runs.iter().rev().map(row).collect(),
+                        ))
+                    }
+                }
+            }
+            (plan(chrome, view))
+        }
+    }
+}
+
+fn ended(run: &Run) -> Markup {
+    html! {
+        @match &run.wrong {
+            None => { "Went well: " (count(run.bytes)) " bytes had changed." }
+            Some(why) => { "Failed: " (why) }
+        }
+    }
+}
+
+fn row(run: &Run) -> Vec<Markup> {
+    vec![
+        when(run.started),
+        html! { (span(run.finished.since(run.started))) },
+        html! { (count(run.bytes)) },
+        html! { @match &run.wrong { None => (badge(Tone::Good, "Went well")), Some(why) => { (badge(Tone::Bad, "Failed")) " " (why) } } },
+    ]
+}
+
+fn plan(chrome: &Chrome, view: &View) -> Markup {
+    let wrong = view.filled.is_refused();
+    let folders = format!(
+        "One a line, {FOLDERS_MAX} at most. What is deleted here is deleted there. Databases should be dumped into one of them first."
+    );
+    let every = format!("{} to {}.", EVERY_MIN.0, EVERY_MIN.1);
+    html! {
+        details.more open[wrong] {
+            summary {
+                "What is copied, and how often"
+                @if let Some(plan) = &view.sync.plan {
+                    span.hint {
+                        "Every " (plan.every) " minutes: " (plan.folders.iter().map(|folder| folder.as_str()).collect::<Vec<_>>().join(", "))
+                    }
+                }
+            }
+            div.more-body {
+                (form::sheet(chrome, &format!("/deployments/{}/backup/plan", view.id), &view.filled, html! {
+                    (Text::new("folders", "Folders").rows(4).code().hint(&folders).show(&view.filled))
+                    (Text::new("every", "Minutes between two copies").digits().max(4).hint(&every).show(&view.filled))
+                    div.actions { button.btn.quiet type="submit" { "Save" } }
+                }))
+            }
+        }
+    }
+}
+
+fn in_charge(chrome: &Chrome, view: &View, charge: Charge) -> Markup {
+    html! {
+        section.card.stack-small {
+            h2 { "The backup VM is in charge" }
+            p {
+                "Since " (ago(charge.since, view.now)) ". Nothing is copied to it meanwhile. "
+                @if charge.visited { "Visitors of your web address are sent to it." } @else { "Nothing points your visitors to it." }
+            }
+            p.hint { "Copies go on when the server itself is in charge again. They write over what was changed on the backup VM in those folders: save that first." }
+            (form::post(chrome, &format!("/deployments/{}/backup/return", view.id), html! {
+                div.actions { button.btn type="submit" { "Put the server back in charge" } }
+            }))
+        }
+    }
+}
+
+fn drills(chrome: &Chrome, view: &View) -> Markup {
+    html! {
+        section.card.stack-small {
+            h2 { "Trying it out" }
+            p {
+                "A drill measures two things: how long it takes from the press of the button until the backup VM is seen to answer, and how old its copy is. \
+                 What is measured stands below; nothing else is promised."
+            }
+            p.hint { "You can sign in to the backup VM while the drill lasts. A server without a web address of ours has no visitors that we could send there." }
+            @if !view.drills.is_empty() {
+                (part::table(
+                    "Drills",
+                    &[text("Begun"), number("Until it answered"), number("Age of the copy"), text("Back")],
+                    view.drills.iter().map(drill).collect(),
+                ))
+            }
+            @if view.charge.is_none() {
+                (form::post(chrome, &format!("/deployments/{}/backup/drill", view.id), html! {
+                    div.actions { button.btn.quiet type="submit" { "Begin a drill" } }
+                }))
+            }
+        }
+    }
+}
+
+fn drill(drill: &Drill) -> Vec<Markup> {
+    let secs = |secs: Option<u64>, none: &str| {
+        html! {
+            @match secs { Some(secs) => (span(std::time::Duration::from_secs(secs))), None => (none) }
+        }
+    };
+    let none = if drill.back.is_some() { "It never did" } else { "Not yet" };
+    vec![
+        html! { (when(drill.pressed)) @if drill.real { " " (badge(Tone::Warn, "The server was down")) } },
+        secs(drill.rto_secs(), none),
+        secs(drill.rpo_secs(), "No whole copy"),
+        html! { @match drill.back { Some(at) => (when(at)), None => "Still in charge" } },
+    ]
+}
+
+fn agreed(consent: Consent) -> Markup {
+    part::card("What you agreed to", html! { p { (consent.text()) } p.hint { "On " (when(consent.at)) ", when you ordered." } })
+}
+
+fn events(events: &[Entry]) -> Markup {
+    html! {
+        ul.events {
+            @for event in events { li.trouble[event.trouble] { span.soft { (when(event.at)) } " " span { (event.text) } } }
+        }
+    }
+}
+
+/// As the page of the deployment shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Brief {
+    pub stage: Stage,
+    pub place: String,
+    pub held: Option<Time>,
+    pub late: bool,
+    pub charge: bool,
+    pub now: Time,
+}
+
+pub fn brief(id: OrderId, brief: &Brief) -> Markup {
+    let (tone, said) = word(brief.stage);
+    html! {
+        section.card.stack-small {
+            div.between {
+                h2 { "Backup VM" }
+                div.actions { a.btn.quiet.small href={ "/deployments/" (id) "/backup" } { "See it" } }
+            }
+            p.cluster { (badge(tone, said)) span { (brief.place) } @if brief.charge { (badge(Tone::Warn, "In charge")) } }
+            @if brief.stage == Stage::Active {
+                p {
+                    @match brief.held {
+                        Some(held) => { "Its copy holds what was written before " (ago(held, brief.now)) "." }
+                        None => "Its copy is empty yet.",
+                    }
+                    @if brief.late { " " (badge(Tone::Bad, "Late")) }
+                }
+            }
+        }
+    }
+}

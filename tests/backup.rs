@@ -1,0 +1,242 @@
+//! Backup VMs: ordered with one charge, built apart from the server, kept in step by the very scripts that we serve, tried out, and ended.
+
+use cooperage::base::ids::OrderId;
+use cooperage::base::money::Usd;
+use cooperage::base::time::{HOUR, MINUTE};
+use cooperage::cli::demo::ALICE;
+use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::domain::backup::{BackupVm, Stage};
+use cooperage::domain::order::State;
+use cooperage::domain::report::Seat;
+use cooperage::localgrid::node::Fault;
+use cooperage::localgrid::{ChainView, ContractStateView};
+use cooperage::store::backup::Backups;
+use cooperage::store::report::Reports;
+
+use crate::kit::caller::Caller;
+use crate::kit::machine::Machine;
+use crate::kit::market::{KEY, Market};
+
+async fn quote(visitor: &Visitor, name: &str, more: &[(&str, &str)]) -> Page {
+    let mut wish =
+        vec![("name", name), ("size", "medium"), ("image", "ubuntu-24.04"), ("region", ""), ("ssh_key", KEY), ("backup", "vm")];
+    wish.extend(more);
+    visitor.fill("/order", "/order", &wish).await.unwrap()
+}
+
+async fn order(market: &Market, visitor: &Visitor, name: &str) -> OrderId {
+    let quote = quote(visitor, name, &[]).await;
+    let page = visitor.submit(&quote, &format!("{}/confirm", quote.url.path()), &[("consent", "on")]).await.unwrap();
+    let id = page.url.path().split('/').nth(2).unwrap_or_default();
+    let order = id.parse().unwrap_or_else(|_| panic!("no order: {} {}", page.url, page.text()));
+    assert_eq!(market.rest(order).await.state, State::Active);
+    order
+}
+
+fn backup(market: &Market, order: OrderId) -> BackupVm {
+    market.demo.instance.app.read().unwrap().backup(order).unwrap().unwrap()
+}
+
+async fn stands(market: &Market, order: OrderId) -> BackupVm {
+    market.until("the backup VM stands", || backup(market, order).stage == Stage::Active).await;
+    backup(market, order)
+}
+
+fn live_contracts(market: &Market) -> usize {
+    market.demo.world.chain.contracts().iter().filter(|contract| contract.state != ContractStateView::Deleted).count()
+}
+
+/// The line for one of the two, as its page shows it.
+async fn line(visitor: &Visitor, order: OrderId, vm: &str) -> String {
+    let page = visitor.get(&format!("/deployments/{order}/backup")).await.unwrap();
+    assert!(page.body.contains("/backup/line"), "{}", page.text());
+    // Two forms lead there: what is sent says which of them.
+    let page = visitor.submit(&page, &format!("/deployments/{order}/backup/line"), &[("vm", vm)]).await.unwrap();
+    let text = page.text();
+    let from = text.find("curl -").unwrap_or_else(|| panic!("no line: {text}"));
+    let to = text[from..].find("| sh").unwrap() + 4;
+    text[from..from + to].to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_are_one_order_stand_apart_and_end_together() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    // What can be lost is agreed to first.
+    let offer = quote(&alice, "web", &[]).await;
+    for words in ["Why these two", "no farm and no farmer", "Backup VM: the same once more", "Both can fail at once", "$20.00"] {
+        assert!(offer.says(words) || offer.text().to_lowercase().contains(&words.to_lowercase()), "{words}: {}", offer.text());
+    }
+    let confirm = format!("{}/confirm", offer.url.path());
+    let refused = alice.submit(&offer, &confirm, &[]).await.unwrap();
+    assert_eq!((refused.status, refused.says("tick the box")), (422, true), "{}", refused.text());
+    assert_eq!(market.demo.world.chain.contracts().len(), 0, "nothing was begun");
+    let order = order(&market, &alice, "web").await;
+    let vm = stands(&market, order).await;
+    let read = market.read(order);
+    let (first, second) = (&read.attempt().unwrap().choice.best, vm.node());
+    assert!(first.node != second.node && first.farm != second.farm && first.owner != second.owner, "{first:?} {second:?}");
+    assert_eq!(
+        (read.price, vm.price, market.charged(order)),
+        (Usd::from_cents(2000), Usd::from_cents(1000), Usd::from_cents(2000))
+    );
+    let consent = read.consent.unwrap();
+    assert!(consent.wording == 1 && consent.at == read.created && consent.text().contains("Both servers can fail"));
+    assert_eq!(live_contracts(&market), 2);
+    market.demo.world.mail.wait_for(ALICE.email, "the backup VM of web is up").await.unwrap();
+    let page = alice.get(&format!("/deployments/{order}/backup")).await.unwrap();
+    for words in ["Running", "What you agreed to", "Both servers can fail at the same time", &second.farm_name, "Nothing yet"] {
+        assert!(page.says(words), "{words}: {}", page.text());
+    }
+    assert!(alice.get(&format!("/deployments/{order}")).await.unwrap().says("Its copy is empty yet"));
+    // Others see none of it, and can press nothing.
+    market.newcomer("Bob").await;
+    let bob = Caller::with_password(market.url(), "bob@example.org", crate::kit::market::PASSWORD).await;
+    assert_eq!(bob.get(&format!("/deployments/{order}/backup")).await.status, 404);
+    for verb in ["line", "plan", "drill", "return"] {
+        assert_eq!(bob.post(&format!("/deployments/{order}/backup/{verb}"), &[("vm", "main")]).await.status, 404, "{verb}");
+    }
+    // The end: both go, both last bills are read, and hours that were not used go back for both.
+    let delete = format!("/deployments/{order}/delete");
+    assert!(alice.get(&delete).await.unwrap().says("Its backup VM goes with it"));
+    alice.fill(&delete, &delete, &[]).await.unwrap();
+    let ended = market.ended(order).await;
+    assert_eq!((ended.state, backup(&market, order).stage, live_contracts(&market)), (State::Ended, Stage::Ended, 0));
+    market.until("the rest goes back", || market.charged(order) < Usd::from_cents(5)).await;
+    market.assert_settled(&market.read(order), "ended");
+    assert!(alice.get(&format!("/deployments/{order}/backup")).await.unwrap().says("It ends with the server"));
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_no_second_place_works_the_server_goes_on_and_that_part_goes_back() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let offer = quote(&alice, "web", &[]).await;
+    // Only the node that was offered for the server itself works.
+    let offered = market.demo.instance.app.read().unwrap();
+    let id = offer.url.path().trim_start_matches("/quotes/").parse().unwrap();
+    let choice = cooperage::store::order::Orders::quote(&offered, id).unwrap().unwrap().choice;
+    drop(offered);
+    for node in market.demo.instance.app.nodes().iter().filter(|node| node.id() != choice.best.node) {
+        market.demo.world.nodes.set_fault(node.id(), Fault::SaysNo);
+    }
+    let page = alice.submit(&offer, &format!("{}/confirm", offer.url.path()), &[("consent", "on")]).await.unwrap();
+    let order: OrderId = page.url.path().split('/').nth(2).unwrap().parse().unwrap();
+    assert_eq!(market.rest(order).await.state, State::Active);
+    market.nurse("it is given up", || backup(&market, order).stage == Stage::Failed).await;
+    let (read, vm) = (market.read(order), backup(&market, order));
+    assert!(vm.attempts.len() > 1 && vm.attempts.iter().all(|attempt| attempt.cleared), "{:?}", vm.events);
+    assert_eq!((read.state, read.price, live_contracts(&market)), (State::Active, Usd::from_cents(1000), 1));
+    market.until("its price goes back", || market.charged(order) == Usd::from_cents(1000)).await;
+    assert!(
+        read.timeline.iter().any(|entry| entry.trouble && entry.text.contains("There is no backup VM")),
+        "{:?}",
+        read.timeline
+    );
+    let mail = market.demo.world.mail.wait_for(ALICE.email, "no backup VM for web").await.unwrap();
+    assert!(mail.text.contains("$10.00 goes back"), "{}", mail.text);
+    assert!(alice.get(&format!("/deployments/{order}/backup")).await.unwrap().says("There is none"));
+    // And the rest of the money is told right at the end, too.
+    let delete = format!("/deployments/{order}/delete");
+    alice.fill(&delete, &delete, &[]).await.unwrap();
+    market.ended(order).await;
+    market.until("the rest goes back", || market.charged(order) < Usd::from_cents(5)).await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_two_are_kept_in_step_and_a_drill_says_what_it_measured() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let order = order(&market, &alice, "web").await;
+    stands(&market, order).await;
+    let (main, own) = (Machine::new("curl"), Machine::new("curl"));
+    for (machine, vm) in [(&main, "main"), (&own, "backup")] {
+        machine.with_ssh(&own);
+        let said = machine.does("/bin/sh", &line(&alice, order, vm).await).await;
+        assert!(said.contains("Done"), "{said}");
+    }
+    let data = main.folder("srv-data");
+    std::fs::write(data.join("letter"), "dear all").unwrap();
+    let plan = format!("/deployments/{order}/backup/plan");
+    let page = format!("/deployments/{order}/backup");
+    let wrong = alice.fill(&page, &plan, &[("every", "15"), ("folders", "/etc")]).await.unwrap();
+    assert_eq!((wrong.status, wrong.says("The system itself lives there")), (422, true), "{}", wrong.text());
+    let folders = data.to_str().unwrap();
+    let saved = alice.fill(&page, &plan, &[("every", "15"), ("folders", folders)]).await.unwrap();
+    assert!(saved.says("Saved"), "{}", saved.text());
+    let tick = |machine: &Machine| format!("sh {} tick", machine.path("usr/local/lib/cooperage/sync.sh").display());
+    // Keys find each other: the one that copies tells its own, the other one lets it in and tells by what it is known.
+    main.does("/bin/sh", &tick(&main)).await;
+    own.does("/bin/sh", &tick(&own)).await;
+    main.does("/bin/sh", &tick(&main)).await;
+    let vm = backup(&market, order);
+    assert!(vm.sync.runs.iter().all(|run| run.wrong.is_none()) && vm.sync.runs.len() == 1, "{:?}", vm.sync.runs);
+    assert_eq!(std::fs::read_to_string(own.copied(folders).join("letter")).unwrap(), "dear all");
+    // What it holds is what it tells itself, not what the other one hopes.
+    assert!(vm.sync.held.is_none());
+    own.does("/bin/sh", &tick(&own)).await;
+    // Each has its figures.
+    for vm in ["main", "backup"] {
+        let figures = alice.get(&format!("/deployments/{order}/metrics?vm={vm}")).await.unwrap();
+        assert_eq!(
+            (figures.says("of 60 GB in all"), figures.says("How the backup VM of web")),
+            (true, vm == "backup"),
+            "{}",
+            figures.text()
+        );
+    }
+    let shown = alice.get(&page).await.unwrap();
+    assert!(shown.says("Went well") && shown.says("This much would be lost now"), "{}", shown.text());
+    // Not due: nothing is copied again.
+    main.does("/bin/sh", &tick(&main)).await;
+    assert_eq!(backup(&market, order).sync.runs.len(), 1);
+    // A copy that fails is told as what it is, and after three intervals its owner hears of it.
+    own.lock_out(true);
+    market.leap(16 * MINUTE);
+    main.does("/bin/sh", &tick(&main)).await;
+    let failed = backup(&market, order).sync.runs.pop().unwrap();
+    assert!(failed.wrong.as_deref().is_some_and(|why| why.contains("no way in")), "{failed:?}");
+    assert!(alice.get(&page).await.unwrap().says("Failed: "));
+    market.leap(31 * MINUTE);
+    market.demo.world.mail.wait_for(ALICE.email, "the copy of web is late").await.unwrap();
+    assert!(alice.get(&page).await.unwrap().says("No newer copy for three intervals"));
+    own.lock_out(false);
+    main.does("/bin/sh", &tick(&main)).await;
+    own.does("/bin/sh", &tick(&own)).await;
+    let held = backup(&market, order).sync.held.unwrap().marker;
+    // A drill: what is measured is what was seen, and nothing is copied meanwhile.
+    market.leap(5 * MINUTE);
+    let pressed = alice.fill(&page, &format!("{page}/drill"), &[]).await.unwrap();
+    assert!(pressed.says("The backup VM is in charge") && pressed.says("Not yet"), "{}", pressed.text());
+    market.leap(16 * MINUTE);
+    let runs = backup(&market, order).sync.runs.len();
+    main.does("/bin/sh", &tick(&main)).await;
+    assert_eq!(backup(&market, order).sync.runs.len(), runs, "it is not written over");
+    own.does("/bin/sh", &format!("sh {} once", own.path("usr/local/lib/cooperage/report.sh").display())).await;
+    market.nurse_by(MINUTE / 2, "the answer is seen", || backup(&market, order).drills[0].answered.is_some()).await;
+    let drill = backup(&market, order).drills[0];
+    let heard = market.demo.instance.app.read().unwrap().reporter(order, Seat::Backup).unwrap().unwrap().heard.unwrap().at;
+    assert_eq!((drill.answered, drill.marker), (Some(heard), Some(held)));
+    assert!((960..1000).contains(&drill.rto_secs().unwrap()) && (300..360).contains(&drill.rpo_secs().unwrap()), "{drill:?}");
+    let page_back = alice.fill(&page, &format!("{page}/return"), &[]).await.unwrap();
+    assert!(
+        page_back.says("16 min") && page_back.says("5 min") && !page_back.says("The backup VM is in charge"),
+        "{}",
+        page_back.text()
+    );
+    // Silence of a server that spoke is noticed, and told once.
+    market.nurse_by(MINUTE / 2, "it is called down", || alice_mail(&market)).await;
+    assert!(alice.get(&page).await.unwrap().says("Down since"));
+    // What is left on a machine after it is taken away: nothing, and nobody is let in.
+    own.does("/bin/sh", &format!("sh {} remove", own.path("usr/local/lib/cooperage/report.sh").display())).await;
+    assert!(!own.path("usr/local/lib/cooperage").exists());
+    assert!(!std::fs::read_to_string(own.path(".ssh/authorized_keys")).unwrap_or_default().contains("cooperage"));
+    market.leap(HOUR);
+    market.close().await;
+}
+
+fn alice_mail(market: &Market) -> bool {
+    market.demo.world.mail.mails_to(ALICE.email).iter().any(|mail| mail.subject.contains("web does not answer"))
+}
