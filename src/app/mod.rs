@@ -1,8 +1,8 @@
 //! What somebody can do: one function a verb. The only room that writes.
 
 pub mod account;
-pub mod benchmark;
 pub mod backup;
+pub mod benchmark;
 pub mod bill;
 pub mod card;
 pub mod chain;
@@ -27,8 +27,8 @@ pub mod refund;
 pub mod report;
 pub mod saved_filter;
 pub mod signer;
-pub mod twin;
 pub mod sync;
+pub mod twin;
 pub mod wish;
 
 use std::collections::BTreeMap;

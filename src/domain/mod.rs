@@ -1,8 +1,8 @@
 //! Rules: plain structs and pure functions that take `now` as an argument.
 
 pub mod account;
-pub mod benchmark;
 pub mod backup;
+pub mod benchmark;
 pub mod bill;
 pub mod catalogue;
 pub mod charge;
