@@ -1,5 +1,7 @@
 //! Backup VMs: ordered with one charge, built apart from the server, kept in step by the very scripts that we serve, tried out, and ended.
 
+use std::sync::atomic::Ordering;
+
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::Usd;
 use cooperage::base::time::{HOUR, MINUTE};
@@ -142,6 +144,64 @@ async fn when_no_second_place_works_the_server_goes_on_and_that_part_goes_back()
     alice.fill(&delete, &delete, &[]).await.unwrap();
     market.ended(order).await;
     market.until("the rest goes back", || market.charged(order) < Usd::from_cents(5)).await;
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_fails_in_any_way_is_left_and_given_back_and_one_that_is_lost_is_paid_back() {
+    let market = Market::open_with(|settings| settings.grid.answer_seconds = 1).await;
+    let alice = market.shopper().await;
+    let faults = [Fault::Silent, Fault::DiesDuringDeploy, Fault::FailsAtTheLast, Fault::Mumbles, Fault::SeesAnotherHash];
+    let mut orders = Vec::new();
+    for (number, fault) in faults.into_iter().enumerate() {
+        let offer = quote(&alice, &format!("web{number}"), &[]).await;
+        let id = offer.url.path().trim_start_matches("/quotes/").parse().unwrap();
+        let read = market.demo.instance.app.read().unwrap();
+        let offered = cooperage::store::order::Orders::quote(&read, id).unwrap().unwrap().backup.unwrap().best.node;
+        drop(read);
+        market.demo.world.nodes.set_fault(offered, fault);
+        let page = alice.submit(&offer, &format!("{}/confirm", offer.url.path()), &[("consent", "on")]).await.unwrap();
+        let order: OrderId = page.url.path().split('/').nth(2).unwrap().parse().unwrap();
+        market.nurse("it stands elsewhere", || backup(&market, order).stage == Stage::Active).await;
+        market.demo.world.nodes.set_fault(offered, Fault::None);
+        let vm = backup(&market, order);
+        assert!(vm.attempts.len() > 1 && vm.node().node != offered, "{fault:?}: {:?}", vm.events);
+        orders.push(order);
+    }
+    let cleared = |order: OrderId| {
+        let attempts = backup(&market, order).attempts;
+        attempts.iter().rev().skip(1).all(|attempt| attempt.cleared)
+    };
+    market.nurse("what failed is given back", || orders.iter().all(|order| cleared(*order))).await;
+    assert_eq!(live_contracts(&market), 2 * orders.len());
+    // A chain that stands still holds an end up, and nothing is forgotten for it.
+    let stalled = &market.demo.world.chain.faults.stall_finality;
+    stalled.store(true, Ordering::SeqCst);
+    let delete = format!("/deployments/{}/delete", orders[0]);
+    alice.fill(&delete, &delete, &[]).await.unwrap();
+    market
+        .until("the backup VM is told", || {
+            backup(&market, orders[0]).stage == Stage::Ending || market.read(orders[0]).state == State::Ending
+        })
+        .await;
+    stalled.store(false, Ordering::SeqCst);
+    assert_eq!(market.ended(orders[0]).await.state, State::Ended);
+    assert_eq!((backup(&market, orders[0]).stage, live_contracts(&market)), (Stage::Ended, 2 * orders.len() - 2));
+    // One that the grid deletes: the server goes on, and what was paid for hours to come goes back.
+    let lost = orders[1];
+    let contract = backup(&market, lost).current().and_then(|(_, attempt)| attempt.contract).unwrap();
+    market.demo.world.chain.end_contract(contract);
+    market.nurse("it is given up", || backup(&market, lost).stage == Stage::Failed).await;
+    market.until("what is left goes back", || market.charged(lost) < Usd::from_cents(1100)).await;
+    let read = market.read(lost);
+    assert_eq!((read.state, market.charged(lost)), (State::Active, read.price));
+    assert!(read.price >= Usd::from_cents(1000), "hours it ran are paid: {}", read.price);
+    for order in orders.into_iter().skip(1) {
+        let delete = format!("/deployments/{order}/delete");
+        alice.fill(&delete, &delete, &[]).await.unwrap();
+        market.ended(order).await;
+    }
+    market.until("all is given back", || live_contracts(&market) == 0).await;
     market.close().await;
 }
 

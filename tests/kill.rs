@@ -287,7 +287,7 @@ impl Siege {
             let orders = snapshot.orders_in(state, None, 1000).unwrap();
             open.extend(orders.iter().map(|order| format!("order {} is {state:?}: {:?}", order.id, order.timeline.last())));
         }
-        let moving = backups(snapshot).into_values().filter(|backup| !backup.stage.at_rest());
+        let moving = backups(snapshot).into_values().filter(|backup| !backup.is_settled());
         open.extend(
             moving.map(|backup| format!("the backup VM of {} is {:?}: {:?}", backup.order, backup.stage, backup.events.last())),
         );

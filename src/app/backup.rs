@@ -121,6 +121,8 @@ impl App {
                 Stage::Deploying => self.deploy_backup(&order, &backup).await?,
                 Stage::Failing => self.give_backup_up(&order, &backup).await?,
                 Stage::Ending => self.end_backup(&order, &backup).await?,
+                // It stands: what was begun elsewhere before is given back.
+                Stage::Active if !self.clear_backup(&order, &backup).await? => return Ok(self.at_next_block().await),
                 Stage::Waiting | Stage::Active | Stage::Failed | Stage::Ended => return Ok(Next::Done),
             };
             let now = self.read()?.backup(id)?.map(|backup| (backup.stage, backup.attempts.len()));
@@ -355,11 +357,11 @@ impl App {
         Ok(Next::Done)
     }
 
-    /// Cancels every contract of it. True when none is left.
+    /// Cancels every contract of it but that of the one that runs. True when none is left.
     async fn clear_backup(&self, order: &Order, backup: &BackupVm) -> Result<bool> {
         let mut clear = true;
         for (slot, attempt) in backup.slots().zip(&backup.attempts) {
-            if attempt.cleared {
+            if attempt.cleared || backup.keeps(slot) {
                 continue;
             }
             let (id, number) = (order.id, slot.number as usize);

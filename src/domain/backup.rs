@@ -253,6 +253,16 @@ impl BackupVm {
         (0..u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)).map(move |number| Slot { order, kind: Kind::Backup, number })
     }
 
+    /// Whether the contract of this slot is the one that it runs on.
+    pub fn keeps(&self, slot: Slot) -> bool {
+        self.stage == Stage::Active && self.current().is_some_and(|(number, _)| number == slot.number)
+    }
+
+    /// Nothing is under way: neither up nor down, nor is anything left to be given back.
+    pub fn is_settled(&self) -> bool {
+        self.stage.at_rest() && self.slots().zip(&self.attempts).all(|(slot, attempt)| attempt.cleared || self.keeps(slot))
+    }
+
     /// Nodes on which room may be kept for it.
     pub fn nodes(&self) -> BTreeSet<u32> {
         self.attempts.iter().map(Attempt::node).chain([self.first.best.node]).collect()

@@ -40,7 +40,7 @@ impl App {
             let mut lost = Vec::new();
             for backup in rows {
                 let Some(order) = snapshot.order(backup.order)? else { continue };
-                let moves = !backup.stage.at_rest() || (backup.stage == Stage::Waiting && order.state == State::Active);
+                let moves = !backup.is_settled() || (backup.stage == Stage::Waiting && order.state == State::Active);
                 if moves && snapshot.job_for(&Work::TendBackup(order.id))?.is_none() {
                     lost.push((JobId::random(&*self.random), order.id));
                 }
