@@ -23,6 +23,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("purse", Duration::from_secs(60), Sweep::Purse),
         begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
+        begin("addresses", Duration::from_secs(60), Sweep::Addresses),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
         begin("notices", Duration::from_secs(600), Sweep::Notices),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
@@ -44,6 +45,8 @@ enum Sweep {
     Calls,
     /// Orders that lost their job.
     Orders,
+    /// Web addresses that lost their job.
+    Addresses,
     /// Contracts that the chain paused or deleted, or does not bill.
     Contracts,
     /// What the card processor told us and did not reach us.
@@ -84,6 +87,7 @@ impl Sweep {
             Sweep::Purse => app.refresh_purse().await,
             Sweep::Calls => app.drive_open_calls().await.map(drop),
             Sweep::Orders => app.reconcile_orders().await.map(drop),
+            Sweep::Addresses => app.reconcile_addresses().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),
             Sweep::Notices => app.sweep_notices().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),
