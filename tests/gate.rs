@@ -56,6 +56,12 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/twin", [303, 200, 200, 200, 200]),
     ("POST", "/twin", [303, 422, 422, 422, 422]),
     ("POST", "/twin/forget", [303; 5]),
+    ("GET", "/deployments/{id}/address/events", [303, 200, 404, 404, 404]),
+    // An empty form asks for a name of our choosing.
+    ("POST", "/deployments/{id}/address", [303, 303, 404, 404, 404]),
+    ("POST", "/deployments/{id}/address/change", [303, 303, 404, 404, 404]),
+    ("POST", "/deployments/{id}/address/check", [303, 303, 404, 404, 404]),
+    ("POST", "/deployments/{id}/address/remove", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
@@ -293,6 +299,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     for (method, route, _) in EXPECTED.iter().filter(|(_, path, _)| path.contains('{')) {
         let malformed = ["x", "%00", "%FF", "..%2f..%2fetc%2fpasswd", "ord_", "1", "%E2%80%AE", &"a".repeat(2000)];
         let unknown = unknown(route);
+        // Nobody may try so much at once.
+        town.market.leap(std::time::Duration::from_secs(10));
         let who = &town.people[rightful(route)];
         let csrf = who.csrf().await;
         // A node is called by a number, and there is a first one.
@@ -348,6 +356,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
             assert!(silent, "POST {path} with {what} writes something");
         }
     }
+    // Nobody may change so much at once.
+    town.market.leap(std::time::Duration::from_secs(120));
     // Then the honest forms: strangers before owners, so that there is something to be seen.
     for (method, route, expected) in EXPECTED {
         for who in [GUEST, 2, 3, OPERATOR, OWNER] {

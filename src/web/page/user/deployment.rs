@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
+use super::web_address;
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -11,7 +12,7 @@ use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::{money, when};
 use crate::web::ui::offer::{self, KeyLine, Size, Sla};
 use crate::web::ui::part::{self, Step, copyable};
-use crate::web::ui::{Chrome, layout};
+use crate::web::ui::{Chrome, layout, layout_live};
 
 /// How to get in.
 #[derive(Debug, Clone, Serialize)]
@@ -76,12 +77,14 @@ pub struct View {
     /// `20 GB at /mnt/data1`
     pub disks: Vec<String>,
     pub can_delete: bool,
+    pub web: Option<web_address::View>,
     /// Holds `title` and `tags`.
     pub filled: Filled,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
+    let frame = if view.web.as_ref().is_some_and(web_address::View::moves) { layout_live } else { layout };
+    frame(
         chrome,
         &view.name,
         html! {
@@ -101,6 +104,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
+                @if let Some(web) = &view.web { (web_address::card(chrome, web)) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
                 div.duo {
                     (part::card("Price and place", price(view)))
