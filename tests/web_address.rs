@@ -1,5 +1,7 @@
 //! Web addresses: a name from us, a domain of one's own, and everything that can go wrong on the way to them.
 
+mod fault;
+
 use std::net::Ipv4Addr;
 
 use cooperage::base::ids::OrderId;
