@@ -116,6 +116,12 @@ async fn a_name_leads_to_the_server_is_changed_and_is_taken_away_again() {
     assert_eq!((gateways.order, gateways.owner, names.order, names.owner), (order, farmer, order, 0));
     assert!(gateways.share.units() > 0 && names.amount.units() > 0 && names.share.units() == 0, "{names:?}");
 
+    let tom = market.log_in(&TOM).await;
+    let trace = tom.get(&format!("/operator/orders/{order}")).await.unwrap();
+    for bill in [&gateways, &names] {
+        assert!(trace.says(&format!("contract {}", bill.contract)), "the operator sees what it cost: {}", trace.text());
+    }
+
     // Another port: nobody listens there, and then somebody does. Name and contract stay.
     let page = press(&alice, order, "/change", &[("port", "3000")]).await;
     assert!(page.says("Visitors are led there from now on."), "{}", page.text());

@@ -268,6 +268,12 @@ impl WebAddress {
         self.names.last().map(|name| &name.name)
     }
 
+    /// All contracts that ever were its own, as far as their numbers are known.
+    pub fn contracts(&self) -> impl Iterator<Item = u64> {
+        let gateways = self.attempts.iter().filter_map(|attempt| attempt.contract);
+        gateways.chain(self.names.iter().filter_map(|name| name.contract))
+    }
+
     /// The number after the last one that is taken.
     pub fn next_first(&self) -> u32 {
         let taken = self.attempts.len().max(self.names.len());

@@ -13,16 +13,21 @@ pub trait WebAddresses: Read {
         self.get(&WEB_ADDRESSES, id)
     }
 
-    /// The newest address of an order, whatever has become of it.
-    fn last_web_address(&self, order: OrderId) -> Result<Option<WebAddress>> {
+    /// An order's addresses, whatever has become of them, newest first.
+    fn web_addresses_of(&self, order: OrderId, limit: usize) -> Result<Vec<WebAddress>> {
         let under = |at, id| ((order, at), WebAddressId::from_bits(id));
         let links = self.links::<_, _, ((OrderId, Time), WebAddressId)>(
             &WEB_ADDRESSES_BY_ORDER,
             under(AGES.0, 0)..=under(AGES.1, u128::MAX),
             From::Down,
-            1,
+            limit,
         )?;
-        links.into_iter().next().map(|(_, id)| self.need(&WEB_ADDRESSES, id, "web address")).transpose()
+        links.into_iter().map(|(_, id)| self.need(&WEB_ADDRESSES, id, "web address")).collect()
+    }
+
+    /// The newest address of an order, whatever has become of it.
+    fn last_web_address(&self, order: OrderId) -> Result<Option<WebAddress>> {
+        Ok(self.web_addresses_of(order, 1)?.pop())
     }
 
     /// The address of an order that is not gone.
