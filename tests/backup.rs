@@ -1,5 +1,6 @@
 //! Backup VMs: ordered with one charge, built apart from the server, kept in step by the very scripts that we serve, tried out, and ended.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use cooperage::base::ids::OrderId;
@@ -8,12 +9,15 @@ use cooperage::base::time::{HOUR, MINUTE};
 use cooperage::cli::demo::ALICE;
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::backup::{BackupVm, Stage};
-use cooperage::domain::order::State;
+use cooperage::domain::order::{Access, State};
 use cooperage::domain::report::Seat;
+use cooperage::domain::web_address::Stage::Live;
+use cooperage::domain::web_address::{Seen, WebAddress};
 use cooperage::localgrid::node::Fault;
 use cooperage::localgrid::{ChainView, ContractStateView};
 use cooperage::store::backup::Backups;
 use cooperage::store::report::Reports;
+use cooperage::store::web_address::WebAddresses;
 
 use crate::kit::caller::Caller;
 use crate::kit::machine::Machine;
@@ -294,6 +298,96 @@ async fn the_two_are_kept_in_step_and_a_drill_says_what_it_measured() {
     assert!(!own.path("usr/local/lib/cooperage").exists());
     assert!(!std::fs::read_to_string(own.path(".ssh/authorized_keys")).unwrap_or_default().contains("cooperage"));
     market.leap(HOUR);
+    market.close().await;
+}
+
+/// What a visitor of the server's web address finds, once it is served by the machine with this contract.
+async fn leads_to(market: &Market, order: OrderId, access: &Access, contract: u64) {
+    let ip: IpAddr = access.mycelium_ip.as_deref().unwrap().parse().unwrap();
+    let address = || market.demo.instance.app.read().unwrap().last_web_address(order).unwrap().unwrap();
+    let served = |address: &WebAddress| address.stage == Live && address.served.as_ref().is_some_and(|target| target.ip == ip);
+    let answers = || {
+        let address = address();
+        served(&address) && address.visit.is_some_and(|visit| visit.seen == Seen::Answers)
+    };
+    market.nurse_by(MINUTE / 6, "its visitors get there", answers).await;
+    let (host, via) = (address().fqdn().unwrap(), market.demo.world.addresses.web);
+    let client = reqwest::Client::builder().resolve(&host, via).no_proxy().build().unwrap();
+    let text = client.get(format!("http://{host}:{}/", via.port())).send().await.unwrap().text().await.unwrap();
+    assert!(text.contains(&format!("contract {contract}")), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visitors_follow_a_drill_and_a_server_that_is_down_and_come_back_only_by_hand() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let order = order(&market, &alice, "web").await;
+    let vm = stands(&market, order).await;
+    let read = market.read(order);
+    let first = (read.access.clone().unwrap(), read.attempt().unwrap().contract.unwrap());
+    let second = (vm.access.clone().unwrap(), vm.current().unwrap().1.contract.unwrap());
+    let (mine, page) = (format!("/deployments/{order}"), format!("/deployments/{order}/backup"));
+    alice.fill(&mine, &format!("{mine}/address"), &[("kind", "name")]).await.unwrap();
+    market
+        .nurse("there is a web address", || market.demo.instance.app.read().unwrap().last_web_address(order).unwrap().is_some())
+        .await;
+    leads_to(&market, order, &first.0, first.1).await;
+    // A drill: visitors come to the backup VM, and that is what is measured.
+    let pressed = alice.fill(&page, &format!("{page}/drill"), &[]).await.unwrap();
+    assert!(pressed.says("Visitors of your web address are sent to it"), "{}", pressed.text());
+    leads_to(&market, order, &second.0, second.1).await;
+    market.nurse_by(MINUTE / 6, "the answer is seen", || backup(&market, order).drills[0].answered.is_some()).await;
+    let drill = backup(&market, order).drills[0];
+    assert!(!drill.real && drill.rto_secs().is_some() && drill.rpo_secs().is_none(), "{drill:?}");
+    alice.fill(&page, &format!("{page}/return"), &[]).await.unwrap();
+    leads_to(&market, order, &first.0, first.1).await;
+    // Both speak, and the backup VM holds a copy.
+    let caller = Caller::new(market.url());
+    let mut addresses = Vec::new();
+    for which in ["main", "backup"] {
+        let line = line(&alice, order, which).await;
+        addresses.push(format!("/r/{}", line.split("/r/").nth(1).unwrap().split('/').next().unwrap()));
+    }
+    let figures = "cooperage 1\nuptime 600.00\ncpu 1 0 0 1\nload 0.42\nmemory 4194304 3000000\nnet 1 1\n";
+    let say = async |path: &str, body: String| {
+        let answer = caller.send(caller.request("POST", path).body(body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    for address in &addresses {
+        say(address, figures.into()).await;
+    }
+    let now = market.demo.instance.app.now().secs();
+    say(&format!("{}/sync", addresses[1]), format!("cooperage-sync 1\nmarker {now}\n")).await;
+    // The server falls silent, the backup VM does not.
+    for _ in 0..40 {
+        if backup(&market, order).charge.is_some() {
+            break;
+        }
+        market.leap(MINUTE / 2);
+        say(&addresses[1], figures.into()).await;
+        let looked = market.demo.instance.app.now() - MINUTE / 4;
+        market.until("both are looked at", || backup(&market, order).own.looked.is_some_and(|at| at >= looked)).await;
+    }
+    let (taken, drill) = (backup(&market, order).charge.expect("it took over"), *backup(&market, order).drills.last().unwrap());
+    assert!(taken.visited && drill.real && drill.marker.is_some_and(|marker| marker.secs() == now), "{drill:?}");
+    leads_to(&market, order, &second.0, second.1).await;
+    market.until("Alice hears of it", || alice_mail(&market)).await;
+    // It is back, and nothing happens by itself.
+    say(&addresses[0], figures.into()).await;
+    for _ in 0..3 {
+        market.leap(MINUTE / 2);
+        let looked = market.demo.instance.app.now() - MINUTE / 4;
+        market.until("both are looked at", || backup(&market, order).own.looked.is_some_and(|at| at >= looked)).await;
+    }
+    assert!(backup(&market, order).charge.is_some());
+    let shown = alice.get(&page).await.unwrap();
+    assert!(shown.says("The server was down") && shown.says("Still in charge"), "{}", shown.text());
+    alice.fill(&page, &format!("{page}/return"), &[]).await.unwrap();
+    leads_to(&market, order, &first.0, first.1).await;
+    let delete = format!("{mine}/delete");
+    alice.fill(&delete, &delete, &[]).await.unwrap();
+    market.ended(order).await;
+    assert_eq!(live_contracts(&market), 0, "server, backup VM, name and gateway");
     market.close().await;
 }
 

@@ -73,6 +73,12 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/deployments/{id}/reports/logs", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/reports", [303, 200, 404, 404, 404]),
     ("POST", "/deployments/{id}/reports/end", [303, 303, 404, 404, 404]),
+    ("GET", "/deployments/{id}/address/events", [303, 200, 404, 404, 404]),
+    // An empty form asks for a name of our choosing.
+    ("POST", "/deployments/{id}/address", [303, 303, 404, 404, 404]),
+    ("POST", "/deployments/{id}/address/change", [303, 303, 404, 404, 404]),
+    ("POST", "/deployments/{id}/address/check", [303, 303, 404, 404, 404]),
+    ("POST", "/deployments/{id}/address/remove", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
@@ -388,6 +394,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
             assert!(silent, "POST {path} with {what} writes something");
         }
     }
+    // Nobody may change so much at once.
+    town.market.leap(std::time::Duration::from_secs(120));
     // Then the honest forms: strangers before owners, so that there is something to be seen.
     for (method, route, expected) in EXPECTED {
         for who in [GUEST, 2, 3, OPERATOR, OWNER] {

@@ -28,4 +28,5 @@ mod slow;
 mod tidy;
 mod twin;
 mod wallet;
+mod web_address;
 mod wish;

@@ -29,6 +29,7 @@ pub mod saved_filter;
 pub mod signer;
 pub mod sync;
 pub mod twin;
+pub mod web_address;
 pub mod wish;
 
 use std::collections::BTreeMap;
@@ -51,7 +52,9 @@ use crate::settings::Settings;
 use crate::store::exposure::Exposures;
 use crate::store::order::OrderMark;
 use crate::store::{Snapshot, Store};
+use crate::wire::dns::client::Resolver;
 use crate::wire::stripe::Stripe;
+use crate::wire::visit::client::Visitor;
 
 /// How long the card processor may take to answer.
 const CARDS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -71,6 +74,8 @@ pub struct App {
     pub(crate) cards: Stripe,
     hasher: hasher::Hasher,
     post_office: post_office::PostOffice,
+    resolver: Resolver,
+    visitor: Visitor,
     /// Nodes as the index last told.
     pool: Mutex<Arc<Pool>>,
     /// What we saw of the nodes; None until the first look.
@@ -111,6 +116,8 @@ impl App {
             .map_err(|cause| crate::base::Error::internal("The card processor's address can't be used.").because(cause))?;
         let hasher = hasher::Hasher::new(&*random)?;
         let post_office = post_office::PostOffice::new(&settings)?;
+        let resolver = Resolver::new(settings.gateways.name_servers()?);
+        let visitor = Visitor::new(settings.gateways.door()?);
         let mut catalogue = Catalogue::default();
         if !settings.images.is_empty() {
             catalogue.images = settings.images.iter().map(wish::image).collect();
@@ -130,6 +137,8 @@ impl App {
             cards,
             hasher,
             post_office,
+            resolver,
+            visitor,
             pool: Mutex::default(),
             observed: Mutex::default(),
             benchmarks: Mutex::default(),

@@ -17,6 +17,7 @@ use crate::store::account::Accounts;
 use crate::store::backup::Backups;
 use crate::store::order::Orders;
 use crate::store::schema::{RUNWAY, TWIN};
+use crate::store::web_address::WebAddresses;
 use crate::store::{Read, Tx};
 
 /// Orders that are in memory at once.
@@ -146,6 +147,9 @@ impl App {
                     running.extend(contracts(order, &order.attempts));
                     if order.wish.backup == Backup::Machine {
                         running.extend(snapshot.backup(order.id)?.iter().flat_map(|backup| contracts(order, &backup.attempts)));
+                    }
+                    if let Some(address) = snapshot.web_address_of(order.id)? {
+                        running.extend(contracts(order, &address.attempts));
                     }
                 }
                 match orders.last() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Time;
-use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId};
+use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId, WebAddressId};
 
 /// What is owed. One job a work: asking twice is asking once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Work {
     },
     /// Build an order's backup VM, or take it down.
     TendBackup(OrderId),
+    /// Take a web address onwards, or look whether it works.
+    TendAddress(WebAddressId),
     /// Book what the card processor kept for a charge.
     BookFee(ChargeId),
     /// Give money back.
@@ -38,6 +40,7 @@ impl Work {
             Work::ClimbOrder(order) => format!("climb-order/{order}"),
             Work::CancelAttempt { order, attempt } => format!("cancel-attempt/{order}/{attempt}"),
             Work::TendBackup(order) => format!("tend-backup/{order}"),
+            Work::TendAddress(address) => format!("tend-address/{address}"),
             Work::BookFee(charge) => format!("book-fee/{charge}"),
             Work::PayRefund(refund) => format!("pay-refund/{refund}"),
             Work::ReadNotice(notice) => format!("read-notice/{notice}"),
@@ -52,6 +55,7 @@ impl Work {
             Work::ClimbOrder(order) => format!("Take order {order} onwards"),
             Work::CancelAttempt { order, attempt } => format!("Clean up attempt {} of order {order}", attempt + 1),
             Work::TendBackup(order) => format!("Look after the backup VM of order {order}"),
+            Work::TendAddress(address) => format!("Look after web address {address}"),
             Work::BookFee(charge) => format!("Book the card fee of {charge}"),
             Work::PayRefund(refund) => format!("Pay refund {refund}"),
             Work::ReadNotice(notice) => format!("Look into card notice {notice}"),

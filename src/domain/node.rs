@@ -153,6 +153,8 @@ impl Features {
     pub const VM: Features = Features(0b111);
     /// Ends customers' tunnels.
     pub const WIREGUARD: Features = Features(1 << 3);
+    /// Lets visitors in by a name of its own, and by one of theirs.
+    pub const GATEWAY: Features = Features(0b11 << 12);
     /// Gives machines public addresses.
     pub const IP: Features = Features(1 << 5);
 
@@ -449,6 +451,7 @@ pub(crate) mod tests {
         let features = Features::of(["network", "zmachine", "mycelium", "teleport"]);
         assert!(features.has(Features::VM));
         assert_eq!((Features::WIREGUARD, Features::IP), (Features::of(["wireguard"]), Features::of(["ip"])));
+        assert_eq!(Features::GATEWAY, Features::of(["gateway-name-proxy", "gateway-fqdn-proxy"]));
         assert_eq!(features.words().collect::<Vec<_>>(), ["zmachine", "network", "mycelium"]);
         assert!(!Features::of(["zmachine-light", "network-light", "mycelium"]).has(Features::VM));
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::slot::Slot;
 use crate::base::Time;
+use crate::base::ids::WebAddressId;
 
 /// What a signed call is for. At most one open call a purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,6 +15,11 @@ pub enum Purpose {
     UpdateTwin,
     CreateContract(Slot),
     CancelContract(Slot),
+    /// A gateway's contract, for the hash of its next version.
+    PointAddress {
+        address: WebAddressId,
+        change: u32,
+    },
 }
 
 impl Purpose {
@@ -25,6 +31,7 @@ impl Purpose {
             Purpose::UpdateTwin => "update-twin".into(),
             Purpose::CreateContract(slot) => format!("create-contract/{slot}"),
             Purpose::CancelContract(slot) => format!("cancel-contract/{slot}"),
+            Purpose::PointAddress { address, change } => format!("point-address/{address}/{change}"),
         }
     }
 }

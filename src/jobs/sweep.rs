@@ -24,6 +24,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("backups", Duration::from_secs(30), Sweep::Backups),
+        begin("addresses", Duration::from_secs(60), Sweep::Addresses),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
         begin("notices", Duration::from_secs(600), Sweep::Notices),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
@@ -47,6 +48,8 @@ enum Sweep {
     Orders,
     /// Backup VMs: whether they and their servers are up and in step, and those that lost their job.
     Backups,
+    /// Web addresses that lost their job.
+    Addresses,
     /// Contracts that the chain paused or deleted, or does not bill.
     Contracts,
     /// What the card processor told us and did not reach us.
@@ -88,6 +91,7 @@ impl Sweep {
             Sweep::Calls => app.drive_open_calls().await.map(drop),
             Sweep::Orders => app.reconcile_orders().await.map(drop),
             Sweep::Backups => app.watch_backups().await.map(drop),
+            Sweep::Addresses => app.reconcile_addresses().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),
             Sweep::Notices => app.sweep_notices().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),

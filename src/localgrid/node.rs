@@ -4,13 +4,14 @@
 mod bus_story;
 mod command;
 mod engine;
+mod gateway;
 #[cfg(test)]
 pub(super) mod kit;
 #[cfg(test)]
 mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,6 +21,7 @@ use self::command::{Context, Done};
 use self::engine::Engine;
 use super::fleet::{Condition, Profile, node_key};
 use super::genesis::{Genesis, Resources};
+use super::names::Names;
 use super::relay::Relay;
 use super::{ChainView, ContractStateView, TwinView};
 use crate::base::{Clock, Random};
@@ -29,7 +31,9 @@ use crate::wire::rmb::{Address, Envelope, Failure, JSON, Message, codec};
 use crate::wire::zos::answer::PublicConfig;
 use crate::wire::zos::deployment::{Outcome, State};
 
+pub(super) use self::command::addresses_of;
 pub use self::engine::SYSTEM;
+pub use self::gateway::{Backend, Machine, Served};
 
 /// How long a workload takes to start, so that progress can be watched.
 pub const STEP: Duration = Duration::from_millis(120);
@@ -82,6 +86,10 @@ struct World {
     /// Twins that the identity service does not call verified.
     unverified: Mutex<BTreeSet<u32>>,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
+    /// Where names lead, as gateways find out.
+    names: OnceLock<Names>,
+    /// Contracts of machines whose web server is off.
+    quiet: Mutex<BTreeSet<u64>>,
 }
 
 struct Node {
@@ -143,8 +151,8 @@ impl Nodes {
             let node = Node { twin: seed.twin, key: node_key(seed.id), engine: Mutex::new(engine), mode: Mutex::new(mode) };
             nodes.insert(seed.id, node);
         }
-        let (unverified, tasks) = Default::default();
-        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, tasks }));
+        let (unverified, tasks, names, quiet) = Default::default();
+        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, tasks, names, quiet }));
         for id in all.0.nodes.keys() {
             if all.mode(*id).is_some_and(|mode| mode.condition == Condition::Up) {
                 all.plug_in(*id);
@@ -394,17 +402,21 @@ impl Nodes {
     /// (whether a workload was started, whether nothing is left to do)
     fn provision_one(&self, it: &Node, contract: u64, fault: Fault) -> (bool, bool) {
         let view = self.0.chain.contract(contract);
-        let created = self.0.clock.now().secs();
+        let (created, outside) = (self.0.clock.now().secs(), self.outside());
         let mut engine = locked(&it.engine);
         let Some(held) = engine.held.get(&contract) else { return (false, true) };
         let Some(name) = held.pending.front().cloned() else { return (false, true) };
         let last = held.pending.len() == 1;
         let checked = engine.check_contract(held, view);
+        let admitted = |name: &str| match held.deployment.workload(name) {
+            Some(workload) => gateway::admit(&engine, held, workload, &outside),
+            None => Ok(()),
+        };
         let result = match checked {
             Ok(_) if fault == Fault::FailsAtTheLast && last => Err("failed to provision: input/output error".into()),
             _ if fault == Fault::SeesAnotherHash => Err("contract hash does not match deployment hash".into()),
             _ if fault == Fault::LagsBehindChain => Err("failed to get deployment contract: not found".into()),
-            Ok(contract) => engine.provision(&contract, &name),
+            Ok(contract) => admitted(&name).and_then(|()| engine.provision(&contract, &name)),
             Err(why) => Err(why),
         };
         let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };

@@ -36,6 +36,7 @@ pub mod saved_filter;
 pub mod schema;
 mod table;
 mod tx;
+pub mod web_address;
 mod writer;
 
 use std::path::Path;

@@ -5,16 +5,18 @@ use super::way_in;
 use crate::base::ids::{JobId, OrderId};
 use crate::base::time::DAY;
 use crate::base::{Random, Result, Time};
-use crate::domain::backup::{BackupVm, Probe, STALE, Stage, State as Seen};
+use crate::domain::backup::{BackupVm, Probe, STALE, Stage, State as Looks};
 use crate::domain::job::Work;
 use crate::domain::order::{Order, State};
 use crate::domain::report::Seat;
+use crate::domain::web_address::Seen;
 use crate::store::Tx;
 use crate::store::account::Accounts;
 use crate::store::backup::Backups;
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
 use crate::store::report::Reports;
+use crate::store::web_address::WebAddresses;
 
 /// Rows looked at together.
 const SLICE: usize = 100;
@@ -88,7 +90,8 @@ fn look(tx: &mut Tx<'_>, id: OrderId, nodes: Nodes, letters: &Letters<'_>, now: 
     backup.own = backup.own.look(nodes.own, speaks(own), now);
     follow_main(tx, &order, &mut backup, before, letters, now)?;
     follow_need(tx, &order, &mut backup, letters, now)?;
-    follow_drill(&mut backup, own.flatten());
+    let answered = answer(tx, &backup, own.flatten())?;
+    follow_drill(&mut backup, answered);
     follow_sync(tx, &order, &mut backup, letters, now)?;
     tx.put_backup(&backup)
 }
@@ -98,11 +101,11 @@ fn follow_main(
     tx: &mut Tx<'_>,
     order: &Order,
     backup: &mut BackupVm,
-    before: Seen,
+    before: Looks,
     letters: &Letters<'_>,
     now: Time,
 ) -> Result<()> {
-    let is_down = |seen| matches!(seen, Seen::Down { .. });
+    let is_down = |seen| matches!(seen, Looks::Down { .. });
     match (is_down(before), backup.main) {
         (false, main) if is_down(main.state()) => {
             backup.trouble(now, "The server itself does not answer: five looks in a row.");
@@ -131,7 +134,16 @@ fn follow_need(tx: &mut Tx<'_>, order: &Order, backup: &mut BackupVm, letters: &
     Ok(())
 }
 
-/// The first word of the backup VM after the button was pressed ends the measuring.
+/// When the backup VM was seen to answer: where visitors are sent to it, by a visit of ours that came to it; else by its own words.
+fn answer(tx: &Tx<'_>, backup: &BackupVm, heard: Option<Time>) -> Result<Option<Time>> {
+    if !backup.charge.is_some_and(|charge| charge.visited) {
+        return Ok(heard);
+    }
+    let address = tx.web_address_of(backup.order)?.filter(|address| address.served.as_ref() == Some(&address.target));
+    Ok(address.and_then(|address| address.visit).filter(|visit| visit.seen == Seen::Answers).map(|visit| visit.since))
+}
+
+/// The first answer of the backup VM after it was put in charge ends the measuring.
 fn follow_drill(backup: &mut BackupVm, heard: Option<Time>) {
     let Some(drill) = backup.drills.last_mut().filter(|drill| drill.answered.is_none() && drill.back.is_none()) else { return };
     if let Some(at) = heard.filter(|at| *at > drill.pressed) {

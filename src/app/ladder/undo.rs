@@ -93,7 +93,8 @@ impl App {
 
     /// The end of a VM that ran: no contract is left, its last bill is in the books, and unused hours are paid back.
     pub(super) async fn finish(&self, order: &Order) -> Result<Next> {
-        if !self.clear_all(order).await? {
+        // The way in first: whoever comes by it should find nobody's machine behind it.
+        if !self.web_address_is_gone(order.id).await? || !self.clear_all(order).await? {
             return Ok(self.at_next_block().await);
         }
         if !self.backup_is_down(order).await? {

@@ -7,10 +7,12 @@ use crate::domain::bill::Bill;
 use crate::domain::charge::Charge;
 use crate::domain::ledger::{Account, Cause, State, Transfer};
 use crate::domain::order::Order;
+use crate::domain::web_address::WebAddress;
 use crate::store::backup::Backups;
 use crate::store::charge::Charges;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
+use crate::store::web_address::WebAddresses;
 use crate::web::page::operator::order::{Amount, Hop, HopState, Sums};
 
 /// Bills and earnings read for one order: a month has 720 hours.
@@ -129,10 +131,14 @@ fn event(transfer: &Transfer) -> Option<u32> {
     transfer.terms.cause.id().rsplit_once('-')?.1.parse().ok()
 }
 
-/// Of the server, and of its backup VM.
+/// Of its machine, node after node, of its backup VM, and of its web addresses.
 fn contracts(books: &impl LedgerRead, order: &Order) -> Result<Vec<u64>> {
     let backup = books.backup(order.id)?.map(|backup| backup.attempts).unwrap_or_default();
-    Ok(order.attempts.iter().chain(&backup).filter_map(|attempt| attempt.contract).collect())
+    let mut all: Vec<u64> = order.attempts.iter().chain(&backup).filter_map(|attempt| attempt.contract).collect();
+    let mut addresses = books.web_addresses_of(order.id, MOST)?;
+    addresses.reverse();
+    all.extend(addresses.iter().flat_map(WebAddress::contracts));
+    Ok(all)
 }
 
 fn found(books: &impl LedgerRead, kind: &str, id: impl std::fmt::Display) -> Result<Vec<Transfer>> {

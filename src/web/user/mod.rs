@@ -11,6 +11,7 @@ pub mod quote;
 pub mod receipt;
 pub mod saved_filter;
 pub mod twin;
+pub mod web_address;
 
 use std::str::FromStr;
 

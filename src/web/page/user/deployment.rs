@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
-use super::{backup, metrics};
+use super::{backup, metrics, web_address};
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -12,7 +12,7 @@ use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::{money, when};
 use crate::web::ui::offer::{self, KeyLine, Size, Sla};
 use crate::web::ui::part::{self, Step, copyable};
-use crate::web::ui::{Chrome, layout};
+use crate::web::ui::{Chrome, layout, layout_live};
 
 /// How to get in.
 #[derive(Debug, Clone, Serialize)]
@@ -80,12 +80,14 @@ pub struct View {
     pub backup: Option<backup::Brief>,
     /// How it is doing, if it says so. Shown while it runs.
     pub brief: Option<metrics::Brief>,
+    pub web: Option<web_address::View>,
     /// Holds `title` and `tags`.
     pub filled: Filled,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
+    let frame = if view.web.as_ref().is_some_and(web_address::View::moves) { layout_live } else { layout };
+    frame(
         chrome,
         &view.name,
         html! {
@@ -105,6 +107,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
+                @if let Some(web) = &view.web { (web_address::card(chrome, web)) }
                 @if let Some(backup) = &view.backup { (backup::brief(view.id, backup)) }
                 @if view.can_delete { (metrics::brief(view.id, view.brief.as_ref())) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }

@@ -14,3 +14,4 @@ pub mod quote;
 pub mod receipt;
 pub mod saved_filters;
 pub mod twin;
+pub mod web_address;
