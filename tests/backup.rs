@@ -371,7 +371,8 @@ async fn visitors_follow_a_drill_and_a_server_that_is_down_and_come_back_only_by
     let (taken, drill) = (backup(&market, order).charge.expect("it took over"), *backup(&market, order).drills.last().unwrap());
     assert!(taken.visited && drill.real && drill.marker.is_some_and(|marker| marker.secs() == now), "{drill:?}");
     leads_to(&market, order, &second.0, second.1).await;
-    market.until("Alice hears of it", || alice_mail(&market)).await;
+    market.demo.world.mail.wait_for(ALICE.email, "the backup VM of web has taken over").await.unwrap();
+    assert!(!alice_mail(&market), "one mail says it");
     // It is back, and nothing happens by itself.
     say(&addresses[0], figures.into()).await;
     for _ in 0..3 {

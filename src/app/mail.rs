@@ -200,3 +200,21 @@ pub fn server_down(
     );
     mail(user, format!("{brand}: {} does not answer", order.wish.name), text, random, now)
 }
+
+/// Its visitors are sent to the backup VM.
+pub fn took_over(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    held: Option<Time>,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let held = held.map_or_else(|| "nothing yet".into(), |held| format!("what was written before {}", held.minute()));
+    let text = format!(
+        "“{}” has not answered our last looks, five in a row. Visitors of its web address are sent to its backup VM, which holds {held}.\n\nNothing is put back by itself. When the server is well again, save what was written on the backup VM and put the server back in charge: {site}/deployments/{}/backup",
+        order.wish.name, order.id
+    );
+    mail(user, format!("{brand}: the backup VM of {} has taken over", order.wish.name), text, random, now)
+}

@@ -88,8 +88,8 @@ fn look(tx: &mut Tx<'_>, id: OrderId, nodes: Nodes, letters: &Letters<'_>, now: 
     let before = backup.main.state();
     backup.main = backup.main.look(nodes.main, speaks(main), now);
     backup.own = backup.own.look(nodes.own, speaks(own), now);
-    follow_main(tx, &order, &mut backup, before, letters, now)?;
     follow_need(tx, &order, &mut backup, letters, now)?;
+    follow_main(tx, &order, &mut backup, before, letters, now)?;
     let answered = answer(tx, &backup, own.flatten())?;
     follow_drill(&mut backup, answered);
     follow_sync(tx, &order, &mut backup, letters, now)?;
@@ -109,6 +109,9 @@ fn follow_main(
     match (is_down(before), backup.main) {
         (false, main) if is_down(main.state()) => {
             backup.trouble(now, "The server itself does not answer: five looks in a row.");
+            if backup.charge.is_some_and(|charge| charge.since == now) {
+                return Ok(()); // its owner has heard of that already
+            }
             let held = backup.sync.held.map(|held| held.marker);
             send(tx, order, now, letters, |user| {
                 mail::server_down(letters.brand, letters.site, user, order, held, letters.random, now)
@@ -124,14 +127,16 @@ fn follow_main(
 
 /// Lets it take over where visitors can be sent to it: taking them away from the server is what keeps the two apart.
 fn follow_need(tx: &mut Tx<'_>, order: &Order, backup: &mut BackupVm, letters: &Letters<'_>, now: Time) -> Result<()> {
-    if backup.is_needed() && way_in::point(tx, order, backup.access.as_ref(), letters.random, now)? {
-        backup.take_over(true, true, now);
-        backup.trouble(
-            now,
-            "The server itself is down: its visitors are sent to the backup VM until you put the server back in charge.",
-        );
+    if !backup.is_needed() || !way_in::point(tx, order, backup.access.as_ref(), letters.random, now)? {
+        return Ok(());
     }
-    Ok(())
+    backup.take_over(true, true, now);
+    backup.trouble(
+        now,
+        "The server itself is down: its visitors are sent to the backup VM until you put the server back in charge.",
+    );
+    let held = backup.sync.held.map(|held| held.marker);
+    send(tx, order, now, letters, |user| mail::took_over(letters.brand, letters.site, user, order, held, letters.random, now))
 }
 
 /// When the backup VM was seen to answer: where visitors are sent to it, by a visit of ours that came to it; else by its own words.

@@ -13,6 +13,7 @@ use crate::domain::placement::Scored;
 use crate::domain::report::Seat;
 use crate::store::backup::Backups;
 use crate::store::report::Reports;
+use crate::store::web_address::WebAddresses;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
 use crate::web::page::user::backup::{Brief, Machine, View, page};
@@ -98,6 +99,7 @@ fn view(app: &App, order: &Order, backup: &BackupVm, filled: Filled) -> Result<V
         main: machine(Seat::Main, first, order.access.as_ref(), backup.main)?,
         own: machine(Seat::Backup, Some(backup.node()), backup.access.as_ref(), backup.own)?,
         sync: backup.sync.clone(),
+        web: snapshot.web_address_of(order.id)?.is_some(),
         charge: backup.charge,
         drills: backup.drills.iter().rev().copied().collect(),
         consent: order.consent,

@@ -42,6 +42,8 @@ pub struct View {
     pub main: Machine,
     pub own: Machine,
     pub sync: Sync,
+    /// It has a web address, whose visitors can be sent to the one or the other.
+    pub web: bool,
     /// Where the backup VM is in charge.
     pub charge: Option<Charge>,
     /// The newest first.
@@ -277,7 +279,14 @@ fn drills(chrome: &Chrome, view: &View) -> Markup {
                 "A drill measures two things: how long it takes from the press of the button until the backup VM is seen to answer, and how old its copy is. \
                  What is measured stands below; nothing else is promised."
             }
-            p.hint { "You can sign in to the backup VM while the drill lasts. A server without a web address of ours has no visitors that we could send there." }
+            @if view.web {
+                p.hint {
+                    strong { "While a drill lasts, visitors of your web address come to the backup VM. " }
+                    "If the server is surely down and the backup VM surely up, they are sent there by themselves. They come back only when you say so."
+                }
+            } @else {
+                p.hint { "You can sign in to the backup VM while the drill lasts. Without a web address of ours there are no visitors that we could send there." }
+            }
             @if !view.drills.is_empty() {
                 (part::table(
                     "Drills",

@@ -60,6 +60,7 @@ fn view() -> View {
         main: machine(Seat::Main, "Ghent, Belgium, on node 11 of De Kuip", true),
         own: machine(Seat::Backup, "Falkenstein, Germany, on node 5 of Falkenfarm", true),
         sync,
+        web: true,
         charge: None,
         drills: vec![drill(3, Some(ago(3 * DAY) + HOUR)), drill(34, Some(ago(34 * DAY) + HOUR))],
         consent: Some(Consent::now(ago(40 * DAY))),
