@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::Usd;
 use cooperage::base::time::{HOUR, MINUTE};
-use cooperage::cli::demo::ALICE;
+use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::backup::{BackupVm, Stage};
 use cooperage::domain::order::{Access, State};
@@ -95,6 +95,9 @@ async fn two_servers_are_one_order_stand_apart_and_end_together() {
         assert!(page.says(words), "{words}: {}", page.text());
     }
     assert!(alice.get(&format!("/deployments/{order}")).await.unwrap().says("Its copy is empty yet"));
+    let tom = market.log_in(&TOM).await;
+    let traced = tom.get(&format!("/operator/orders/{order}")).await.unwrap();
+    assert!(traced.says("Backup VM: The node runs it."), "{}", traced.text());
     // Others see none of it, and can press nothing.
     market.newcomer("Bob").await;
     let bob = Caller::with_password(market.url(), "bob@example.org", crate::kit::market::PASSWORD).await;

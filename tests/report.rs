@@ -56,8 +56,13 @@ async fn a_vm_that_runs_our_line_is_seen_on_its_page() {
     // Once for each of the two ways to fetch, and each of the shells there are.
     let there = |shell: &&str| shell.split(' ').next().is_some_and(|program| Path::new(program).exists());
     let shells: Vec<&str> = ["/bin/sh", "/bin/bash", "/bin/busybox sh"].into_iter().filter(there).collect();
-    for (fetch, shell) in [("wget", shells[0])].into_iter().chain(shells.iter().map(|shell| ("curl", *shell))) {
+    let busybox = Path::new("/bin/busybox").exists().then_some(("wget", shells[0], true));
+    let ways = [("wget", shells[0], false)].into_iter().chain(busybox);
+    for (fetch, shell, small) in ways.chain(shells.iter().map(|shell| ("curl", *shell, false))) {
         let machine = Machine::new(fetch);
+        if small {
+            machine.program("wget", "exec /bin/busybox wget \"$@\"");
+        }
         machine.program("journalctl", "printf 'one\\n\\033[1;31mtwo\\033[0m <b>\\n'");
         let page = switch_on(&alice, order, true).await;
         // Each market day has its own figures: what the machine before this one said is an hour old.

@@ -90,7 +90,11 @@ send() {
   if has curl; then
     curl -fsS -m 20 -H 'Content-Type: text/plain' --data-binary @- -K "$here/config"
   else
-    wget -q -O - -T 20 --post-data="$(cat)" "$url"
+    # The one of busybox knows fewer words.
+    patience=
+    if wget --version 2>/dev/null | grep -q GNU; then patience='-T 20 -t 1'; fi
+    # shellcheck disable=SC2086 # two words each
+    wget -q -O - $patience --post-data="$(cat)" "$url"
   fi
 }
 

@@ -38,7 +38,11 @@ send() {
     sed 's/"$/\/sync"/' "$here/config" >"$here/config.sync"
     curl -fsS -m 20 -H 'Content-Type: text/plain' --data-binary @- -K "$here/config.sync"
   else
-    wget -q -O - -T 20 --post-data="$(cat)" "$url/sync"
+    # The one of busybox knows fewer words.
+    patience=
+    if wget --version 2>/dev/null | grep -q GNU; then patience='-T 20 -t 1'; fi
+    # shellcheck disable=SC2086 # two words each
+    wget -q -O - $patience --post-data="$(cat)" "$url/sync"
   fi
 }
 

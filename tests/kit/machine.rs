@@ -36,6 +36,8 @@ impl Machine {
     /// Puts a program of its own into it.
     pub fn program(&self, name: &str, script: &str) {
         let path = self.folder.join("bin").join(name);
+        // Never through a link to a program of this machine's.
+        let _none_there = std::fs::remove_file(&path);
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }

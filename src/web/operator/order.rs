@@ -7,9 +7,11 @@ use super::{Query, ROWS, id, paged, read_mark, turn, write_mark};
 use crate::base::ids::{OrderId, UserId};
 use crate::base::money::Rate;
 use crate::base::{Error, Result};
+use crate::domain::backup::Backup;
 use crate::domain::order::{self as domain, Entry, Order, Outcome, Wish};
 use crate::store::Snapshot;
 use crate::store::account::Accounts;
+use crate::store::backup::Backups;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
@@ -40,7 +42,12 @@ pub async fn show(me: Operator, path: Path<String>) -> PageResult {
     let rate = me.app.rate();
     let trace = trace(&snapshot, &order, rate)?;
     let who = name_of(&snapshot, order.user)?;
-    Ok(me.show(200, page(&me.chrome(), &view(order, who, trace, rate))))
+    let backup = snapshot.backup(order.id)?.map(|backup| backup.attempts).unwrap_or_default();
+    let mut view = view(order, who, trace, rate);
+    // Its backup VM's places, behind its own.
+    let beside = |attempt: Attempt| Attempt { result: format!("Backup VM: {}", attempt.result), ..attempt };
+    view.attempts.extend((1..).zip(&backup).map(|(number, attempt)| beside(tried(number, attempt))));
+    Ok(me.show(200, page(&me.chrome(), &view)))
 }
 
 fn row(snapshot: &Snapshot, order: Order) -> Result<orders::Row> {
@@ -79,7 +86,8 @@ fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
 
 fn asked(wish: &Wish) -> Vec<String> {
     let machine = [wish.image.name.clone(), offer::size(&wish.size).line()];
-    machine.into_iter().chain(offer::disks(wish)).chain(offer::network(wish)).collect()
+    let backup = (wish.backup == Backup::Machine).then(|| "Backup VM".to_owned());
+    machine.into_iter().chain(offer::disks(wish)).chain(offer::network(wish)).chain(backup).collect()
 }
 
 /// The tries on nodes. When an order ended before its node was asked, there was none.
