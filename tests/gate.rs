@@ -47,6 +47,16 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/deployments/{id}/progress", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/events", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/delete", [303, 200, 404, 404, 404]),
+    ("GET", "/deployments/{id}/changes", [303, 200, 404, 404, 404]),
+    ("GET", "/deployments/{id}/stop", [303, 200, 404, 404, 404]),
+    // Her system is on no disk of its own: what is lost has to be agreed to.
+    ("POST", "/deployments/{id}/stop", [303, 422, 404, 404, 404]),
+    // It runs already.
+    ("POST", "/deployments/{id}/start", [303, 409, 404, 404, 404]),
+    ("GET", "/deployments/{id}/resize", [303, 200, 404, 404, 404]),
+    ("POST", "/deployments/{id}/resize", [303, 422, 404, 404, 404]),
+    ("GET", "/deployments/{id}/move", [303, 200, 404, 404, 404]),
+    ("POST", "/deployments/{id}/move", [303, 422, 404, 404, 404]),
     // Alice's was ordered without one.
     ("GET", "/deployments/{id}/tunnel", [303, 404, 404, 404, 404]),
     ("GET", "/deployments/{id}/handover", [303, 200, 404, 404, 404]),

@@ -22,6 +22,7 @@ mod order;
 mod powercut;
 mod provider;
 mod purse;
+mod revise;
 mod slow;
 mod tidy;
 mod twin;

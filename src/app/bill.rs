@@ -209,7 +209,7 @@ pub(super) fn earn(tx: &mut Tx<'_>, order: &mut Order, now: Time) -> Result<()> 
 
 /// The part of a cent that can't be refunded.
 pub(super) fn round_off(tx: &mut Tx<'_>, order: &mut Order, refunded: Usd, now: Time) -> Result<()> {
-    let rest = order.price.checked_sub(order.earned).and_then(|rest| rest.checked_sub(refunded)).unwrap_or_default();
+    let rest = order.paid().checked_sub(order.earned).and_then(|rest| rest.checked_sub(refunded)).unwrap_or_default();
     if rest.units() > 0 && rest < Usd::from_cents(1) {
         let account = Account::rounding(Asset::Usd);
         move_once(tx, "rounding", &order.id.to_string(), Account::customer(order.user), account, rest, "part of a cent", now)?;

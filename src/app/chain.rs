@@ -200,7 +200,8 @@ impl App {
                 self.nudge();
             }
             let last = snapshot.last_bill_of(contract)?.map(|bill| bill.at).or(made);
-            let late = last.is_some_and(|last| head.at.since(last) > UNBILLED_AFTER);
+            // Of one that is stopped little is left to bill, or nothing.
+            let late = order.stopped.is_none() && last.is_some_and(|last| head.at.since(last) > UNBILLED_AFTER);
             unbilled.retain(|known| *known != contract);
             if state == ContractState::Runs && late {
                 tracing::warn!(contract, "a contract runs and is not billed");

@@ -10,6 +10,7 @@ use crate::domain::charge::Charge;
 use crate::domain::job::{Next, Work};
 use crate::domain::mail::{LINK, Mail};
 use crate::domain::order::Order;
+use crate::domain::revision::{self, Revision, State};
 use crate::store::Read;
 use crate::store::Tx;
 use crate::store::schema::MAILS;
@@ -93,6 +94,27 @@ pub fn running(brand: &str, site: &str, user: &User, order: &Order, charge: &Cha
         order.paid_until().map(Time::minute).unwrap_or_default()
     );
     mail(user, format!("{brand}: {} is running", order.wish.name), text, random, now)
+}
+
+/// What became of a change that somebody waits for.
+pub fn changed(brand: &str, site: &str, user: &User, order: &Order, revision: &Revision, random: &dyn Random, now: Time) -> Mail {
+    let said = revision.story.last().map(|told| told.text.as_str()).unwrap_or_default();
+    let (name, done) = (order.shown_name(), revision.kind.done());
+    let ssh = match (&order.access, order.stopped) {
+        (Some(access), None) => format!("\n\n    {}", access.ssh()),
+        _ => String::new(),
+    };
+    let moved = match (revision.kind, revision.state) {
+        (revision::Kind::Move, State::Done) => " Its addresses are new, and so are its disks.",
+        _ => "",
+    };
+    let text =
+        format!("Your VM “{name}”: {said}{moved}{ssh}\n\nStep by step: {site}/deployments/{}/changes#{}", order.id, revision.id);
+    let subject = match revision.state {
+        State::Done => format!("{brand}: {name} was {done}"),
+        _ => format!("{brand}: {name} was not {done}"),
+    };
+    mail(user, subject, text, random, now)
 }
 
 /// To an operator: the tokens get short. Sent once for each mark that is crossed.

@@ -115,7 +115,8 @@ impl App {
                 Some(charge) => {
                     // The order's own climb asks the processor; the notice only says when.
                     let (job, now) = (JobId::random(&*self.random), self.now());
-                    self.store.write(move |tx| tx.owe(job, Work::ClimbOrder(charge.order), now)).await?;
+                    let work = charge.revision.map_or(Work::ClimbOrder(charge.order), Work::Revise);
+                    self.store.write(move |tx| tx.owe(job, work, now)).await?;
                     self.nudge();
                     format!("order {} looks for itself", charge.order)
                 }

@@ -140,6 +140,7 @@ impl App {
                 }
             }
         }
+        self.reconcile_revisions().await?;
         let (count, now) = (lost.len(), self.now());
         if count > 0 {
             tracing::warn!(count, "orders without a job were found and taken up again");

@@ -4,6 +4,7 @@ use super::App;
 use super::limit::Limit;
 use super::wish::wish;
 use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
+use crate::base::money::Usd;
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
 use crate::domain::charge::{Charge, ChargeState};
@@ -13,7 +14,7 @@ use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
 use crate::domain::placement::{Ask, Choice, choose};
 use crate::domain::pool::{Filter, Pool};
-use crate::domain::price::{UnitPrices, total};
+use crate::domain::price::{Part, UnitPrices, total};
 use crate::grid::Plan;
 use crate::store::Tx;
 use crate::store::account::Accounts;
@@ -188,6 +189,10 @@ impl App {
                     title: None,
                     tags: Default::default(),
                     handed_over: None,
+                    term: None,
+                    more_charges: vec![],
+                    revision: None,
+                    stopped: None,
                 };
                 order.note(
                     now,
@@ -262,7 +267,7 @@ pub(super) fn begin_end_at(
     tx.put_order(&order)
 }
 
-fn no_card() -> Error {
+pub(super) fn no_card() -> Error {
     Error::invalid("card", "Please add a card first.")
 }
 
@@ -313,6 +318,17 @@ fn new_charge(
         fee: None,
         refunded: Default::default(),
         receipt: None,
+        lines: receipt_lines(&quote.wish, &quote.parts, quote.price),
+        revision: None,
+    }
+}
+
+/// What a month is charged for: the server first, by name, then what comes with it.
+fn receipt_lines(wish: &Wish, parts: &[Part], price: Usd) -> Vec<Part> {
+    let what = format!("{} ({}, {}), 30 days", wish.name, wish.size.name, wish.image.name);
+    match parts.split_first().filter(|_| total(parts) == Some(price)) {
+        Some((machine, extras)) => std::iter::once(Part { what, amount: machine.amount }).chain(extras.iter().cloned()).collect(),
+        None => vec![Part { what, amount: price }],
     }
 }
 
@@ -335,6 +351,7 @@ pub fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {
         contract: None,
         sent: None,
         outcome: Outcome::Trying,
+        off: None,
         cleared: false,
     }
 }

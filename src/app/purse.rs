@@ -39,11 +39,17 @@ pub struct Sales {
 impl Sales {
     /// Refuses what the tokens would not carry for as long as the floor says. Orders that are on their way count already.
     pub(super) fn admit(&self, tx: &Tx<'_>, wish: &Wish, now: Time) -> Result<()> {
+        self.admit_room(tx, wish.capacity(), wish.public_ips(), now)
+    }
+
+    /// The same for so much room and so many addresses, which come to what is there already. What its owner has stopped counts as
+    /// if it ran: it may be started at any moment.
+    pub(super) fn admit_room(&self, tx: &Tx<'_>, room: Capacity, addresses: u32, now: Time) -> Result<()> {
         let Some(purse) = &self.purse else { return Ok(()) };
         let metered: BTreeSet<_> =
             purse.meters.iter().filter(|meter| meter.line.list > Tft::ZERO).map(|meter| meter.running.order).collect();
         let mut lines = vec![];
-        lines.extend(hour(purse, wish.capacity(), wish.public_ips()));
+        lines.extend(hour(purse, room, addresses));
         for state in COMING {
             // One that runs is soon read: only the newest can be missing in the purse.
             let most = if state == State::Active { NEWEST } else { SLICE };

@@ -38,6 +38,14 @@ impl App {
         }
     }
 
+    /// What became of a call that is not wanted any more; None if it was never signed.
+    pub(super) async fn fate_of(&self, purpose: &Purpose) -> Result<Option<Fate>> {
+        match self.read()?.call(purpose)? {
+            Some(known) => self.drive_signed(&known).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Looks after the calls that nobody has asked about for a while: one that did not land blocks all those behind it,
     /// and whoever wanted it may be waiting for a person.
     pub async fn drive_open_calls(&self) -> Result<usize> {

@@ -45,7 +45,7 @@ pub(super) fn wish(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, 
 }
 
 /// The size that was picked, or one of its own where other measures were typed.
-fn size(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, form: &OrderForm) -> Result<Size> {
+pub(super) fn size(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, form: &OrderForm) -> Result<Size> {
     let picked = catalogue.size(&form.size).ok_or_else(|| Error::invalid("size", "Please choose one of the sizes."))?;
     let own = picked.capacity;
     let measures = Capacity {
@@ -122,7 +122,7 @@ pub fn disk_fields(number: u64) -> (&'static str, &'static str) {
 }
 
 /// A whole number from `least` to `most`; None for an empty field.
-fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<Option<u64>> {
+pub(super) fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<Option<u64>> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Time;
-use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId};
+use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId, RevisionId};
 
 /// What is owed. One job a work: asking twice is asking once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub enum Work {
         order: OrderId,
         attempt: u32,
     },
+    /// Take a change of something that runs onwards, or back.
+    Revise(RevisionId),
     /// Book what the card processor kept for a charge.
     BookFee(ChargeId),
     /// Give money back.
@@ -35,6 +37,7 @@ impl Work {
         match self {
             Work::ClimbOrder(order) => format!("climb-order/{order}"),
             Work::CancelAttempt { order, attempt } => format!("cancel-attempt/{order}/{attempt}"),
+            Work::Revise(revision) => format!("revise/{revision}"),
             Work::BookFee(charge) => format!("book-fee/{charge}"),
             Work::PayRefund(refund) => format!("pay-refund/{refund}"),
             Work::ReadNotice(notice) => format!("read-notice/{notice}"),
@@ -48,6 +51,7 @@ impl Work {
         match self {
             Work::ClimbOrder(order) => format!("Take order {order} onwards"),
             Work::CancelAttempt { order, attempt } => format!("Clean up attempt {} of order {order}", attempt + 1),
+            Work::Revise(revision) => format!("Take change {revision} onwards"),
             Work::BookFee(charge) => format!("Book the card fee of {charge}"),
             Work::PayRefund(refund) => format!("Pay refund {refund}"),
             Work::ReadNotice(notice) => format!("Look into card notice {notice}"),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::slot::Slot;
 use crate::base::Time;
+use crate::base::ids::RevisionId;
 
 /// What a signed call is for. At most one open call a purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,6 +15,11 @@ pub enum Purpose {
     UpdateTwin,
     CreateContract(Slot),
     CancelContract(Slot),
+    /// One draft of a revision: the hash of what its node is to have.
+    UpdateContract {
+        revision: RevisionId,
+        draft: u32,
+    },
 }
 
 impl Purpose {
@@ -25,6 +31,7 @@ impl Purpose {
             Purpose::UpdateTwin => "update-twin".into(),
             Purpose::CreateContract(slot) => format!("create-contract/{slot}"),
             Purpose::CancelContract(slot) => format!("cancel-contract/{slot}"),
+            Purpose::UpdateContract { revision, draft } => format!("update-contract/{revision}/{draft}"),
         }
     }
 }

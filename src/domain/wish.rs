@@ -82,6 +82,17 @@ impl Wish {
         Capacity { ssd, ..self.size.capacity }
     }
 
+    /// What of it the machine takes that is gone from the node while it is stopped: its disks stay.
+    pub fn machine_room(&self) -> Capacity {
+        let ssd = if self.image.boot == Boot::Full { LAYER } else { self.size.capacity.ssd };
+        Capacity { ssd, ..self.size.capacity }
+    }
+
+    /// Whether stopping it loses what is on its system's disk: only what is a disk to the node stays.
+    pub fn forgets(&self) -> bool {
+        self.image.boot != Boot::Full
+    }
+
     /// What the node must have beside room.
     pub fn reach(&self) -> Reach {
         Reach { ipv4: self.net.ipv4, ipv6: self.net.ipv6, tunnel: self.net.tunnel.is_some() }

@@ -5,7 +5,7 @@ mod standing;
 mod tfgrid;
 
 pub use standing::{Endpoint, Footing};
-pub use tfgrid::{Config, Deployed, Tfgrid as Grid};
+pub use tfgrid::{Config, Deployed, Tfgrid as Grid, Version};
 
 use serde_json::Value;
 
@@ -68,6 +68,7 @@ pub enum Call {
     UpdateTwin,
     CreateContract { node: u32, hash: String, data: String, public_ips: u32 },
     CancelContract { contract: u64 },
+    UpdateContract { contract: u64, hash: String, data: String },
 }
 
 /// A signed call, not sent yet.
@@ -117,6 +118,17 @@ pub enum Progress {
         of: usize,
         now: String,
     },
+    Ready(Deployed),
+    Failed(String),
+}
+
+/// How far a node is with another version of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revised {
+    /// It has not taken it.
+    NotTaken,
+    Working,
+    /// All is as it should be.
     Ready(Deployed),
     Failed(String),
 }

@@ -1,7 +1,9 @@
 //! The ThreeFold Grid, version 3: contracts on TFChain, deployments over the message bus, nodes from the index.
 
+mod draft;
 mod plan;
 mod purse;
+mod update;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +15,9 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use self::plan::{MACHINE, Planner, deployment_data};
+pub use self::draft::Version;
+use self::draft::machine_name;
+use self::plan::{Planner, deployment_data};
 use super::{
     Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, PaymentEvent, Progress, Signed, Standing, Wallet,
     census,
@@ -265,6 +269,11 @@ impl Tfgrid {
         Call::CreateContract { node: attempt.node(), hash: attempt.hash.clone(), data: deployment_data(order), public_ips }
     }
 
+    /// The contract of an attempt, for another version of what is on its node.
+    pub fn update_call(&self, order: OrderId, contract: u64, hash: &str) -> Call {
+        Call::UpdateContract { contract, hash: hash.to_owned(), data: deployment_data(order) }
+    }
+
     /// Signs a call; nothing leaves but questions.
     pub async fn sign(&self, call: &Call, nonce: u32) -> Result<Signed> {
         let call = match call {
@@ -279,6 +288,9 @@ impl Tfgrid {
                 solution_provider: None,
             },
             Call::CancelContract { contract } => chain::Call::CancelContract { contract: *contract },
+            Call::UpdateContract { contract, hash, data } => {
+                chain::Call::UpdateNodeContract { contract: *contract, hash: ascii(hash)?, data: data.clone().into_bytes() }
+            }
         };
         let signed = self.chain.get().await?.sign(self.key()?, &call, nonce, ERA_BLOCKS).await.map_err(chain_error)?;
         Ok(Signed {
@@ -381,14 +393,21 @@ impl Tfgrid {
 
     /// Hands a plan to its node. Handing it over again is harmless.
     pub async fn deploy(&self, node_twin: u32, contract: u64, plan: &Value) -> Result<()> {
-        let unread = |cause: String| Error::internal("A stored deployment can't be read.").because(cause);
-        let mut deployment: Deployment = serde_json::from_value(plan.clone()).map_err(|cause| unread(cause.to_string()))?;
-        deployment.contract_id = contract;
-        deployment.sign(deployment.twin_id, self.key()?).map_err(|cause| unread(cause.to_string()))?;
+        let deployment = self.signed(contract, plan)?;
         match ZosNode::new(self.bus().await?, node_twin).deploy(&deployment).await {
             Ok(()) | Err(ZosError::Refused(Refusal::Exists, _)) => Ok(()),
             Err(error) => Err(node_error(error)),
         }
+    }
+
+    /// A stored deployment as a node takes it.
+    fn signed(&self, contract: u64, plan: &Value) -> Result<Deployment> {
+        let mut deployment = read_stored(plan)?;
+        deployment.contract_id = contract;
+        deployment
+            .sign(deployment.twin_id, self.key()?)
+            .map_err(|cause| Error::internal("A stored deployment can't be signed.").because(cause))?;
+        Ok(deployment)
     }
 
     /// How far a node is.
@@ -561,8 +580,9 @@ pub struct Deployed(Box<Deployment>);
 impl Deployed {
     /// How to reach the machine in it.
     pub fn access(&self) -> Result<Access> {
-        let found =
-            addresses(&self.0, MACHINE).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
+        let found = machine_name(&self.0)
+            .and_then(|machine| addresses(&self.0, machine))
+            .ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
         Ok(Access {
             private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
             public_ip: found.public4.map(|net| net.ip.to_string()),
@@ -571,6 +591,15 @@ impl Deployed {
             console: found.console,
         })
     }
+
+    /// Whether there is a machine in it: one that is stopped has none.
+    pub fn has_machine(&self) -> bool {
+        machine_name(&self.0).is_some()
+    }
+}
+
+fn read_stored(plan: &Value) -> Result<Deployment> {
+    serde_json::from_value(plan.clone()).map_err(|cause| Error::internal("A stored deployment can't be read.").because(cause))
 }
 
 fn ascii(hash: &str) -> Result<[u8; 32]> {

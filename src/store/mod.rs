@@ -30,6 +30,7 @@ pub mod observation;
 mod open;
 pub mod order;
 mod page;
+pub mod revision;
 pub mod saved_filter;
 pub mod schema;
 mod table;

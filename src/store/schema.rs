@@ -3,7 +3,9 @@
 use super::order::Reservation;
 use super::table::{Index, Single, Table};
 use crate::base::Time;
-use crate::base::ids::{CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, TransferId, UserId};
+use crate::base::ids::{
+    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, RevisionId, TransferId, UserId,
+};
 use crate::domain::account::{Session, Ticket, User};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::bill::{Bill, Contract};
@@ -14,6 +16,7 @@ use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
 use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
+use crate::domain::revision::Revision;
 use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
 use crate::domain::watch::Watch;
@@ -62,6 +65,12 @@ pub const RESERVATIONS: Table<(u32, OrderId), Reservation> = Table::new("reserva
 pub const RESERVATIONS_BY_END: Index<Time, (u32, OrderId)> = Index::new("reservations_by_end");
 /// How many reservations a farm has, by its number: no row where there is none.
 pub const FARM_LOADS: Table<u32, u32> = Table::new("farm_loads");
+
+// Changes of what runs.
+pub const REVISIONS: Table<RevisionId, Revision> = Table::new("revisions");
+pub const REVISIONS_BY_ORDER: Index<(OrderId, Time), RevisionId> = Index::new("revisions_by_order");
+/// Those that are not at rest, by when they were begun.
+pub const REVISIONS_OPEN: Index<Time, RevisionId> = Index::new("revisions_open");
 
 // Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.
 pub const CARDS: Table<CardId, Card> = Table::new("cards");

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::super::Plan;
+use super::draft::data_disk;
 use crate::base::ids::OrderId;
 use crate::base::text::WgKey;
 use crate::base::{Error, Random, Result};
@@ -59,7 +60,7 @@ impl Planner {
             data_disks: (1..)
                 .zip(&wish.disks)
                 .map(|(number, disk): (u32, _)| DataDisk {
-                    name: format!("data{number}"),
+                    name: data_disk(number),
                     mountpoint: disk.mount.to_string(),
                     size: disk.size,
                 })

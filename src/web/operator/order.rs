@@ -102,6 +102,7 @@ fn tried(number: u32, attempt: &domain::Attempt) -> Attempt {
         Outcome::Trying => (None, "No answer yet.".to_owned()),
         Outcome::Works => (Some(true), "The node runs it.".to_owned()),
         Outcome::Failed { why } => (Some(false), why.clone()),
+        Outcome::Left => (None, "It was moved elsewhere.".to_owned()),
     };
     Attempt {
         number,

@@ -34,8 +34,11 @@ impl Trace {
 pub fn trace(books: &impl LedgerRead, order: &Order, rate: Option<Rate>) -> Result<Trace> {
     let mut line = Line { hops: Vec::new(), rate };
     let mut sums = Sums::default();
-    if let Some(charge) = books.charge(order.charge)? {
-        (sums.paid, sums.card_fee) = card(books, &mut line, &charge)?;
+    for charge in order.charges() {
+        let Some(charge) = books.charge(charge)? else { continue };
+        let (paid, fee) = card(books, &mut line, &charge)?;
+        sums.paid = plus(sums.paid.checked_add(paid))?;
+        sums.card_fee = plus(sums.card_fee.checked_add(fee))?;
     }
     sums.earned = usd(line.add("Hours used", books.transfers_at("earned", &order.id.to_string(), MOST)?, None)?);
     for contract in contracts(order) {
@@ -45,7 +48,8 @@ pub fn trace(books: &impl LedgerRead, order: &Order, rate: Option<Rate>) -> Resu
         sums.payouts = plus(sums.payouts.checked_add(payouts))?;
     }
     line.owe(sums.owed());
-    for refund in books.refunds_of(order.charge)? {
+    let refunds = order.charges().map(|charge| books.refunds_of(charge)).collect::<Result<Vec<_>>>()?;
+    for refund in refunds.into_iter().flatten() {
         let id = refund.id.to_string();
         let mut sent = found(books, "refund", &id)?;
         // Those that were sent again.
@@ -257,6 +261,7 @@ pub(super) mod tests {
             contract: Some(contract),
             sent: None,
             outcome: Outcome::Works,
+            off: None,
             cleared: false,
         }
     }
@@ -293,6 +298,10 @@ pub(super) mod tests {
             title: None,
             tags: Default::default(),
             handed_over: None,
+            term: None,
+            more_charges: vec![],
+            revision: None,
+            stopped: None,
         }
     }
 
@@ -317,6 +326,8 @@ pub(super) mod tests {
             fee: None,
             refunded: Usd::ZERO,
             receipt: None,
+            lines: vec![],
+            revision: None,
         }
     }
 

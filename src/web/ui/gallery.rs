@@ -1,6 +1,7 @@
 //! Every page with rich and with empty data: held against the rules all pages share, and written out to be looked at.
 
 mod back;
+mod change;
 mod exposure;
 mod front;
 mod nodes;
@@ -62,6 +63,7 @@ fn all() -> Vec<Shown> {
         front::guest_pages(),
         front::order_pages(),
         front::deployment_pages(),
+        change::pages(),
         front::money_pages(),
         back::provider_pages(),
         exposure::pages(),

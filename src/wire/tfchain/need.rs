@@ -7,13 +7,14 @@ use super::codec::{Codec, CodecError};
 use super::types::Call;
 
 /// A call with each argument as we fill it.
-fn calls() -> [Call; 5] {
+fn calls() -> [Call; 6] {
     let (relay, pk) = (Some("relay.example".to_owned()), Some(vec![2; 33]));
     [
         Call::AcceptTerms { link: "https://terms.example/".into(), hash: "d41d8cd98f00b204e9800998ecf8427e".into() },
         Call::CreateTwin { relay: relay.clone(), pk: pk.clone() },
         Call::UpdateTwin { relay, pk },
         Call::CreateNodeContract { node: 7, hash: [b'a'; 32], data: vec![b'{', b'}'], public_ips: 0, solution_provider: None },
+        Call::UpdateNodeContract { contract: 7, hash: [b'a'; 32], data: vec![b'{', b'}'] },
         Call::CancelContract { contract: 7 },
     ]
 }
@@ -169,6 +170,7 @@ mod tests {
             ("cancel_contract", "cancel_kontract", "SmartContractModule.cancel_contract as we fill it"),
             ("deployment_data", "deployment_dada", "SmartContractModule.create_node_contract as we fill it"),
             ("deployment_data", "deployment_dada", "SmartContractModule.Contracts.contract_type.NodeContract.deployment_data"),
+            ("update_node_contract", "update_node_kontract", "SmartContractModule.update_node_contract as we fill it"),
             ("user_accept_tc", "user_accept_tk", "TfgridModule.user_accept_tc as we fill it"),
             ("ContractIDByNodeIDAndHash", "ContractIDByNodeIDAndHush", "SmartContractModule.ContractIDByNodeIDAndHash"),
             ("GracePeriod", "GracyPeriod", "SmartContractModule.Contracts.state.GracePeriod"),

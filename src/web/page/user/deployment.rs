@@ -48,6 +48,17 @@ pub struct Over {
     pub kept: Usd,
 }
 
+/// What is being changed, and what can be.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Changes {
+    /// The change under way: a sentence.
+    pub open: Option<String>,
+    pub can: bool,
+    pub stopped: Option<Time>,
+    /// Whether there ever was one.
+    pub any: bool,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
@@ -69,7 +80,9 @@ pub struct View {
     pub price: Usd,
     /// How it ended, if it ran and runs no more.
     pub over: Option<Over>,
-    pub receipt: Option<ChargeId>,
+    /// Of the month, and of what became dearer in it.
+    pub receipts: Vec<ChargeId>,
+    pub changes: Changes,
     pub sla: Sla,
     pub place: Option<String>,
     pub node: Option<u32>,
@@ -94,10 +107,14 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         @if !view.tags.is_empty() { p.cluster { (deployments::tags(&view.tags)) } }
                     }
                     div.actions {
+                        (changing(chrome, view))
                         @if view.can_delete { a.btn.quiet.danger href={ "/deployments/" (view.id) "/delete" } { "Delete" } }
                     }
                 }
                 @if matches!(view.status, Status::Ended | Status::Refunded | Status::NotStarted) { (gone(view)) } @else {
+                    @if let Some(open) = &view.changes.open {
+                        p.flash.notice { span { (open) " " a href={ "/deployments/" (view.id) "/progress" } { "Watch it" } } }
+                    }
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
@@ -126,6 +143,21 @@ fn yours(view: &View) -> Markup {
     }
 }
 
+/// What can be done to it beside deleting it.
+fn changing(chrome: &Chrome, view: &View) -> Markup {
+    html! {
+        @if view.changes.can {
+            @if view.changes.stopped.is_some() {
+                (form::post(chrome, &format!("/deployments/{}/start", view.id), html! { button.btn type="submit" { "Start" } }))
+            } @else {
+                a.btn.quiet href={ "/deployments/" (view.id) "/stop" } { "Stop" }
+            }
+            a.btn.quiet href={ "/deployments/" (view.id) "/resize" } { "Resize" }
+            a.btn.quiet href={ "/deployments/" (view.id) "/move" } { "Move" }
+        }
+    }
+}
+
 fn access(view: &View) -> Markup {
     html! {
         section.access {
@@ -150,6 +182,7 @@ fn access(view: &View) -> Markup {
                     p { "The address appears here when the server runs. " }
                     p.actions { (part::button(&format!("/deployments/{}/progress", view.id), "Watch it start")) }
                 }
+                None if view.changes.stopped.is_some() => p { "It is stopped. Start it to sign in; its addresses stay." },
                 None => p { "There is nothing to sign in to any more." },
             }
         }
@@ -203,7 +236,7 @@ fn gone(view: &View) -> Markup {
             @if let Some(note) = &view.note { p { (note) } }
             p.actions {
                 (part::button("/order", "Order a server"))
-                @if let Some(id) = view.receipt { a.btn.quiet href={ "/receipts/" (id) } { "See the receipt" } }
+                @if let Some(id) = view.receipts.first() { a.btn.quiet href={ "/receipts/" (id) } { "See the receipt" } }
             }
         },
     )
@@ -222,9 +255,16 @@ fn price(view: &View) -> Markup {
     html! {
         (part::facts(facts.into_iter().chain([
             ("Receipt", html! {
-                @match view.receipt { Some(id) => a href={ "/receipts/" (id) } { "Open the receipt" }, None => "None yet" }
+                @match view.receipts.as_slice() {
+                    [] => "None yet",
+                    [id] => a href={ "/receipts/" (id) } { "Open the receipt" },
+                    all => ul { @for (number, id) in (1..).zip(all) { li { a href={ "/receipts/" (id) } { "Receipt " (number) } } } },
+                }
             }),
             ("Ordered", when(view.ordered)),
+            ("Changed", html! {
+                @if view.changes.any { a href={ "/deployments/" (view.id) "/changes" } { "See what was changed" } } @else { "Never" }
+            }),
             ("Host name", html! { code { (view.host) } }),
             ("Data disks", html! {
                 @if view.disks.is_empty() { "None" } @else { ul { @for disk in &view.disks { li { (disk) } } } }

@@ -9,5 +9,8 @@ pub mod profile;
 pub mod progress;
 pub mod quote;
 pub mod receipt;
+pub mod relocation;
+pub mod resize;
+pub mod revisions;
 pub mod saved_filters;
 pub mod twin;

@@ -11,7 +11,7 @@ use crate::web::ui::offer::{CardLine, Image, KeyLine, Region, Size, Sla};
 use crate::web::ui::part::{Pager, StepState};
 use crate::web::ui::{Chrome, Flash, Mood};
 
-fn sizes() -> Vec<Size> {
+pub(super) fn sizes() -> Vec<Size> {
     let size = |slug: &str, name: &str, summary: &str, vcpus, memory_mb, disk_gb, cents| Size {
         slug: slug.into(),
         name: name.into(),
@@ -58,7 +58,7 @@ fn sla() -> Sla {
     }
 }
 
-fn visa() -> CardLine {
+pub(super) fn visa() -> CardLine {
     CardLine { brand: "Visa".into(), last4: "4242".into(), exp_month: 4, exp_year: 2029 }
 }
 
@@ -264,6 +264,7 @@ pub fn progress_views() -> [(&'static str, user::progress::View); 3] {
         name: "web-1".into(),
         steps,
         outcome,
+        change: None,
         ask: None,
         started: ago(SECOND * 75),
         now: NOW,
@@ -352,7 +353,8 @@ pub fn deployment_pages() -> Vec<Shown> {
         ordered: ago(14 * MINUTE),
         paid_until: Some(NOW + 30 * DAY),
         price: Usd::from_cents(1000),
-        receipt: Some(charge()),
+        receipts: vec![charge()],
+        changes: deployment::Changes { can: true, ..Default::default() },
         sla: sla(),
         place: Some("Ghent, Belgium".into()),
         node: Some(11),
@@ -399,7 +401,8 @@ pub fn deployment_pages() -> Vec<Shown> {
             step("Access", "", StepState::Todo, None),
         ],
         paid_until: None,
-        receipt: None,
+        receipts: vec![],
+        changes: deployment::Changes::default(),
         place: None,
         node: None,
         can_delete: false,
