@@ -9,6 +9,7 @@ use cooperage::base::time::HOUR;
 use cooperage::cli::demo::ALICE;
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::catalogue::GIB;
+use cooperage::domain::charge::RefundState;
 use cooperage::domain::order::{Order, Outcome, State};
 use cooperage::domain::revision::{Kind, State as Stage};
 use cooperage::localgrid::node::Fault;
@@ -111,7 +112,7 @@ async fn what_is_stopped_keeps_its_addresses_its_room_and_its_price() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_be_lost_has_to_be_agreed_to() {
-    let market = Market::open().await;
+    let market = Market::open_with(|settings| settings.limits.memory_gib = 100_000).await;
     let alice = market.shopper().await;
     let id = ordered(&market, &alice, "ubuntu-24.04").await.id;
     for what in ["stop", "move"] {
@@ -124,8 +125,8 @@ async fn what_would_be_lost_has_to_be_agreed_to() {
         ("size", "keep", "already"),
         ("size", "gigantic", "choose one of the sizes"),
         ("cores", "0", "A whole number"),
-        ("memory_gib", "100000000", "A whole number"),
-        ("memory_gib", "250", "no room for that where it runs"),
+        ("memory_gib", "100001", "A whole number"),
+        ("memory_gib", "90000", "no room for that where it runs"),
         ("disk_gib", "3", "needs a disk of"),
         ("disk1_gib", "x", "A whole number"),
     ];
@@ -192,8 +193,14 @@ async fn growing_costs_the_difference_and_shrinking_gives_it_back_to_the_cent() 
     let over = market.ended(id).await;
     let unused = paid.checked_sub(over.earned).unwrap().floor_to_cent();
     market.until("the rest has gone back", || market.charged(id) == paid.checked_sub(unused).unwrap()).await;
+    let refunds = || {
+        let snapshot = market.demo.instance.app.read().unwrap();
+        over.charges().flat_map(|charge| snapshot.refunds_of(charge).unwrap()).collect::<Vec<_>>()
+    };
+    market.until("our books know it", || refunds().iter().all(|refund| refund.state == RefundState::Done)).await;
     let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
-    assert!(page.says(&shown(paid.checked_sub(unused).unwrap())), "{}", page.text());
+    let in_the_end = market.charged(id);
+    assert!(page.says(&format!("{} for the hours used", shown(in_the_end))), "{}", page.text());
     market.close().await;
 }
 
