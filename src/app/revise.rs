@@ -109,7 +109,7 @@ impl App {
         let (now, waited) = (self.now(), self.now().since(revision.created));
         match charge.state {
             ChargeState::Authorized => {
-                let amount = charge.amount;
+                let amount = charge.amount.shown();
                 self.turn(revision, move |_, _, revision| {
                     revision.note(
                         now,
@@ -369,8 +369,8 @@ impl App {
             settle_room(tx, order, now + REPORTED_AFTER, now)?;
             let money = match due {
                 Due::Nothing => String::new(),
-                Due::Pay(amount) => format!(" {amount} was taken for the rest of the month."),
-                Due::Back(amount) => format!(" {amount} goes back to your card for the rest of the month."),
+                Due::Pay(amount) => format!(" {} was taken for the rest of the month.", amount.shown()),
+                Due::Back(amount) => format!(" {} goes back to your card for the rest of the month.", amount.shown()),
             };
             revision.note(now, Rung::Finish, format!("It is {}.{money}", revision.kind.done()));
             revision.ended = Some(now);

@@ -295,7 +295,7 @@ impl App {
                     let difference = Difference { amount, card: &card, customer, lines: vec![Part { what, amount }], revision };
                     row.charge = Some(hold_difference(tx, &order, difference, &*random, now)?);
                     row.state = Stage::Paying;
-                    row.note(now, Rung::Pay, format!("Asking the bank of {} to hold {amount}.", card.label()));
+                    row.note(now, Rung::Pay, format!("Asking the bank of {} to hold {}.", card.label(), amount.shown()));
                 }
                 order.revision = Some(Open { id: revision, kind: row.kind, since: now });
                 tx.add_revision(&row)?;

@@ -70,7 +70,7 @@ pub fn pages() -> Vec<Shown> {
     let kept = revisions::StopView { forgets: false, disks: vec![], filled: Filled::default(), ..stop.clone() };
     let at = |minutes| Some(NOW - MINUTE * minutes);
     let steps = vec![
-        step("Pay", "The bank holds 12.67 USD for you; it is taken when the change is done.", StepState::Done, at(3)),
+        step("Pay", "The bank holds $12.67 for you; it is taken when the change is done.", StepState::Done, at(3)),
         step("Agree", "Ghent has agreed to it.", StepState::Done, at(2)),
         step("Change", "Ghent is at work on it.", StepState::Now, at(1)),
         step("Finish", "It is as you want it.", StepState::Todo, None),
