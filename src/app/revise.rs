@@ -209,7 +209,7 @@ impl App {
                     .give_up_on(revision, Rung::Agree, "Its node did not answer for half an hour. Nothing was changed.")
                     .await;
             }
-            Err(error) => return Err(error),
+            error => said(error.map(Option::unwrap_or_default))?,
         };
         let on = revision.kind != Kind::Stop && (revision.kind == Kind::Start || attempt.off.is_none());
         let planner = self.grid.planner(self.twin()?);
@@ -234,7 +234,7 @@ impl App {
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
                     tracing::info!(revision = %revision.id, node, ?error, "no answer to a change");
                 }
-                Err(error) => match self.grid.revised(twin, contract, &draft.deployment).await? {
+                Err(error) => match said(self.grid.revised(twin, contract, &draft.deployment).await)? {
                     Revised::NotTaken => {
                         tracing::warn!(revision = %revision.id, node, ?error, "a node refused a change");
                         return self.turn_back(order, revision, "refused it").await;
@@ -270,7 +270,7 @@ impl App {
             // The request may have been lost.
             Ok(Revised::NotTaken) => match self.grid.update(twin, contract, &draft.deployment).await {
                 Err(error) if error.kind() != ErrorKind::Unavailable => {
-                    match self.grid.revised(twin, contract, &draft.deployment).await? {
+                    match said(self.grid.revised(twin, contract, &draft.deployment).await)? {
                         Revised::NotTaken => self.turn_back(order, revision, "refused it").await,
                         _ => Ok(self.soon()),
                     }
@@ -318,7 +318,7 @@ impl App {
                 return self.give_up_on(revision, Rung::Change, said).await;
             }
         };
-        let told = self.grid.held(attempt.choice.best.twin, contract).await?;
+        let told = said(self.grid.held(attempt.choice.best.twin, contract).await)?;
         let planner = self.grid.planner(self.twin()?);
         let (version, held) =
             planner.restore(&attempt.deployment, attempt.off.as_ref(), &tried.deployment, told.as_ref(), way == Way::Bare)?;
@@ -480,6 +480,14 @@ impl App {
         }
         Ok(count)
     }
+}
+
+/// A node that answers a question with a refusal is as good as one that does not answer: nobody here can do anything about it.
+fn said<T>(answer: Result<T>) -> Result<T> {
+    answer.map_err(|error| match error.kind() {
+        ErrorKind::Conflict => Error::unavailable("The node does not tell.").because(error),
+        _ => error,
+    })
 }
 
 fn draft(way: Way, version: Version, held: bool) -> Draft {

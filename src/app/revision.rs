@@ -7,6 +7,7 @@ use super::wish::{disk_fields, number, size};
 use crate::base::ids::{JobId, OrderId, RevisionId, UserId};
 use crate::base::money::Usd;
 use crate::base::text::MountPath;
+use crate::base::time::DAY;
 use crate::base::{Error, Result, Time};
 use crate::domain::account::User;
 use crate::domain::catalogue::{Boot, Capacity, GIB, Place};
@@ -26,6 +27,8 @@ use crate::store::{Read, Tx};
 
 /// Nodes that one order may have been on: each leaves its traces in the order.
 const PLACES_MAX: usize = 60;
+/// Changes of one order within a day.
+const CHANGES_A_DAY: usize = 50;
 /// What whoever confirmed a price reads when it is not the price any more.
 pub const OTHER_PRICE: &str = "Meanwhile an hour has begun, or a price has changed. This is what it costs now.";
 const NO_ROOM: &str =
@@ -225,6 +228,11 @@ impl App {
                     (Kind::Stop, true) => return Err(Error::conflict("It is stopped already.")),
                     (Kind::Start, false) => return Err(Error::conflict("It runs already.")),
                     _ => {}
+                }
+                // Each of them costs a fee on the chain, and is kept.
+                let newest = tx.revisions_of(id, None, CHANGES_A_DAY)?;
+                if newest.get(CHANGES_A_DAY - 1).is_some_and(|old| now.since(old.created) < DAY) {
+                    return Err(Error::conflict("It has been changed very often today. Please come back tomorrow."));
                 }
                 let proration = order.prorate(asked.price, now).ok_or_else(too_much)?;
                 let revision = RevisionId::random(&*random);

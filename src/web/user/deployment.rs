@@ -13,6 +13,7 @@ use crate::base::text::{ShownName, Tag};
 use crate::base::{Error, Kind, Result};
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::order::{Access, Order, State, Step, bare};
+use crate::domain::revision::State as Stage;
 use crate::domain::tunnel::Tunnel;
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
@@ -141,6 +142,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
     let snapshot = app.read()?;
     let charges = order.charges().map(|charge| snapshot.charge(charge)).collect::<Result<Vec<_>>>()?;
     let paid: Vec<Charge> = charges.into_iter().flatten().filter(|charge| charge.state == ChargeState::Captured).collect();
+    let last = snapshot.revisions_of(order.id, None, 1)?.pop();
     let runs = order.state == State::Active && order.stopped.is_none();
     let access = order.access.as_ref().filter(|_| runs).map(|access| self::access(order, access));
     Ok(deployment::View {
@@ -154,7 +156,8 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
             open: order.revision.map(|open| format!("{} since {}.", open.kind.doing(), open.since.minute())),
             can: order.unchangeable().is_none(),
             stopped: order.stopped,
-            any: !snapshot.revisions_of(order.id, None, 1)?.is_empty(),
+            any: last.is_some(),
+            failed: last.filter(|last| last.state == Stage::Failed).and_then(|last| Some(last.story.last()?.text.clone())),
         },
         access,
         steps: steps(order),

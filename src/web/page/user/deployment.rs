@@ -57,6 +57,8 @@ pub struct Changes {
     pub stopped: Option<Time>,
     /// Whether there ever was one.
     pub any: bool,
+    /// What became of the last one, if it was not done.
+    pub failed: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -114,6 +116,9 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 @if matches!(view.status, Status::Ended | Status::Refunded | Status::NotStarted) { (gone(view)) } @else {
                     @if let Some(open) = &view.changes.open {
                         p.flash.notice { span { (open) " " a href={ "/deployments/" (view.id) "/progress" } { "Watch it" } } }
+                    }
+                    @if let Some(failed) = &view.changes.failed {
+                        p.flash.notice { span { (failed) " " a href={ "/deployments/" (view.id) "/changes" } { "See what happened" } } }
                     }
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
