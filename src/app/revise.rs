@@ -319,16 +319,22 @@ impl App {
             }
         };
         let told = said(self.grid.held(attempt.choice.best.twin, contract).await)?;
+        // There may be nothing left on the node that could be brought back.
+        let forgotten = told.is_none();
         let planner = self.grid.planner(self.twin()?);
         let (version, held) =
             planner.restore(&attempt.deployment, attempt.off.as_ref(), &tried.deployment, told.as_ref(), way == Way::Bare)?;
         self.turn(revision, move |_, _, revision| {
             let next = match way {
+                _ if forgotten => "It does not know the server any more.",
                 Way::Bare => "Its old self did not come up again either: it is left stopped.",
                 _ => "What was there before is brought back.",
             };
             revision.trouble(now, Rung::Change, format!("{farm} {what}. {next}"));
-            revision.reason.get_or_insert_with(|| format!("Its place {what}."));
+            revision.reason.get_or_insert_with(|| match forgotten {
+                true => "Its node does not know it any more: move it elsewhere, or delete it.".into(),
+                false => format!("Its place {what}."),
+            });
             revision.drafts.push(draft(way, version, held));
             revision.enter(Stage::Agreeing, now);
             Ok(())

@@ -79,6 +79,61 @@ async fn every_page_fits_into_its_window() {
     assert!(album.wrong.is_empty(), "{:#?}", album.wrong);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn a_person_makes_a_server_larger_watches_it_and_moves_it() {
+    let mut album = Album::new();
+    let market = Market::open().await;
+    let visitor = market.shopper().await;
+    let id = market.order(&visitor, "greenhouse", "").await;
+    market.rest(id).await;
+    let alice = Browser::open(Taste::default()).await;
+    log_in(&market, &alice, &ALICE).await;
+    let here = format!("/deployments/{id}");
+    go(&market, &alice, &here).await;
+    alice.follows("Resize").await;
+    album.keep(&alice, "change-resize").await;
+    alice.presses("See the price").await;
+    alice.sees("That is what it has already").await;
+    album.keep(&alice, "change-resize-wrong").await;
+    alice.picks("size", "large").await;
+    alice.picks("consent", "on").await;
+    alice.presses("See the price").await;
+    alice.sees("Confirm the new size").await;
+    album.keep(&alice, "change-preview").await;
+    pace(&market, Duration::from_secs(4));
+    alice.presses("Pay").await;
+    alice.sees("Resizing greenhouse").await;
+    alice.sees("is at work on it").await;
+    album.keep(&alice, "change-progress").await;
+    go(&market, &alice, &here).await;
+    album.keep(&alice, "change-under-way").await;
+    go(&market, &alice, &format!("{here}/progress")).await;
+    pace(&market, Duration::from_millis(20));
+    alice.sees("greenhouse is resized").await;
+    album.keep(&alice, "change-done").await;
+    go(&market, &alice, &format!("{here}/stop")).await;
+    album.keep(&alice, "change-stop").await;
+    alice.picks("consent", "on").await;
+    alice.presses("Stop greenhouse").await;
+    alice.sees("greenhouse is stopped").await;
+    go(&market, &alice, &here).await;
+    alice.sees("You stopped it on").await;
+    album.keep(&alice, "change-stopped").await;
+    go(&market, &alice, &format!("{here}/move")).await;
+    album.keep(&alice, "change-move").await;
+    alice.picks("consent", "on").await;
+    alice.presses("Move greenhouse").await;
+    alice.sees("greenhouse is moved").await;
+    go(&market, &alice, &format!("{here}/changes")).await;
+    album.keep(&alice, "change-list").await;
+    go(&market, &alice, &here).await;
+    album.keep(&alice, "change-moved").await;
+    alice.close().await;
+    market.demo.stop().await.expect("a market closes");
+    assert!(album.wrong.is_empty(), "{:#?}", album.wrong);
+}
+
 async fn guests(market: &Market, album: &mut Album) {
     let guest = Browser::open(Taste::default()).await;
     let pages = [

@@ -188,7 +188,7 @@ fn cost(view: &PreviewView) -> Markup {
         Due::Back(amount) => ("You get back", html! { strong { (money(amount)) } (rest) }),
         Due::Nothing => ("To pay now", html! { strong { (money(Usd::ZERO)) } (rest) }),
     });
-    facts.push(("The next month", html! { strong { (money(view.new)) } }));
+    facts.push(("A full month of it", html! { strong { (money(view.new)) } }));
     if let (Due::Pay(_), card) = (view.due, &view.card) {
         facts.push((
             "Card",
