@@ -224,6 +224,24 @@ async fn what_a_node_can_not_do_becomes_what_it_was_before_and_is_not_charged() 
     market.assert_settled(&after, "refused by the node");
     let page = alice.get(&path(id, "progress")).await.unwrap();
     assert!(page.says("web was not resized") && page.says("Nothing was charged."), "{}", page.text());
+    // It could not follow the chain and has put everything aside: what runs there goes on, and nothing of it is touched any more.
+    let other = ordered(&market, &alice, "ubuntu-22.04").await;
+    let its = other.attempt().unwrap().node();
+    market.demo.world.nodes.set_fault(its, Fault::LagsBehindChain);
+    resize(&alice, other.id, "large", &[]).await;
+    assert_eq!(market.revised(other.id).await.state, Stage::Failed);
+    market.demo.world.nodes.set_fault(its, Fault::None);
+    resize(&alice, other.id, "large", &[]).await;
+    let revision = market.revised(other.id).await;
+    assert_eq!((revision.state, revision.drafts.len()), (Stage::Failed, 0), "{:?}", revision.story);
+    let same = market.read(other.id);
+    assert_eq!((&same.access, same.stopped, parts(&same)), (&other.access, None, parts(&other)));
+    assert_agreed(&market, &same);
+    market.assert_settled(&same, "put aside");
+    let page = alice.get(&format!("/deployments/{}", other.id)).await.unwrap();
+    assert!(page.says("has lost track of it") && page.says("ssh root@"), "{}", page.text());
+    alice.fill(&path(other.id, "move"), &path(other.id, "move"), &[("consent", "on")]).await.unwrap();
+    assert_eq!(market.revised(other.id).await.state, Stage::Done);
     // Not even the old one comes up again: it is left stopped, and starts when the node is well.
     market.demo.world.nodes.set_fault(node, Fault::FailsAtTheLast);
     resize(&alice, id, "large", &[]).await;

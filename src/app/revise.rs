@@ -213,6 +213,10 @@ impl App {
         };
         let on = revision.kind != Kind::Stop && (revision.kind == Kind::Start || attempt.off.is_none());
         let planner = self.grid.planner(self.twin()?);
+        if planner.is_put_aside(&attempt.deployment, &told)? {
+            let said = "Its node has lost track of it: what is there goes on, but can be changed there no more. Move it elsewhere, or delete it.";
+            return self.give_up_on(revision, Rung::Agree, said).await;
+        }
         let version = planner.revise(&attempt.deployment, attempt.off.as_ref(), &told, &revision.wish, on)?;
         self.turn(revision, move |_, _, revision| {
             revision.drafts.push(draft(Way::Forth, version, false));

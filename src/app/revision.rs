@@ -248,7 +248,10 @@ impl App {
                     price: asked.price,
                     parts: asked.parts,
                     due: proration.due,
-                    before: in_words(&order.wish),
+                    before: match asked.kind {
+                        Kind::Move => order.attempt().map(|it| it.choice.best.place()).unwrap_or_default(),
+                        _ => order.wish.measures(),
+                    },
                     charge: None,
                     drafts: vec![],
                     attempts_from: None,
@@ -299,7 +302,7 @@ impl App {
                     let card = chosen.filter(|card| card.removed.is_none()).ok_or_else(no_card)?;
                     let customer = customer.ok_or_else(no_card)?;
                     let what =
-                        format!("{}: {} instead of {}, the rest of its month", order.wish.name, in_words(&row.wish), row.before);
+                        format!("{}: {} instead of {}, the rest of its month", order.wish.name, row.wish.measures(), row.before);
                     let difference = Difference { amount, card: &card, customer, lines: vec![Part { what, amount }], revision };
                     row.charge = Some(hold_difference(tx, &order, difference, &*random, now)?);
                     row.state = Stage::Paying;
@@ -334,14 +337,6 @@ fn moved(order: &Order, region: &str) -> Wish {
     filter.nodes.clear();
     filter.country = None;
     Wish { place: Place::parse(region), filter, ..order.wish.clone() }
-}
-
-/// `Medium, 2 cores, 4 GB memory, 50 GB disk`
-fn in_words(wish: &Wish) -> String {
-    let size = wish.size.capacity;
-    let data = wish.data() / GIB;
-    let disks = if data > 0 { format!(" and {data} GB of data disks") } else { String::new() };
-    format!("{} ({} cores, {} GB memory, {} GB disk{disks})", wish.size.name, size.cores, size.memory / GIB, size.ssd / GIB)
 }
 
 /// What more a wish takes of the node that an order is on, if the node has it and is for sale to its owner.

@@ -43,6 +43,11 @@ impl Scored {
         self.parts.iter().map(|part| part.points).sum()
     }
 
+    /// `Ghent, Belgium`
+    pub fn place(&self) -> String {
+        format!("{}, {}", self.city, self.country)
+    }
+
     pub fn of(&self) -> u32 {
         self.parts.iter().map(|part| part.of).sum()
     }

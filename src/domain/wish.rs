@@ -75,6 +75,15 @@ impl Wish {
         self.disks.iter().fold(0, |sum, disk| sum.saturating_add(disk.size))
     }
 
+    /// `Medium (2 cores, 4 GB memory, 50 GB disk)`
+    pub fn measures(&self) -> String {
+        let (size, data) = (self.size.capacity, self.data() / GIB);
+        let disks = if data > 0 { format!(", {data} GB of data disks") } else { String::new() };
+        let cores = if size.cores == 1 { "core" } else { "cores" };
+        let (name, memory, ssd) = (&self.size.name, size.memory / GIB, size.ssd / GIB);
+        format!("{name} ({} {cores}, {memory} GB memory, {ssd} GB disk{disks})", size.cores)
+    }
+
     /// Everything that the node must have free.
     pub fn capacity(&self) -> Capacity {
         let layer = if self.image.boot == Boot::Full { LAYER } else { 0 };

@@ -81,6 +81,13 @@ impl Planner {
         next.end(now, running, new, on)
     }
 
+    /// Whether a node has put aside what carries the machine: it runs on, and would not come up again.
+    pub fn is_put_aside(&self, now: &Value, told: &Value) -> Result<bool> {
+        let (now, told) = (read(now)?, read(told)?);
+        let carries = |part: &Workload| !is_machine(part) && now.workload(&part.name).is_some();
+        Ok(told.workloads.iter().any(|part| carries(part) && part.result.state == State::Error))
+    }
+
     /// What was there before, again, after a version that did not work: as far as the node has taken that one, by what it tells of
     /// itself. With `bare` its machine stays off.
     pub fn restore(
@@ -311,6 +318,8 @@ mod tests {
         aside.workloads.iter_mut().for_each(|part| part.result.state = State::Error);
         let (same, held) = planner.restore(&first, None, &tried.deployment, Some(&print(&aside).unwrap()), false).unwrap();
         assert!(held && read(&same.deployment).unwrap().version == 1 && named(&same, "vm").version == 0);
+        assert!(planner.is_put_aside(&first, &print(&aside).unwrap()).unwrap());
+        assert!(!planner.is_put_aside(&first, &carried_out(&tried)).unwrap());
         // The disk has grown and the machine did not start.
         let mut told = read(&carried_out(&tried)).unwrap();
         told.workloads.iter_mut().filter(|part| part.name == "vm1").for_each(|part| part.result.state = State::Error);

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use super::{id, mark};
 use crate::base::ids::{OrderId, RevisionId};
 use crate::base::{Error, Result};
+use crate::domain::catalogue::Place;
 use crate::domain::order::Order;
-use crate::domain::revision::{Revision, Rung, State as Stage};
+use crate::domain::revision::{Kind as Change, Revision, Rung, State as Stage};
 use crate::store::revision::Revisions;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
@@ -97,7 +98,15 @@ fn row(revision: &Revision) -> Row {
         Stage::Failed | Stage::Dropped => Outcome::Failed,
         _ => Outcome::UnderWay,
     };
-    Row { id: revision.id, kind: revision.kind, at: revision.created, outcome, steps: steps(revision) }
+    let what = match revision.kind {
+        Change::Resize => Some(format!("{} instead of {}.", revision.wish.measures(), revision.before)),
+        Change::Move => Some(match &revision.wish.place {
+            Place::Country(country) => format!("From {} to another node in {country}.", revision.before),
+            _ => format!("From {} to anywhere else.", revision.before),
+        }),
+        Change::Stop | Change::Start => None,
+    };
+    Row { id: revision.id, kind: revision.kind, what, at: revision.created, outcome, steps: steps(revision) }
 }
 
 /// The steps of a change, each with the last thing that was said about it.

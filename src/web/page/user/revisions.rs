@@ -66,6 +66,8 @@ pub fn loss(forgets: bool, disks: &[String], filled: &Filled) -> Markup {
 pub struct Row {
     pub id: RevisionId,
     pub kind: Kind,
+    /// From what to what.
+    pub what: Option<String>,
     pub at: Time,
     pub outcome: Outcome,
     pub steps: Vec<Step>,
@@ -113,6 +115,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     section.card id=(row.id) {
                         h2 { (row.kind.noun()) }
                         p.cluster { (row.outcome.badge()) span { (when(row.at)) } }
+                        @if let Some(what) = &row.what { p { (what) } }
                         (part::steps(&row.steps))
                     }
                 }

@@ -80,7 +80,15 @@ pub fn pages() -> Vec<Shown> {
         step("Change", "What was there before is there again.", StepState::Done, at(299)),
         step("Finish", "It was not resized. Its place could not do it. Nothing was charged.", StepState::Failed, at(298)),
     ];
-    let row = |id, kind, outcome, steps| revisions::Row { id: RevisionId::from_bits(id), kind, at: NOW - HOUR, outcome, steps };
+    let row = |id, kind, outcome, steps| revisions::Row {
+        id: RevisionId::from_bits(id),
+        kind,
+        what: (kind == Kind::Resize)
+            .then(|| "Large (4 cores, 16 GB memory, 100 GB disk) instead of Medium (2 cores, 4 GB memory, 50 GB disk).".into()),
+        at: NOW - HOUR,
+        outcome,
+        steps,
+    };
     let rows = vec![
         row(1, Kind::Resize, revisions::Outcome::UnderWay, steps.clone()),
         row(2, Kind::Resize, revisions::Outcome::Failed, failed.clone()),
