@@ -5,7 +5,7 @@ mod standing;
 mod tfgrid;
 
 pub use standing::{Endpoint, Footing};
-pub use tfgrid::{Config, Deployed, Tfgrid as Grid};
+pub use tfgrid::{Config, Deployed, Planner, Tfgrid as Grid, with_password};
 
 use serde_json::Value;
 

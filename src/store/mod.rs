@@ -32,6 +32,7 @@ pub mod order;
 mod page;
 pub mod saved_filter;
 pub mod schema;
+pub mod swarm;
 mod table;
 mod tx;
 mod writer;

@@ -16,6 +16,7 @@ use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
 use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
+use crate::domain::swarm::{Looks, Swarm};
 use crate::domain::watch::Watch;
 
 // META: single values.
@@ -62,6 +63,13 @@ pub const RESERVATIONS: Table<(u32, OrderId), Reservation> = Table::new("reserva
 pub const RESERVATIONS_BY_END: Index<Time, (u32, OrderId)> = Index::new("reservations_by_end");
 /// How many reservations a farm has, by its number: no row where there is none.
 pub const FARM_LOADS: Table<u32, u32> = Table::new("farm_loads");
+
+// Storage swarms, under their order.
+pub const SWARMS: Table<OrderId, Swarm> = Table::new("swarms");
+/// How their shards are, as last seen.
+pub const SWARM_LOOKS: Table<OrderId, Looks> = Table::new("swarm_looks");
+/// Those that are not gone, under the stage's place in `Stage`.
+pub const SWARMS_OPEN: Index<u8, OrderId> = Index::new("swarms_open");
 
 // Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.
 pub const CARDS: Table<CardId, Card> = Table::new("cards");

@@ -55,7 +55,7 @@ impl Zdb {
         Ok(Zdb { stream, rest: Vec::new(), patience })
     }
 
-    async fn ask<B: AsRef<[u8]>>(&mut self, parts: &[B]) -> Result<Reply, ZdbError> {
+    pub(super) async fn ask<B: AsRef<[u8]>>(&mut self, parts: &[B]) -> Result<Reply, ZdbError> {
         let patience = self.patience;
         match timeout(patience, self.exchange(parts)).await {
             Ok(Ok(Reply::Error(why))) => Err(ZdbError::Refused(why)),

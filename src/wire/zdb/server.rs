@@ -111,8 +111,9 @@ pub async fn session(mut socket: impl AsyncRead + AsyncWrite + Unpin, shelves: &
             Err(_) => return socket.write_all(&reply(&Reply::Error("Malformed query string".into()))).await,
             Ok(None) if bytes.len() > MESSAGE_MAX => return Ok(()),
             Ok(None) => match tokio::time::timeout(PATIENCE, socket.read_buf(&mut bytes)).await {
-                Ok(read) if read? > 0 => {}
-                _ => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0)) | Err(_) => return Ok(()),
             },
         }
     }
