@@ -23,6 +23,7 @@ mod powercut;
 mod provider;
 mod purse;
 mod slow;
+mod swarm;
 mod tidy;
 mod twin;
 mod wallet;

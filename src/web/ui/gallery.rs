@@ -5,6 +5,7 @@ mod exposure;
 mod front;
 mod nodes;
 mod purse;
+mod swarm;
 
 use std::time::Duration;
 
@@ -71,6 +72,7 @@ fn all() -> Vec<Shown> {
         back::list_pages(),
         back::ledger_pages(),
         purse::pages(),
+        swarm::pages(),
     ]
     .into_iter()
     .flatten()

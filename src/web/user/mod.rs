@@ -8,6 +8,7 @@ pub mod progress;
 pub mod quote;
 pub mod receipt;
 pub mod saved_filter;
+pub mod swarm;
 pub mod twin;
 
 use std::str::FromStr;

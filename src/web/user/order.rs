@@ -145,6 +145,7 @@ fn view(me: &Me, filled: Filled) -> Result<View> {
             ipv6_nodes: count(|node| node.gives_ipv6()),
             tunnel_nodes: count(|node| node.tunnel_address().is_some()),
         },
+        swarm: super::swarm::offer(&me.app, &prices),
         chosen: chosen(&me.app, &pool, &buyer, &filled),
         filled,
     })

@@ -10,4 +10,5 @@ pub mod progress;
 pub mod quote;
 pub mod receipt;
 pub mod saved_filters;
+pub mod swarm;
 pub mod twin;
