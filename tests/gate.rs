@@ -57,6 +57,13 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/twin", [303, 422, 422, 422, 422]),
     ("POST", "/twin/forget", [303; 5]),
     ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
+    // Nor has it a storage swarm; that of one who has is in tests/swarm.rs.
+    ("GET", "/deployments/{id}/swarm", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/swarm/events", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/swarm/config", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/saved", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/drill", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/replace", [303, 404, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
     ("GET", "/cards/new/{id}", [303, 200, 404, 404, 404]),

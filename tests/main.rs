@@ -24,6 +24,7 @@ mod provider;
 mod purse;
 mod slow;
 mod swarm;
+mod swarm_kill;
 mod tidy;
 mod twin;
 mod wallet;

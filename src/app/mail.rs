@@ -184,7 +184,8 @@ pub fn swarm_alarm(
         Alarm::Waits => "can't store anything now",
         Alarm::Danger => "needs attention",
     };
-    let place = if own { format!("{site}/deployments/{}/swarm", order.id) } else { format!("{site}/operator/orders/{}", order.id) };
+    let place =
+        if own { format!("{site}/deployments/{}/swarm", order.id) } else { format!("{site}/operator/orders/{}", order.id) };
     let text = format!(
         "The storage swarm of “{name}” {what}.\n\n{said}\n\nShards that stay away are replaced by themselves after two hours, as long as nothing that is stored is lost by it.\n\n{place}"
     );

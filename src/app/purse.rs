@@ -208,5 +208,6 @@ fn contracts(order: &Order) -> impl Iterator<Item = Running> {
 fn shards(order: &Order, swarm: &Swarm) -> Vec<Running> {
     let paid_until = order.paid_until().filter(|_| order.state == State::Active && swarm.stage == Stage::Ready);
     let kept = swarm.shards.iter().map(|shard| &shard.attempt).filter(|attempt| !attempt.cleared);
-    kept.filter_map(|attempt| Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until })).collect()
+    kept.filter_map(|attempt| Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until }))
+        .collect()
 }

@@ -20,7 +20,8 @@ use crate::domain::order::{Order, Outcome, State};
 use crate::domain::pool::Pool;
 use crate::domain::slot::Slot;
 use crate::domain::swarm::config::{Entry, zstor_toml};
-use crate::domain::swarm::{Drill, Looks, REPAIR_ASKED_AFTER, Stage, Swarm, SwarmWish, place};
+use crate::domain::swarm::place::Ground;
+use crate::domain::swarm::{Drill, Looks, REPAIR_ASKED_AFTER, Stage, Swarm, SwarmWish};
 use crate::grid::ContractState;
 use crate::store::Tx;
 use crate::store::order::Orders;
@@ -54,9 +55,9 @@ impl App {
     /// Refuses what could not be built beside a machine on `node`.
     pub(super) fn swarm_fits(&self, nodes: &Pool, market: &Market, wish: &SwarmWish, node: u32, buyer: &Buyer) -> Result<()> {
         self.locker()?;
-        place::choose_all(nodes, market, wish, &[node], buyer)
-            .map(drop)
-            .map_err(|none| Error::invalid("swarm_gib", format!("There is no room for so large a swarm now. {}", none.sentence())))
+        Ground { pool: nodes, market, wish, never: &[node], buyer }.choose_all().map(drop).map_err(|none| {
+            Error::invalid("swarm_gib", format!("There is no room for so large a swarm now. {}", none.sentence()))
+        })
     }
 
     fn locker(&self) -> Result<&Locker> {
@@ -230,7 +231,8 @@ pub(super) fn begin(tx: &mut Tx<'_>, order: &Order, locker: Option<&Locker>, ran
 
 /// Refuses an order whose swarm has no room any more.
 pub(super) fn still_fits(nodes: &Pool, market: &Market, wish: &SwarmWish, node: u32, buyer: &Buyer) -> Result<()> {
-    place::choose_all(nodes, market, wish, &[node], buyer)
+    Ground { pool: nodes, market, wish, never: &[node], buyer }
+        .choose_all()
         .map(drop)
         .map_err(|none| Error::unfunded(format!("There is no room for the storage swarm any more. {}", none.sentence())))
 }
@@ -238,7 +240,8 @@ pub(super) fn still_fits(nodes: &Pool, market: &Market, wish: &SwarmWish, node: 
 /// Lets a swarm follow what became of the contract of a shard.
 pub(super) fn follow_shard(tx: &mut Tx<'_>, slot: Slot, state: ContractState, random: &dyn Random, now: Time) -> Result<()> {
     let Some(mut swarm) = tx.swarm(slot.order)? else { return Ok(()) };
-    let running = matches!(swarm.stage, Stage::Building | Stage::Ready) && tx.order(slot.order)?.is_some_and(|order| order.state == State::Active);
+    let running = matches!(swarm.stage, Stage::Building | Stage::Ready)
+        && tx.order(slot.order)?.is_some_and(|order| order.state == State::Active);
     let Some(shard) = swarm.shard_mut(slot.number).filter(|shard| running && shard.is_open()) else { return Ok(()) };
     if state != ContractState::Gone {
         return Ok(()); // a pause passes, and what is there stays

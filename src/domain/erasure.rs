@@ -94,7 +94,8 @@ impl Code {
 
     /// The object of `length` bytes out of the pieces that are left; None stands for one that is lost.
     pub fn decode(self, pieces: &[Option<Vec<u8>>], length: usize) -> Result<Vec<u8>, Broken> {
-        let left: Vec<(u8, &Vec<u8>)> = (0..=u8::MAX).zip(pieces).filter_map(|(number, piece)| Some((number, piece.as_ref()?))).collect();
+        let left: Vec<(u8, &Vec<u8>)> =
+            (0..=u8::MAX).zip(pieces).filter_map(|(number, piece)| Some((number, piece.as_ref()?))).collect();
         let found = left.len();
         let enough = left.get(..self.needed()).ok_or(Broken::TooFew { found, needed: self.needed() })?;
         let width = length.div_ceil(self.needed());

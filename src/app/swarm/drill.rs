@@ -30,9 +30,10 @@ struct Kept<'a> {
 
 impl App {
     pub async fn drill_swarm(&self, id: OrderId) -> Result<Next> {
-        let wanted = self.read()?.swarm(id)?.filter(|swarm| {
-            swarm.stage == Stage::Ready && swarm.drill.as_ref().is_some_and(|drill| drill.done.is_none())
-        });
+        let wanted = self
+            .read()?
+            .swarm(id)?
+            .filter(|swarm| swarm.stage == Stage::Ready && swarm.drill.as_ref().is_some_and(|drill| drill.done.is_none()));
         let Some(swarm) = wanted else { return Ok(Next::Done) };
         let passwords = self.passwords(&swarm)?;
         let layout = swarm.layout();
@@ -60,7 +61,15 @@ impl App {
     }
 
     /// Tries the stores of one role, `most` of which may be lost. Says what was done in `said`; true if all of it went as it must.
-    async fn prove(&self, swarm: &Swarm, passwords: &Passwords, role: Role, code: Code, most: usize, said: &mut Vec<String>) -> bool {
+    async fn prove(
+        &self,
+        swarm: &Swarm,
+        passwords: &Passwords,
+        role: Role,
+        code: Code,
+        most: usize,
+        said: &mut Vec<String>,
+    ) -> bool {
         let what = match role {
             Role::Data => "data shards",
             Role::Meta => "directory shards",
@@ -100,7 +109,8 @@ impl App {
         };
         let mut left = 0;
         for kept in kept.drain(..) {
-            left += usize::from(self.grid.forget(&kept.store.backend, &passwords.of(kept.store.number), &kept.key).await.is_err());
+            left +=
+                usize::from(self.grid.forget(&kept.store.backend, &passwords.of(kept.store.number), &kept.key).await.is_err());
         }
         if left > 0 {
             said.push(format!("{left} pieces of the trial could not be removed: their stores did not answer any more."));
@@ -133,9 +143,8 @@ impl App {
             }
         });
         let mut pieces: Vec<Option<Vec<u8>>> = join_all(reading).await;
-        let whole = |told: &Result<Vec<u8>, Broken>| {
-            told.as_ref().is_ok_and(|told| Sha256::digest(told) == Sha256::digest(object))
-        };
+        let whole =
+            |told: &Result<Vec<u8>, Broken>| told.as_ref().is_ok_and(|told| Sha256::digest(told) == Sha256::digest(object));
         let read = whole(&code.decode(&pieces, object.len()));
         said.push(match read {
             true => format!("Read back whole without {most} of them, chosen at random; its hash is the same."),

@@ -14,11 +14,11 @@ use crate::base::seal::Locker;
 use crate::base::time::HOUR;
 use crate::base::{Error, Kind, Random, Result, Time};
 use crate::domain::charge::Refund;
-use crate::domain::exposure::Market;
 use crate::domain::job::{Next, Work};
 use crate::domain::order::{Attempt, Outcome, State, Step};
 use crate::domain::placement::{Choice, Scored};
 use crate::domain::pool::Pool;
+use crate::domain::swarm::place::Ground;
 use crate::domain::swarm::{BUILD_PATIENCE, FAILURES_MAX, Role, SHARDS_MAX, Shard, Stage, Swarm, place};
 use crate::grid::{Planner, with_password};
 use crate::store::Tx;
@@ -110,7 +110,9 @@ impl App {
         for climbed in climbing {
             match climbed {
                 Ok(()) => {}
-                Err(error) if error.kind() == Kind::Unavailable => tracing::info!(order = %swarm.order, ?error, "a shard has to wait"),
+                Err(error) if error.kind() == Kind::Unavailable => {
+                    tracing::info!(order = %swarm.order, ?error, "a shard has to wait")
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -364,7 +366,9 @@ impl App {
             swarm.note(now, format!("{amount} goes back to your card."));
             tx.put_order(&order)?;
             match tx.user(order.user)? {
-                Some(user) => tx.queue_mail(&mail::swarm_failed(&brand, &site, &user, &order, amount, &*random, now), &*random, now),
+                Some(user) => {
+                    tx.queue_mail(&mail::swarm_failed(&brand, &site, &user, &order, amount, &*random, now), &*random, now)
+                }
                 None => Ok(()),
             }
         })
@@ -403,8 +407,8 @@ impl Maker {
     fn seat_all(&self, tx: &mut Tx<'_>, nodes: &Pool, swarm: &mut Swarm, now: Time, random: &dyn Random) -> Result<()> {
         let (market, buyer) = (tx.market(now)?, tx.buyer_of(swarm.user)?);
         let machine = machine_nodes(tx, swarm)?;
-        let choices = place::choose_all(nodes, &market, &swarm.wish, &machine, &buyer)
-            .map_err(|none| Error::unfunded(none.sentence()))?;
+        let ground = Ground { pool: nodes, market: &market, wish: &swarm.wish, never: &machine, buyer: &buyer };
+        let choices = ground.choose_all().map_err(|none| Error::unfunded(none.sentence()))?;
         for (role, choice) in choices {
             self.add(swarm, role, choice, now, random)?;
         }
@@ -450,14 +454,14 @@ impl Maker {
 
     /// A node for one shard beside those that are there. Nodes that failed this swarm are not tried again.
     fn one(&self, tx: &Tx<'_>, nodes: &Pool, swarm: &Swarm, role: Role, without: Option<u32>, now: Time) -> Result<Choice> {
-        let (market, buyer): (Market, _) = (tx.market(now)?, tx.buyer_of(swarm.user)?);
+        let (market, buyer) = (tx.market(now)?, tx.buyer_of(swarm.user)?);
         let there: Vec<(Role, &Scored)> =
             swarm.open().filter(|(number, _)| Some(*number) != without).map(|(_, shard)| (shard.role, shard.node())).collect();
         let mut never = machine_nodes(tx, swarm)?;
         let failed = swarm.numbered().filter(|(number, shard)| !shard.is_open() || Some(*number) == without);
         never.extend(failed.map(|(_, shard)| shard.node().node));
-        let mut found = place::choose(nodes, &market, &swarm.wish, role, 1, &there, &never, buyer)
-            .map_err(|none| Error::unfunded(none.sentence()))?;
+        let ground = Ground { pool: nodes, market: &market, wish: &swarm.wish, never: &never, buyer: &buyer };
+        let mut found = ground.choose(role, 1, &there).map_err(|none| Error::unfunded(none.sentence()))?;
         found.pop().ok_or_else(|| Error::unfunded("No node is left."))
     }
 

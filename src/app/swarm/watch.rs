@@ -85,7 +85,8 @@ impl App {
                     let operators = tx.operators()?;
                     let to = operators.iter().filter(|user| Some(user.id) != owner.as_ref().map(|owner| owner.id)).chain(&owner);
                     for user in to {
-                        let letter = mail::swarm_alarm(&brand, &site, user, &order, user.id == swarm.user, alarm, &said, &*random, now);
+                        let letter =
+                            mail::swarm_alarm(&brand, &site, user, &order, user.id == swarm.user, alarm, &said, &*random, now);
                         tx.queue_mail(&letter, &*random, now)?;
                     }
                 }

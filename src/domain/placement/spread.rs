@@ -65,7 +65,9 @@ mod tests {
 
     fn spread(copies: usize, caps: Caps, held: &[(u32, u32)]) -> Result<Vec<(u32, u32)>, NoNode> {
         // Four farms of two farmers, three nodes each.
-        let nodes = (0..12).map(|id| Node { farm: id / 3, owner: id / 6, ..plain(id + 1) }).map(|node| Node { owner: node.owner + 1, ..node });
+        let nodes = (0..12)
+            .map(|id| Node { farm: id / 3, owner: id / 6, ..plain(id + 1) })
+            .map(|node| Node { owner: node.owner + 1, ..node });
         let pool = Pool::new(nodes.collect(), StorageClass::default());
         let ask = Ask::new(Capacity::default(), Place::Anywhere);
         let choices = choose_spread(&pool, &ask, &Market::default(), copies, caps, held)?;

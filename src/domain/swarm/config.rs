@@ -25,8 +25,12 @@ pub fn zstor_toml(swarm: &Swarm, entries: &[Entry], key: Option<&Secret<String>>
     let (order, version) = (swarm.order, swarm.version);
     // One key for both parts: its owner has to keep one thing, and losing either would lose everything.
     let (key, hint) = match key {
-        Some(key) => (key.reveal().as_str(), "# KEEP A COPY OF THIS FILE: without the key below nobody can read what is stored.\n"),
-        None => (KEY_PLACEHOLDER, "# The key is not in here: we do not have it any more. It is in your first file, in both places.\n"),
+        Some(key) => {
+            (key.reveal().as_str(), "# KEEP A COPY OF THIS FILE: without the key below nobody can read what is stored.\n")
+        }
+        None => {
+            (KEY_PLACEHOLDER, "# The key is not in here: we do not have it any more. It is in your first file, in both places.\n")
+        }
     };
     let mut text = String::new();
     write!(
@@ -129,7 +133,10 @@ mod tests {
         assert_eq!(read.len(), 14, "nothing else, for zstor refuses what it does not know");
         let meta = &read["meta"]["config"];
         for encryption in [&read["encryption"], &meta["encryption"]] {
-            assert_eq!((encryption["algorithm"].as_str(), encryption["key"].as_str()), (Some("AES"), Some(key.reveal().as_str())));
+            assert_eq!(
+                (encryption["algorithm"].as_str(), encryption["key"].as_str()),
+                (Some("AES"), Some(key.reveal().as_str()))
+            );
         }
         assert_eq!(read["compression"]["algorithm"].as_str(), Some("snappy"));
         assert_eq!((read["meta"]["type"].as_str(), meta["prefix"].as_str()), (Some("zdb"), Some("zstor-meta")));
@@ -137,7 +144,10 @@ mod tests {
         let data = groups[0]["backends"].as_array().unwrap();
         assert_eq!((groups.len(), data.len(), metas.len()), (1, 24, 4));
         for (number, backend) in (0..).zip(data.iter().chain(metas)) {
-            assert_eq!(backend["address"].as_str().unwrap().parse(), Ok(format!("[400::{number:x}]:9900").parse::<std::net::SocketAddr>().unwrap()));
+            assert_eq!(
+                backend["address"].as_str().unwrap().parse(),
+                Ok(format!("[400::{number:x}]:9900").parse::<std::net::SocketAddr>().unwrap())
+            );
             assert_eq!(backend["namespace"].as_str(), Some(&*format!("7-{number}-s{number}")));
             assert_eq!(backend["password"].as_str(), Some(&*format!("password{number}")));
             assert_eq!(backend.as_table().unwrap().len(), 3);

@@ -261,9 +261,9 @@ impl Swarm {
     }
 
     pub fn is_whole(&self) -> bool {
-        Role::ALL.into_iter().all(|role| {
-            self.working().filter(|(_, shard)| shard.role == role).count() >= self.layout().count(role)
-        })
+        Role::ALL
+            .into_iter()
+            .all(|role| self.working().filter(|(_, shard)| shard.role == role).count() >= self.layout().count(role))
     }
 
     /// Whether the owner's program knows of a shard, as far as the owner told. Before the first configuration is in place nothing
@@ -491,7 +491,11 @@ pub(crate) mod tests {
         assert_eq!(swarm.overdue(&away(2, now - REPAIR_AFTER), now), [0, 1]);
         assert_eq!(swarm.overdue(&away(2, now - MINUTE), now), Vec::<u32>::new());
         assert_eq!(swarm.overdue(&away(8, now - HOUR * 9), now).len(), 8);
-        assert_eq!(swarm.overdue(&away(9, now - HOUR * 9), now), Vec::<u32>::new(), "their nodes may come back, and hold what can't be read without");
+        assert_eq!(
+            swarm.overdue(&away(9, now - HOUR * 9), now),
+            Vec::<u32>::new(),
+            "their nodes may come back, and hold what can't be read without"
+        );
         let mut mending = swarm.clone();
         mending.shards[0].attempt.outcome = Outcome::Failed { why: "away".into() };
         mending.shards.push(Shard { since: 2, ..shard(Role::Data, 99, 99) });
@@ -514,7 +518,10 @@ pub(crate) mod tests {
         assert_eq!(swarm.progress(), (28, 28));
         swarm.shards[25].attempt.outcome = Outcome::Failed { why: "x".into() };
         assert_eq!((swarm.lacks(), swarm.is_whole(), swarm.failures()), (Some(Role::Meta), false, 1));
-        swarm.shards.push(Shard { attempt: Attempt { outcome: Outcome::Trying, ..shard(Role::Meta, 40, 40).attempt }, ..shard(Role::Meta, 40, 40) });
+        swarm.shards.push(Shard {
+            attempt: Attempt { outcome: Outcome::Trying, ..shard(Role::Meta, 40, 40).attempt },
+            ..shard(Role::Meta, 40, 40)
+        });
         assert_eq!((swarm.lacks(), swarm.is_whole(), swarm.progress()), (None, false, (27, 28)));
         assert_eq!(swarm.slots().count(), 29);
         for number in 0..300 {

@@ -18,60 +18,60 @@ pub fn need(wish: &SwarmWish, role: Role) -> Capacity {
     Capacity { hdd: wish.layout.backend_size(wish.usable, role), ..Capacity::default() }
 }
 
-/// Chooses nodes for so many shards of one role beside those that are there. `never` are nodes that are not wanted at all.
-pub fn choose(
-    pool: &Pool,
-    market: &Market,
-    wish: &SwarmWish,
-    role: Role,
-    copies: usize,
-    there: &[(Role, &Scored)],
-    never: &[u32],
-    buyer: Buyer,
-) -> Result<Vec<Choice>, NoNode> {
-    let reach = Reach { storage: true, ..Reach::default() };
-    let mut ask = Ask { reach, buyer, ..Ask::new(need(wish, role), Place::Anywhere) };
-    let node = |id: u32| Avoid { whom: Whom::Node(id), why: TAKEN.into() };
-    ask.avoid.extend(never.iter().map(|id| node(*id)));
-    ask.avoid.extend(there.iter().filter(|(other, _)| *other == role).map(|(_, scored)| node(scored.node)));
-    let held: Vec<(u32, u32)> =
-        there.iter().filter(|(other, _)| *other == role).map(|(_, scored)| (scored.farm, scored.owner)).collect();
-    let others = || there.iter().filter(|(other, _)| *other != role).map(|(_, scored)| node(scored.node));
-    let alone = Ask { avoid: ask.avoid.iter().cloned().chain(others()).collect(), ..ask.clone() };
-    let most = wish.layout.most_together(role);
-    let by = |farm, owner| Caps { farm, owner };
-    // A node of its own for each shard of both roles is best, and a farm that holds too many is worst.
-    let ways = [
-        (&alone, by(most, most)),
-        (&ask, by(most, most)),
-        (&alone, by(most, usize::MAX)),
-        (&ask, by(most, usize::MAX)),
-        (&alone, by(usize::MAX, usize::MAX)),
-        (&ask, by(usize::MAX, usize::MAX)),
-    ];
-    let mut none = NoNode::Nowhere;
-    for (ask, caps) in ways {
-        match choose_spread(pool, ask, market, copies, caps, &held) {
-            Ok(choices) => return Ok(choices),
-            Err(error) => none = error,
-        }
-    }
-    Err(none)
+/// What there is to choose from, for whom and for what.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    pub pool: &'a Pool,
+    pub market: &'a Market,
+    pub wish: &'a SwarmWish,
+    /// Nodes that are not wanted at all: the machine's own, and those that failed.
+    pub never: &'a [u32],
+    pub buyer: &'a Buyer,
 }
 
-/// Nodes for a whole swarm, with their roles. `never` are nodes that are not wanted: the machine's own.
-pub fn choose_all(
-    pool: &Pool,
-    market: &Market,
-    wish: &SwarmWish,
-    never: &[u32],
-    buyer: &Buyer,
-) -> Result<Vec<(Role, Choice)>, NoNode> {
-    let data = choose(pool, market, wish, Role::Data, wish.layout.data(), &[], never, buyer.clone())?;
-    let there: Vec<(Role, &Scored)> = data.iter().map(|choice| (Role::Data, &choice.best)).collect();
-    let meta = choose(pool, market, wish, Role::Meta, wish.layout.count(Role::Meta), &there, never, buyer.clone())?;
-    let with = |role: Role, choices: Vec<Choice>| choices.into_iter().map(move |choice| (role, choice));
-    Ok(with(Role::Data, data).chain(with(Role::Meta, meta)).collect())
+impl Ground<'_> {
+    /// Nodes for so many shards of one role beside those that are there.
+    pub fn choose(&self, role: Role, copies: usize, there: &[(Role, &Scored)]) -> Result<Vec<Choice>, NoNode> {
+        let reach = Reach { storage: true, ..Reach::default() };
+        let mut ask = Ask { reach, buyer: self.buyer.clone(), ..Ask::new(need(self.wish, role), Place::Anywhere) };
+        let node = |id: u32| Avoid { whom: Whom::Node(id), why: TAKEN.into() };
+        let (like, unlike): (Vec<_>, Vec<_>) =
+            there.iter().map(|(other, seat)| (*other == role, *seat)).partition(|(like, _)| *like);
+        ask.avoid.extend(self.never.iter().map(|id| node(*id)));
+        ask.avoid.extend(like.iter().map(|(_, seat)| node(seat.node)));
+        let held: Vec<(u32, u32)> = like.iter().map(|(_, seat)| (seat.farm, seat.owner)).collect();
+        let others = unlike.iter().map(|(_, seat)| node(seat.node));
+        let alone = Ask { avoid: ask.avoid.iter().cloned().chain(others).collect(), ..ask.clone() };
+        let most = self.wish.layout.most_together(role);
+        let by = |farm, owner| Caps { farm, owner };
+        // A node of its own for each shard of both roles is best, and a farm that holds too many is worst.
+        let ways = [
+            (&alone, by(most, most)),
+            (&ask, by(most, most)),
+            (&alone, by(most, usize::MAX)),
+            (&ask, by(most, usize::MAX)),
+            (&alone, by(usize::MAX, usize::MAX)),
+            (&ask, by(usize::MAX, usize::MAX)),
+        ];
+        let mut none = NoNode::Nowhere;
+        for (ask, caps) in ways {
+            match choose_spread(self.pool, ask, self.market, copies, caps, &held) {
+                Ok(choices) => return Ok(choices),
+                Err(error) => none = error,
+            }
+        }
+        Err(none)
+    }
+
+    /// Nodes for a whole swarm, with their roles.
+    pub fn choose_all(&self) -> Result<Vec<(Role, Choice)>, NoNode> {
+        let layout = self.wish.layout;
+        let data = self.choose(Role::Data, layout.data(), &[])?;
+        let there: Vec<(Role, &Scored)> = data.iter().map(|choice| (Role::Data, &choice.best)).collect();
+        let meta = self.choose(Role::Meta, layout.count(Role::Meta), &there)?;
+        let with = |role: Role, choices: Vec<Choice>| choices.into_iter().map(move |choice| (role, choice));
+        Ok(with(Role::Data, data).chain(with(Role::Meta, meta)).collect())
+    }
 }
 
 /// What a swarm takes of each node, and the farm of each.
@@ -148,7 +148,8 @@ mod tests {
 
     fn place(nodes: Vec<Node>, never: &[u32]) -> Result<Vec<(Role, Scored)>, NoNode> {
         let pool = Pool::new(nodes, StorageClass::default());
-        let choices = choose_all(&pool, &Market::default(), &wish(), never, &Buyer::default())?;
+        let (market, wish, buyer) = (Market::default(), wish(), Buyer::default());
+        let choices = Ground { pool: &pool, market: &market, wish: &wish, never, buyer: &buyer }.choose_all()?;
         Ok(choices.into_iter().map(|(role, choice)| (role, choice.best)).collect())
     }
 
@@ -193,7 +194,10 @@ mod tests {
         let mut swarm = swarm();
         swarm.shards[24].attempt.choice.best = scored(0, 0);
         let taken = taken(&swarm.wish, swarm.shards.iter());
-        assert_eq!((taken[&0], taken[&1], taken.len()), ((0, Capacity { hdd: 85 * GIB, ..Default::default() }), (0, need(&swarm.wish, Role::Data)), 27));
+        assert_eq!(
+            (taken[&0], taken[&1], taken.len()),
+            ((0, Capacity { hdd: 85 * GIB, ..Default::default() }), (0, need(&swarm.wish, Role::Data)), 27)
+        );
     }
 
     proptest! {

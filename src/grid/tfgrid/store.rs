@@ -80,7 +80,14 @@ impl Tfgrid {
     }
 
     /// Keeps a value in a store; gives its key. `key` is for stores of the directory: the others make their own.
-    pub async fn keep(&self, backend: &Backend, password: &Secret<String>, role: Role, key: &[u8], value: &[u8]) -> Result<Vec<u8>> {
+    pub async fn keep(
+        &self,
+        backend: &Backend,
+        password: &Secret<String>,
+        role: Role,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Vec<u8>> {
         let mut store = self.store(backend, password).await?;
         let key = if role == Role::Meta { key } else { &[] };
         let kept = store.set(key, value).await.map_err(store_error)?;

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::super::fleet::Profile;
 use super::super::genesis::{NodeSeed, Resources};
-use super::shelf::namespace;
 use super::super::{ContractStateView, ContractView};
+use super::shelf::namespace;
 use crate::wire::zos::data::{Data, Machine, Network};
 use crate::wire::zos::deployment::{Deployment, Outcome, State, Workload};
 use crate::wire::zos::vm::{LEAST_MEMORY, is_workload_name, least_root_size};

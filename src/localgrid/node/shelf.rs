@@ -53,8 +53,7 @@ impl Nodes {
         let mut part = || parts.next().ok_or(No::Such);
         let (twin, contract, workload) = (part()?, part()?, part()?);
         let contract: u64 = contract.parse().map_err(|_| No::Such)?;
-        let node: &Node =
-            self.0.nodes.values().find(|node| locked(&node.engine).held.contains_key(&contract)).ok_or(No::Such)?;
+        let node: &Node = self.0.nodes.values().find(|node| locked(&node.engine).held.contains_key(&contract)).ok_or(No::Such)?;
         if !node.alive() {
             return Err(No::Power);
         }

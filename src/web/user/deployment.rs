@@ -88,7 +88,12 @@ pub async fn ask(me: Me, path: Path<String>) -> PageResult {
     if order.state != State::Active {
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
-    let view = RemoveView { id: order.id, name: order.shown_name().to_owned(), swarm: order.wish.swarm.is_some(), paid_until: order.paid_until() };
+    let view = RemoveView {
+        id: order.id,
+        name: order.shown_name().to_owned(),
+        swarm: order.wish.swarm.is_some(),
+        paid_until: order.paid_until(),
+    };
     Ok(me.show(200, deployment::remove_page(&me.chrome(), &view)))
 }
 

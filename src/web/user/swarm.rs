@@ -162,9 +162,12 @@ fn card_of(swarm: &Swarm, looks: &Looks) -> Card {
             let said = swarm.reason.clone().unwrap_or_else(|| "Every shard is being given back.".into());
             (left.min(of), Tone::Busy, "Being taken down", said)
         }
-        Stage::Gone => {
-            (0, Tone::Quiet, "Gone", swarm.reason.clone().unwrap_or_else(|| "Every shard is given back, and what it held is gone.".into()))
-        }
+        Stage::Gone => (
+            0,
+            Tone::Quiet,
+            "Gone",
+            swarm.reason.clone().unwrap_or_else(|| "Every shard is given back, and what it held is gone.".into()),
+        ),
     };
     let ask = (swarm.stage == Stage::Ready && swarm.saved < swarm.version).then(|| match swarm.saved {
         0 => "Download its configuration and put it in place.".to_owned(),

@@ -172,7 +172,9 @@ impl Visitor {
                         Ok(Reply::Number(i64::try_from(entries).unwrap_or(i64::MAX)))
                     }
                     ("NSNEW" | "NSDEL" | "NSSET" | "NSLIST" | "RELOAD" | "FLUSH" | "STOP", _) => error("Permission denied"),
-                    ("SELECT" | "NSINFO" | "SET" | "GET" | "DEL" | "EXISTS" | "DBSIZE" | "LENGTH", _) => error("Unexpected arguments"),
+                    ("SELECT" | "NSINFO" | "SET" | "GET" | "DEL" | "EXISTS" | "DBSIZE" | "LENGTH", _) => {
+                        error("Unexpected arguments")
+                    }
                     _ => error("Command not supported"),
                 }
             }
@@ -194,7 +196,10 @@ mod tests {
 
     /// One namespace of each mode, both with the password `pw` and room for 20 bytes.
     #[derive(Default)]
-    struct Cupboard(Mutex<BTreeMap<(String, Vec<u8>), Vec<u8>>>);
+    struct Cupboard(Mutex<BTreeMap<Place, Vec<u8>>>);
+
+    /// A namespace, and a key in it.
+    type Place = (String, Vec<u8>);
 
     impl Cupboard {
         fn mode(namespace: &str) -> Result<Mode, No> {

@@ -128,7 +128,9 @@ mod tests {
                     data_limits_bytes: 0\nindex_size_bytes: 1998\nindex_size_kb: 1.95\nmode: userkey\nindex_path: /x: y\n";
         let read = Info::parse(real).unwrap();
         assert_eq!((read.used, read.limit, read.entries, read.mode), (141_652, 0, 37, Mode::User));
-        for wrong in ["", "name: x", "# namespace\nname: a\nentries: many\ndata_size_bytes: 1\ndata_limits_bytes: 0\nmode: userkey\n"] {
+        for wrong in
+            ["", "name: x", "# namespace\nname: a\nentries: many\ndata_size_bytes: 1\ndata_limits_bytes: 0\nmode: userkey\n"]
+        {
             assert_eq!(Info::parse(wrong), None, "{wrong}");
         }
     }

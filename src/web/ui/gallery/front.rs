@@ -425,7 +425,8 @@ pub fn deployment_pages() -> Vec<Shown> {
         show("deployment-options", deployment::page(&user("/deployments/x"), &rich)),
         show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
         show("deployment-remove", {
-            let view = deployment::RemoveView { id: order(), name: "web-1".into(), swarm: true, paid_until: Some(NOW + 30 * DAY) };
+            let view =
+                deployment::RemoveView { id: order(), name: "web-1".into(), swarm: true, paid_until: Some(NOW + 30 * DAY) };
             deployment::remove_page(&user("/deployments/x/delete"), &view)
         }),
     ];

@@ -84,7 +84,10 @@ pub fn pages() -> Vec<Shown> {
         },
         blind: true,
         shards: (0..28).map(|number| line(number, number < 8)).collect(),
-        weak: vec!["Hilbert's Barn holds 9 of the data shards, and 8 may be lost: if that whole farm fails, not everything can be read.".into()],
+        weak: vec![
+            "Hilbert's Barn holds 9 of the data shards, and 8 may be lost: if that whole farm fails, not everything can be read."
+                .into(),
+        ],
         config: Some(Config { version: 2, saved: 1, with_key: false }),
         drill: Some(Drill {
             asked: NOW - DAY,
@@ -122,7 +125,8 @@ pub fn pages() -> Vec<Shown> {
     };
     let gone = View {
         card: Card {
-            headline: "The storage swarm could not be built. Too many nodes failed. What you paid for it goes back to your card.".into(),
+            headline: "The storage swarm could not be built. Too many nodes failed. What you paid for it goes back to your card."
+                .into(),
             tone: Tone::Quiet,
             badge: "Gone".into(),
             there: 0,
@@ -134,7 +138,11 @@ pub fn pages() -> Vec<Shown> {
         shards: vec![],
         ..whole.clone()
     };
-    let running = View { drill: Some(Drill { asked: NOW, done: None }), config: Some(Config { version: 1, saved: 1, with_key: false }), ..whole.clone() };
+    let running = View {
+        drill: Some(Drill { asked: NOW, done: None }),
+        config: Some(Config { version: 1, saved: 1, with_key: false }),
+        ..whole.clone()
+    };
     vec![
         show("swarm", &whole),
         show("swarm-away", &away),
