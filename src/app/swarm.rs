@@ -237,6 +237,16 @@ pub(super) fn still_fits(nodes: &Pool, market: &Market, wish: &SwarmWish, node: 
         .map_err(|none| Error::unfunded(format!("There is no room for the storage swarm any more. {}", none.sentence())))
 }
 
+/// Refuses to let go of a machine whose swarm would be taken down with it.
+pub(super) fn none_left(reader: &impl Swarms, order: OrderId) -> Result<()> {
+    match reader.swarm(order)?.is_some_and(|swarm| swarm.stage != Stage::Gone) {
+        true => Err(Error::conflict(
+            "This server has a storage swarm, which is rented with it and can't be taken over: what it holds would be gone.",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Lets a swarm follow what became of the contract of a shard.
 pub(super) fn follow_shard(tx: &mut Tx<'_>, slot: Slot, state: ContractState, random: &dyn Random, now: Time) -> Result<()> {
     let Some(mut swarm) = tx.swarm(slot.order)? else { return Ok(()) };
