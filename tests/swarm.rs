@@ -348,3 +348,67 @@ async fn what_is_asked_wrongly_says_so_at_its_field() {
     assert!(light.status == 422 && light.says("needs FUSE"), "{}", light.body);
     market.close().await;
 }
+
+/// Says what redis-py does and what it is told, in one word a line.
+const SCRIPT: &str = r#"
+import sys, redis
+c = redis.Connection(host="127.0.0.1", port=int(sys.argv[1]))
+c.connect()
+def ask(*words):
+    c.send_command(*words)
+    try:
+        return c.read_response()
+    except redis.ResponseError as error:
+        return str(error)
+name, password = sys.argv[2], sys.argv[3]
+print(ask("PING"))
+print(ask("SELECT", name, "wrong"))
+print(ask("SELECT", name, password))
+key = ask("SET", b"", b"\x00binary\r\n" * 100)
+print(key.hex())
+print(ask("GET", key) == b"\x00binary\r\n" * 100)
+print(ask("SET", b"mine", b"x"))
+print("entries: 1" in ask("NSINFO", name).decode())
+print(ask("DEL", key))
+print(ask("GET", key))
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Python and its package index: COOPERAGE_REDIS=1 cargo test --test stories swarm -- --ignored"]
+async fn a_redis_client_by_others_keeps_and_reads_in_a_store() {
+    let bench = Bench::open().await;
+    let id = bench.order(&[]).await;
+    bench.market.rest(id).await;
+    bench.built(id).await;
+    let config = Caller::person(bench.market.url(), &ALICE).await.get(&format!("/deployments/{id}/swarm/config")).await;
+    let read: toml::Table = config.body.parse().unwrap();
+    let store = &read["groups"][0]["backends"][0];
+    let folder = std::env::temp_dir().join(format!("cooperage-redis-{}", std::process::id()));
+    let python = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("python3");
+        command.args(arguments).env("PYTHONPATH", &folder).output().expect("Python is there")
+    };
+    let target = folder.to_str().unwrap();
+    let installed = python(&["-m", "pip", "install", "--quiet", "--break-system-packages", "--target", target, "redis==5.2.1"]);
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+    let port = bench.market.demo.world.addresses.stores.rsplit(':').next().unwrap().to_owned();
+    let (name, password) = (store["namespace"].as_str().unwrap(), store["password"].as_str().unwrap());
+    let said = python(&["-c", SCRIPT, &port, name, password]);
+    let lines = String::from_utf8_lossy(&said.stdout).into_owned();
+    let lines: Vec<&str> = lines.lines().collect();
+    let expected = [
+        "b'PONG'",
+        "Access denied",
+        "b'OK'",
+        "00000000",
+        "True",
+        "Invalid key, use empty key for auto-generated key",
+        "True",
+        "b'OK'",
+        "None",
+    ];
+    assert_eq!(lines, expected, "{}", String::from_utf8_lossy(&said.stderr));
+    std::fs::remove_dir_all(&folder).unwrap();
+    bench.delete(id).await;
+    bench.market.close().await;
+}

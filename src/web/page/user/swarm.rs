@@ -9,6 +9,7 @@ use crate::base::money::Usd;
 use crate::domain::swarm::layout::Row;
 use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::{ago, disk, money, when};
+use crate::web::ui::icon::{Icon, icon};
 use crate::web::ui::part::{self, Tone, number, text};
 use crate::web::ui::{Chrome, chart, layout, layout_live};
 
@@ -153,7 +154,7 @@ pub fn terms(terms: &Terms) -> Markup {
     part::card(
         "Your storage swarm",
         html! {
-            p { strong { (disk(terms.usable_gb)) } " to use: " (shape(terms)) }
+            p { strong { (disk(terms.usable_gb)) } " to use. " (shape(terms)) }
             (survives(&terms.survives))
             p { (terms.consent) }
             p.hint { "You have said that you read this; it is stored with your order. If the swarm can't be built, the server runs without it and its price goes back to your card." }
@@ -163,7 +164,7 @@ pub fn terms(terms: &Terms) -> Markup {
 
 fn shape(terms: &Terms) -> String {
     format!(
-        "any {} of {} pieces give everything back, {} more nodes stand by, and 4 hold the directory.",
+        "Any {} of {} pieces give everything back, {} more nodes stand by, and 4 hold the directory.",
         terms.minimal, terms.expected, terms.spares
     )
 }
@@ -198,7 +199,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     (part::card("What it survives", html! {
                         (survives(&view.terms.survives))
                         @if view.weak.is_empty() { p.hint { "Any one farm, or all farms of one farmer, may fail as a whole: everything can still be read." } }
-                        @else { ul.stack { @for spot in &view.weak { li { (spot) } } } }
+                        @else { ul.ticks { @for spot in &view.weak { li { (icon(Icon::Alert)) (spot) } } } }
                     }))
                     (part::card("What you agreed to", html! {
                         (part::facts(vec![
@@ -228,7 +229,7 @@ pub fn moving(view: &View) -> Markup {
                 span { (card.there) " of " (card.of) " shards" @if view.moving { " ready" } }
                 span { @if let Some(at) = view.looked { "Looked at " (ago(at, view.now)) } }
             }
-            (chart::staves(card.there, card.of))
+            (chart::cells(&view.shards.iter().map(|line| line.tone).collect::<Vec<_>>()))
             @if view.blind {
                 p.hint { "Nobody answered at the last look, so it may be we who are cut off: nothing is concluded from it." }
             }
@@ -274,7 +275,7 @@ fn configuration(chrome: &Chrome, order: OrderId, config: &Config) -> Markup {
             details.more {
                 summary { "How it works on your server" span.hint { "Once, with three programs of the grid's makers." } }
                 div.more-body {
-                    ol.stack {
+                    ol {
                         li { "Save the file as " code { "/etc/zstor.toml" } ", readable by root only." }
                         li { "Install zstor, zdb and zdbfs: one file each, from the releases of threefoldtech/0-stor_v2, 0-db and 0-db-fs." }
                         li { "Start zdb, then zstor with " code { "zstor_v2 -c /etc/zstor.toml monitor" } ", then zdbfs on " code { "/mnt/qsfs" } "." }
@@ -302,7 +303,7 @@ fn drill(chrome: &Chrome, order: OrderId, view: &View) -> Markup {
                         @if *passed { (part::badge(Tone::Good, "Passed")) } @else { (part::badge(Tone::Bad, "Not passed")) }
                         span { (when(*at)) }
                     }
-                    ul.stack { @for sentence in said { li { (sentence) } } }
+                    ul.ticks { @for sentence in said { li { (icon(if *passed { Icon::Check } else { Icon::Info })) (sentence) } } }
                 }
                 None if runs => p.cluster { (part::badge(Tone::Busy, "Running")) span { "Load this page again in a moment." } },
                 None => p.hint { "It was not tried yet." },
@@ -347,9 +348,9 @@ fn history(view: &View) -> Markup {
         @if !view.history.is_empty() {
             section.card {
                 h2 { "What happened" }
-                ul.stack {
+                ul.ticks {
                     @for (at, said, trouble) in &view.history {
-                        li { span.hint { (when(*at)) } " " @if *trouble { strong { (said) } } @else { (said) } }
+                        li { (icon(if *trouble { Icon::Alert } else { Icon::Check })) span { (said) br; span.hint { (when(*at)) } } }
                     }
                 }
             }
