@@ -104,7 +104,7 @@ async fn a_storage_swarm_is_ordered_watched_and_proved_on_pages_that_fit() {
     alice.presses("Continue to the price").await;
     alice.sees("Storage swarm, 120 GB on 28 shards").await;
     album.keep(&alice, "swarm-quote").await;
-    alice.presses("and deploy").await;
+    alice.presses("Pay $").await;
     alice.sees("is running").await;
     alice.follows("See how to sign in").await;
     alice.sees("Storage swarm").await;

@@ -356,11 +356,8 @@ impl App {
                 refund::hold(tx, &owed, order.user, now)?;
                 tx.put_refund(&owed)?;
                 tx.owe(JobId::random(&*random), Work::PayRefund(id), now)?;
-                // From here on the order costs what is left of it.
+                // From here on the order costs what is left of it; its parts stay as they were quoted, for the receipt.
                 order.price = order.price.checked_sub(amount).unwrap_or_default();
-                if let Some(place) = order.parts.iter().rposition(|part| part.amount == amount) {
-                    order.parts.remove(place);
-                }
             }
             order.note(now, Step::Access, format!("The storage swarm could not be built: {amount} goes back to your card."));
             swarm.note(now, format!("{amount} goes back to your card."));

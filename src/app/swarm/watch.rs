@@ -37,7 +37,10 @@ impl App {
                 let now = self.now();
                 let due = snapshot.looks(*id)?.at.is_none_or(|at| now.since(at) >= EVERY);
                 if let Some(swarm) = snapshot.swarm(*id)?.filter(|swarm| due && swarm.stage == Stage::Ready) {
-                    self.look_at_swarm(&swarm).await?;
+                    // One that can't be looked at keeps nobody from looking at the others.
+                    if let Err(error) = self.look_at_swarm(&swarm).await {
+                        tracing::error!(order = %id, ?error, "a storage swarm can't be looked at");
+                    }
                     looked += 1;
                 }
             }

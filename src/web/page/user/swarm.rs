@@ -190,11 +190,14 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
         html! {
             div.wrap.stack {
                 (part::back(&format!("/deployments/{order}"), &view.name))
-                div.live.stack data-live=[view.moving.then(|| format!("/deployments/{order}/swarm/events"))] { (moving(view)) }
-                p.hidden role="status" data-said {}
-                @if let Some(config) = &view.config { (configuration(chrome, order, config)) }
-                @if view.config.is_some() { (drill(chrome, order, view)) }
-                (shards(chrome, view))
+                @if view.moving {
+                    div.live.stack data-live={ "/deployments/" (order) "/swarm/events" } { (moving(view)) }
+                    p.hidden role="status" data-said {}
+                } @else {
+                    (state(view))
+                    @if let Some(config) = &view.config { (configuration(chrome, order, config)) (drill(chrome, order, view)) }
+                    (shards(Some(chrome), view))
+                }
                 div.duo {
                     (part::card("What it survives", html! {
                         (survives(&view.terms.survives))
@@ -216,8 +219,16 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
     )
 }
 
-/// The part that moves while shards come and go.
+/// The part that moves while shards come and go, sent again with each change.
 pub fn moving(view: &View) -> Markup {
+    html! {
+        (state(view))
+        @if !view.moving { p.actions { (part::button(&format!("/deployments/{}/swarm", view.card.order), "Go on")) } }
+        (shards(None, view))
+    }
+}
+
+fn state(view: &View) -> Markup {
     let card = &view.card;
     html! {
         (part::head(&format!("Storage swarm of {}", view.name), html! { (shape(&view.terms)) }, html! {}))
@@ -317,7 +328,8 @@ fn drill(chrome: &Chrome, order: OrderId, view: &View) -> Markup {
     )
 }
 
-fn shards(chrome: &Chrome, view: &View) -> Markup {
+/// `chrome` for the buttons; without it there are none.
+fn shards(chrome: Option<&Chrome>, view: &View) -> Markup {
     if view.shards.is_empty() {
         return html! {};
     }
@@ -331,7 +343,7 @@ fn shards(chrome: &Chrome, view: &View) -> Markup {
             html! { @match line.seen { Some(at) => (ago(at, view.now)), None => "–" } },
             html! { (line.used) },
             html! {
-                @if line.replaceable {
+                @if let Some(chrome) = chrome.filter(|_| line.replaceable) {
                     (form::post(chrome, &format!("/deployments/{}/swarm/replace", view.card.order), html! {
                         (form::hidden("shard", &line.number.to_string()))
                         button.btn.quiet.small type="submit" { "Replace" span.hidden { " shard " (line.number + 1) } }
