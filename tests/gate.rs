@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use cooperage::base::ids::{CardId, ChargeId, FilterId, JobId, OrderId, PoolId, QuoteId, SessionId};
+use cooperage::base::time::MINUTE;
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::domain::order::State;
 use cooperage::domain::pool::{Filter, Sort};
@@ -67,6 +68,13 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/twin", [303, 422, 422, 422, 422]),
     ("POST", "/twin/forget", [303; 5]),
     ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
+    // Nor has it a storage swarm; that of one who has is in tests/swarm.rs.
+    ("GET", "/deployments/{id}/swarm", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/swarm/events", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/swarm/config", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/saved", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/drill", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/replace", [303, 404, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
     ("GET", "/cards/new/{id}", [303, 200, 404, 404, 404]),
@@ -365,6 +373,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     // So many forgeries have used up what one account may send at once.
     town.market.leap(std::time::Duration::from_secs(60));
     // Then the honest forms: strangers before owners, so that there is something to be seen.
+    // So much as all of this nobody asks for in a minute: what the forgeries have used up of it is given back.
+    town.market.leap(MINUTE);
     for (method, route, expected) in EXPECTED {
         for who in [GUEST, 2, 3, OPERATOR, OWNER] {
             let (path, caller) = (town.path(route), &town.people[who]);

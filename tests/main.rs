@@ -24,6 +24,8 @@ mod provider;
 mod purse;
 mod revise;
 mod slow;
+mod swarm;
+mod swarm_kill;
 mod tidy;
 mod twin;
 mod wallet;

@@ -10,6 +10,7 @@ use crate::base::{Random, Result, Time};
 use crate::domain::bill::{Bill, list_amount, share};
 use crate::domain::ledger::{Account, Amount, Books, Cause, NewTransfer};
 use crate::domain::order::{Order, State};
+use crate::domain::slot::Kind;
 use crate::grid::{Block, BlockReport, ContractState, Wallet};
 use crate::settings::{Basis, Settings};
 use crate::store::ledger::LedgerRead;
@@ -187,6 +188,9 @@ fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, random: &dyn Random, 
             let Some(known) = tx.contract(*contract)? else { continue }; // somebody else's
             let order =
                 tx.order(known.slot.order)?.filter(|order| order.attempt().is_some_and(|it| it.contract == Some(*contract)));
+            if known.slot.kind == Kind::Shard {
+                super::swarm::follow_shard(tx, known.slot, state, random, now)?;
+            }
             if let Some(order) = order {
                 follow(tx, order, state, report.at.unwrap_or(now), random, now)?;
             }

@@ -198,7 +198,7 @@ impl App {
         match charge.state {
             ChargeState::Captured => {
                 let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
-                let random = self.random.clone();
+                let (random, locker) = (self.random.clone(), self.locker.clone());
                 self.change(order, move |tx, order| {
                     order.state = State::Active;
                     order.active_since = Some(now);
@@ -212,6 +212,7 @@ impl App {
                     let fading = reservation(&order.wish, best.farm, Some(now + REPORTED_AFTER));
                     tx.reserve(best.node, order.id, &fading)?;
                     tx.owe(JobId::random(&*random), Work::BookFee(charge.id), now + SECOND)?;
+                    super::swarm::begin(tx, order, locker.as_ref(), &*random, now)?;
                     tell(
                         tx,
                         order,

@@ -3,7 +3,7 @@
 use super::App;
 use super::account::hash_token;
 use crate::base::ids::{JobId, MailId};
-use crate::base::money::Tft;
+use crate::base::money::{Tft, Usd};
 use crate::base::{Kind, Random, Result, Time};
 use crate::domain::account::{Ticket, User};
 use crate::domain::charge::Charge;
@@ -11,6 +11,7 @@ use crate::domain::job::{Next, Work};
 use crate::domain::mail::{LINK, Mail};
 use crate::domain::order::Order;
 use crate::domain::revision::{self, Revision, State};
+use crate::domain::swarm::Alarm;
 use crate::store::Read;
 use crate::store::Tx;
 use crate::store::schema::MAILS;
@@ -154,4 +155,61 @@ pub fn not_running(brand: &str, site: &str, user: &User, order: &Order, random: 
         order.wish.name, order.id
     );
     mail(user, format!("{brand}: {} was not started", order.wish.name), text, random, now)
+}
+
+/// All shards of a swarm are there.
+pub fn swarm_ready(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {
+    let name = order.shown_name();
+    let text = format!(
+        "The storage swarm of “{name}” is ready.\n\nDownload its configuration and keep a copy: it holds the key, which we throw away as soon as you tell us that you have it.\n\n{site}/deployments/{}/swarm",
+        order.id
+    );
+    mail(user, format!("{brand}: the storage swarm of {name} is ready"), text, random, now)
+}
+
+/// A shard was replaced.
+pub fn swarm_mended(brand: &str, site: &str, user: &User, order: &Order, version: u32, random: &dyn Random, now: Time) -> Mail {
+    let name = order.shown_name();
+    let text = format!(
+        "Shards of the storage swarm of “{name}” were away for long and have been replaced. The new ones are empty until your server knows of them: download configuration {version}, put your key into it, and send zstor SIGUSR1.\n\n{site}/deployments/{}/swarm",
+        order.id
+    );
+    mail(user, format!("{brand}: a new configuration for {name}"), text, random, now)
+}
+
+/// It could not be built.
+pub fn swarm_failed(brand: &str, site: &str, user: &User, order: &Order, back: Usd, random: &dyn Random, now: Time) -> Mail {
+    let name = order.shown_name();
+    let text = format!(
+        "The storage swarm of “{name}” could not be built. The server runs without it, and {back} goes back to your card.\n\nWhat happened: {site}/deployments/{}/swarm",
+        order.id
+    );
+    mail(user, format!("{brand}: no storage swarm for {name}"), text, random, now)
+}
+
+/// Shards are away, or back. `said` is what works now, in a sentence.
+#[allow(clippy::too_many_arguments, reason = "a mail is made of its parts")]
+pub fn swarm_alarm(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    own: bool,
+    alarm: Alarm,
+    said: &str,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let name = order.shown_name();
+    let what = match alarm {
+        Alarm::None => "is well again",
+        Alarm::Waits => "can't store anything now",
+        Alarm::Danger => "needs attention",
+    };
+    let place =
+        if own { format!("{site}/deployments/{}/swarm", order.id) } else { format!("{site}/operator/orders/{}", order.id) };
+    let text = format!(
+        "The storage swarm of “{name}” {what}.\n\n{said}\n\nShards that stay away are replaced by themselves after two hours, as long as nothing that is stored is lost by it.\n\n{place}"
+    );
+    mail(user, format!("{brand}: the storage swarm of {name} {what}"), text, random, now)
 }

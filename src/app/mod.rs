@@ -28,6 +28,7 @@ pub mod revise;
 pub mod revision;
 pub mod saved_filter;
 pub mod signer;
+pub mod swarm;
 pub mod twin;
 pub mod wish;
 
@@ -38,6 +39,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::base::money::Rate;
+use crate::base::seal::Locker;
 use crate::base::time::DAY;
 use crate::base::{Clock, Random, Result, Time};
 use crate::domain::benchmark::Benchmark;
@@ -71,6 +73,8 @@ pub struct App {
     pub(crate) cards: Stripe,
     hasher: hasher::Hasher,
     post_office: post_office::PostOffice,
+    /// Locks secrets of customers away under the wallet's words; None without them.
+    locker: Option<Locker>,
     /// Nodes as the index last told.
     pool: Mutex<Arc<Pool>>,
     /// What we saw of the nodes; None until the first look.
@@ -111,6 +115,8 @@ impl App {
             .map_err(|cause| crate::base::Error::internal("The card processor's address can't be used.").because(cause))?;
         let hasher = hasher::Hasher::new(&*random)?;
         let post_office = post_office::PostOffice::new(&settings)?;
+        let words = &settings.grid.mnemonic;
+        let locker = (!words.reveal().is_empty()).then(|| Locker::new(words, "cooperage storage swarms 1"));
         let mut catalogue = Catalogue::default();
         if !settings.images.is_empty() {
             catalogue.images = settings.images.iter().map(wish::image).collect();
@@ -130,6 +136,7 @@ impl App {
             cards,
             hasher,
             post_office,
+            locker,
             pool: Mutex::default(),
             observed: Mutex::default(),
             benchmarks: Mutex::default(),

@@ -48,6 +48,20 @@ pub struct OrderForm {
     pub ipv6: bool,
     /// A WireGuard public key, or empty.
     pub wireguard: String,
+    pub swarm: SwarmForm,
+}
+
+/// What it sends of a storage swarm.
+#[derive(Debug, Clone, Default)]
+pub struct SwarmForm {
+    /// Empty for none.
+    pub usable_gib: String,
+    /// Empty for the usual layout's.
+    pub minimal: String,
+    pub expected: String,
+    pub spares: String,
+    /// What can be lost was read.
+    pub agreed: bool,
 }
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
@@ -71,6 +85,9 @@ impl App {
         let nodes = self.known_nodes().await?;
         let choice = choose(&nodes, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
             .map_err(|none| Error::invalid(none.field(), none.sentence()))?;
+        if let Some(swarm) = &wish.swarm {
+            self.swarm_fits(&nodes, &snapshot.market(now)?, swarm, choice.best.node, &snapshot.buyer(user)?)?;
+        }
         let quote = Quote {
             id: QuoteId::random(&*self.random),
             user: user.id,
@@ -105,6 +122,7 @@ impl App {
             disk_gib: rule.disk_gib.0,
             ipv4: rule.ipv4.0,
             ipv6: rule.ipv6.0,
+            swarm_gib: rule.swarm_gib.0,
         }
     }
 
@@ -148,6 +166,9 @@ impl App {
                     )));
                 }
                 let choice = still_free(tx, &nodes, &quote, now)?;
+                if let Some(swarm) = &quote.wish.swarm {
+                    super::swarm::still_fits(&nodes, &tx.market(now)?, swarm, choice.best.node, &tx.buyer_of(user)?)?;
+                }
                 sales.admit(tx, &quote.wish, now)?;
                 let id = OrderId::random(&*random);
                 let plan = planner.plan(&quote.wish, id, &choice, &*random)?;

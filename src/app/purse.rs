@@ -11,10 +11,12 @@ use crate::base::{Error, Kind, Result, Time};
 use crate::domain::catalogue::Capacity;
 use crate::domain::order::{Order, State, Wish};
 use crate::domain::purse::{Line, Purse, Running};
+use crate::domain::swarm::{Stage, Swarm};
 use crate::grid::{Grid, Wallet};
 use crate::store::account::Accounts;
 use crate::store::order::Orders;
 use crate::store::schema::{RUNWAY, TWIN};
+use crate::store::swarm::Swarms;
 use crate::store::{Read, Tx};
 
 /// Orders that are in memory at once.
@@ -39,7 +41,7 @@ pub struct Sales {
 impl Sales {
     /// Refuses what the tokens would not carry for as long as the floor says. Orders that are on their way count already.
     pub(super) fn admit(&self, tx: &Tx<'_>, wish: &Wish, now: Time) -> Result<()> {
-        self.admit_room(tx, wish.capacity(), wish.public_ips(), now)
+        self.admit_room(tx, wish.everywhere(), wish.public_ips(), now)
     }
 
     /// The same for so much room and so many addresses, which come to what is there already. What its owner has stopped counts as
@@ -55,7 +57,7 @@ impl Sales {
             let most = if state == State::Active { NEWEST } else { SLICE };
             let orders = tx.orders_in(state, None, most)?;
             let unseen = orders.iter().filter(|order| !metered.contains(&order.id));
-            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.capacity(), order.wish.public_ips())));
+            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.everywhere(), order.wish.public_ips())));
         }
         match purse.carries(&lines, self.floor_days, now) {
             true => Ok(()),
@@ -146,7 +148,13 @@ impl App {
             let mut last = None;
             loop {
                 let orders = snapshot.orders_until(state, until, last, SLICE)?;
-                orders.iter().for_each(|order| running.extend(contracts(order)));
+                for order in &orders {
+                    running.extend(contracts(order));
+                    if order.wish.swarm.is_some() {
+                        let swarm = snapshot.swarm(order.id)?;
+                        running.extend(swarm.iter().flat_map(|swarm| shards(order, swarm)));
+                    }
+                }
                 match orders.last() {
                     Some(order) if orders.len() == SLICE => last = Some((order.created, order.id)),
                     _ => break,
@@ -201,4 +209,11 @@ fn contracts(order: &Order) -> impl Iterator<Item = Running> {
     kept.filter_map(move |attempt| {
         Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until })
     })
+}
+
+fn shards(order: &Order, swarm: &Swarm) -> Vec<Running> {
+    let paid_until = order.paid_until().filter(|_| order.state == State::Active && swarm.stage == Stage::Ready);
+    let kept = swarm.shards.iter().map(|shard| &shard.attempt).filter(|attempt| !attempt.cleared);
+    kept.filter_map(|attempt| Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until }))
+        .collect()
 }

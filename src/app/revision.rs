@@ -284,7 +284,7 @@ impl App {
                         let ask = ask(&row.wish, tx.buyer_of(user)?).without_nodes(&here);
                         let choice =
                             choose(&nodes, &ask, &tx.market(now)?).map_err(|none| Error::invalid("region", none.sentence()))?;
-                        sales.admit(tx, &row.wish, now)?;
+                        sales.admit_room(tx, row.wish.capacity(), row.wish.public_ips(), now)?;
                         let best = choice.best.clone();
                         row.attempts_from = u32::try_from(order.attempts.len()).ok();
                         row.state = Stage::Moving;

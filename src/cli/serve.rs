@@ -57,6 +57,7 @@ pub async fn start_world(clock: &Arc<HostClock>, settings: &mut Settings, step: 
     settings.grid.relay = at.relay.clone();
     settings.grid.index = vec![at.index.clone()];
     settings.grid.identity = at.identity.clone();
+    settings.grid.stores = at.stores.clone();
     settings.grid.mnemonic = at.mnemonic.clone();
     settings.cards.url = at.cards.clone();
     settings.cards.page = at.cards.clone();

@@ -174,6 +174,7 @@ impl Taking {
             relay: handover.relay.clone(),
             index: handover.index.clone(),
             identity: String::new(),
+            stores: String::new(),
             mnemonic: words,
             watch: String::new(),
             answer: ANSWER,

@@ -27,6 +27,10 @@ pub enum Work {
     /// Look at what a webhook points to.
     ReadNotice(String),
     SendMail(MailId),
+    /// Build an order's storage swarm, mend it, or take it down.
+    TendSwarm(OrderId),
+    /// Try whether a swarm keeps what it promises.
+    DrillSwarm(OrderId),
     /// Terms, twin, relay: what the operator's account on the grid needs.
     SetUpGrid,
 }
@@ -42,6 +46,8 @@ impl Work {
             Work::PayRefund(refund) => format!("pay-refund/{refund}"),
             Work::ReadNotice(notice) => format!("read-notice/{notice}"),
             Work::SendMail(mail) => format!("send-mail/{mail}"),
+            Work::TendSwarm(order) => format!("tend-swarm/{order}"),
+            Work::DrillSwarm(order) => format!("drill-swarm/{order}"),
             Work::SetUpGrid => "set-up-grid".into(),
         }
     }
@@ -56,6 +62,8 @@ impl Work {
             Work::PayRefund(refund) => format!("Pay refund {refund}"),
             Work::ReadNotice(notice) => format!("Look into card notice {notice}"),
             Work::SendMail(mail) => format!("Send mail {mail}"),
+            Work::TendSwarm(order) => format!("Look after the storage swarm of order {order}"),
+            Work::DrillSwarm(order) => format!("Drill the storage swarm of order {order}"),
             Work::SetUpGrid => "Set up the grid account".into(),
         }
     }

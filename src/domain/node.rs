@@ -153,6 +153,8 @@ impl Features {
     pub const VM: Features = Features(0b111);
     /// Ends customers' tunnels.
     pub const WIREGUARD: Features = Features(1 << 3);
+    /// Keeps stores.
+    pub const STORAGE: Features = Features(1 << 10);
     /// Gives machines public addresses.
     pub const IP: Features = Features(1 << 5);
 
@@ -449,6 +451,7 @@ pub(crate) mod tests {
         let features = Features::of(["network", "zmachine", "mycelium", "teleport"]);
         assert!(features.has(Features::VM));
         assert_eq!((Features::WIREGUARD, Features::IP), (Features::of(["wireguard"]), Features::of(["ip"])));
+        assert_eq!(Features::STORAGE, Features::of(["zdb"]));
         assert_eq!(features.words().collect::<Vec<_>>(), ["zmachine", "network", "mycelium"]);
         assert!(!Features::of(["zmachine-light", "network-light", "mycelium"]).has(Features::VM));
     }

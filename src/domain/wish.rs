@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{Boot, Capacity, GIB, Image, Place, Size};
 use super::placement::Reach;
 use super::pool::Filter;
+use super::swarm::SwarmWish;
 use crate::base::text::{MountPath, SshKey, VmName, WgKey};
 
 /// The writable layer that a node keeps for a disk image beside its boot disk (`threefoldtech/zosbase: pkg/gridtypes`).
@@ -29,6 +30,9 @@ pub struct Wish {
     pub disks: Vec<DataDisk>,
     #[serde(default)]
     pub net: Net,
+    /// Many small stores elsewhere for what it keeps.
+    #[serde(default)]
+    pub swarm: Option<SwarmWish>,
 }
 
 /// A disk for data: empty at first, and gone with the machine.
@@ -62,6 +66,7 @@ impl Wish {
             filter: Filter::default(),
             disks: vec![],
             net: Net::default(),
+            swarm: None,
         }
     }
 
@@ -102,9 +107,15 @@ impl Wish {
         self.image.boot != Boot::Full
     }
 
+    /// Everything that all nodes together must have free: the machine's and the swarm's.
+    pub fn everywhere(&self) -> Capacity {
+        let swarm = self.swarm.as_ref().map_or(0, SwarmWish::raw);
+        Capacity { hdd: self.size.capacity.hdd.saturating_add(swarm), ..self.capacity() }
+    }
+
     /// What the node must have beside room.
     pub fn reach(&self) -> Reach {
-        Reach { ipv4: self.net.ipv4, ipv6: self.net.ipv6, tunnel: self.net.tunnel.is_some() }
+        Reach { ipv4: self.net.ipv4, ipv6: self.net.ipv6, tunnel: self.net.tunnel.is_some(), storage: false }
     }
 
     /// Public IPv4 addresses that the contract must reserve.
@@ -133,7 +144,7 @@ pub(crate) mod tests {
     #[test]
     fn a_wish_that_was_stored_before_there_were_disks_still_reads() {
         let mut old = serde_json::to_value(wish()).unwrap();
-        for new in ["more_keys", "disks", "net", "filter"] {
+        for new in ["more_keys", "disks", "net", "filter", "swarm"] {
             old.as_object_mut().unwrap().remove(new).unwrap();
         }
         old["image"].as_object_mut().unwrap().remove("least_disk").unwrap();

@@ -5,7 +5,7 @@ mod standing;
 mod tfgrid;
 
 pub use standing::{Endpoint, Footing};
-pub use tfgrid::{Config, Deployed, Tfgrid as Grid, Version};
+pub use tfgrid::{Config, Deployed, Planner, Tfgrid as Grid, Version, with_password};
 
 use serde_json::Value;
 

@@ -3,9 +3,11 @@
 mod draft;
 mod plan;
 mod purse;
+mod store;
 mod update;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +19,9 @@ use tokio::sync::OnceCell;
 
 pub use self::draft::Version;
 use self::draft::machine_name;
-use self::plan::{Planner, deployment_data};
+pub use self::plan::Planner;
+use self::plan::deployment_data;
+pub use self::store::with_password;
 use super::{
     Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, PaymentEvent, Progress, Signed, Standing, Wallet,
     census,
@@ -53,6 +57,8 @@ pub struct Config {
     pub index: Vec<String>,
     /// Whether a twin was shown to belong to somebody: nodes ask here. May be empty.
     pub identity: String,
+    /// Where all stores are reached, if not at their own addresses. May be empty.
+    pub stores: String,
     /// The words of the account. Without them nothing is signed.
     pub mnemonic: Secret<String>,
     /// The account to watch, if there are no words.
@@ -75,6 +81,8 @@ pub struct Tfgrid {
     random: Arc<dyn Random>,
     bus: OnceCell<RmbBus>,
     answer: Duration,
+    /// Where all stores are reached, if not at their own addresses.
+    stores: Option<SocketAddr>,
     /// Farmers' accounts, by their twin.
     farmers: Mutex<BTreeMap<AccountId, u32>>,
 }
@@ -154,6 +162,10 @@ impl Tfgrid {
             true => None,
             false => Some(Identity::new(url("grid.identity", &config.identity)?, http.clone())),
         };
+        let stores = match config.stores.as_str() {
+            "" => None,
+            address => Some(address.parse().map_err(|_| wrong("grid.stores"))?),
+        };
         Ok(Tfgrid {
             chain: Arc::new(Chain { urls: config.chain, client: OnceCell::new(), peers: Mutex::default() }),
             relay: url("grid.relay", &config.relay)?,
@@ -165,6 +177,7 @@ impl Tfgrid {
             random: config.random,
             bus: OnceCell::new(),
             answer: config.answer,
+            stores,
             farmers: Mutex::default(),
         })
     }

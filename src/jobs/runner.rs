@@ -138,6 +138,8 @@ async fn act(app: &App, work: &Work) -> Result<Next> {
         Work::PayRefund(refund) => app.pay_refund(*refund).await,
         Work::ReadNotice(notice) => app.read_notice(notice).await,
         Work::SendMail(mail) => app.send_mail(*mail).await,
+        Work::TendSwarm(order) => app.tend_swarm(*order).await,
+        Work::DrillSwarm(order) => app.drill_swarm(*order).await,
         Work::SetUpGrid => app.set_up_grid().await,
     }
 }

@@ -31,6 +31,7 @@ pub struct Ports {
     pub chain: u16,
     pub relay: u16,
     pub index: u16,
+    pub stores: u16,
 }
 
 /// Somebody with tokens, and without a twin so far.
@@ -52,6 +53,8 @@ pub struct Addresses {
     pub relay: String,
     /// Node index; below it `/graphql`, and the identity service at `/api/v1/status`.
     pub index: String,
+    /// The stores of all nodes, whatever address a node tells: `127.0.0.1:9900`.
+    pub stores: String,
 }
 
 /// The running grid. `stop` ends it.
@@ -109,8 +112,14 @@ impl Grid {
         let (relay, relay_url) = Relay::start(chain.clone(), bus, ports.relay).await?;
         let nodes = Nodes::start(&genesis, &fleet.profiles, chain.clone(), relay.clone(), clock.clone(), random, step);
         let index = Index::start(&genesis, chain.clone(), nodes.clone(), clock, ports.index)?;
-        let addresses =
-            Addresses { chain: chain_url, window: window_url, relay: relay_url.to_string(), index: index.url().to_string() };
+        let stores = nodes.serve_stores(ports.stores).await?;
+        let addresses = Addresses {
+            chain: chain_url,
+            window: window_url,
+            relay: relay_url.to_string(),
+            index: index.url().to_string(),
+            stores: stores.to_string(),
+        };
         Ok(Grid { chain, window, relay, nodes, index, fleet, addresses })
     }
 

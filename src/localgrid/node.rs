@@ -6,6 +6,7 @@ mod command;
 mod engine;
 #[cfg(test)]
 pub(super) mod kit;
+mod shelf;
 #[cfg(test)]
 mod story;
 
@@ -18,6 +19,7 @@ use tokio::time::sleep;
 
 use self::command::{Context, Done};
 use self::engine::{Engine, Op};
+use self::shelf::{Vault, namespace};
 use super::fleet::{Condition, Profile, node_key};
 use super::genesis::{Genesis, Resources};
 use super::relay::Relay;
@@ -27,6 +29,7 @@ use crate::wire::key::KeyPair;
 use crate::wire::rmb::types::Empty;
 use crate::wire::rmb::{Address, Envelope, Failure, JSON, Message, codec};
 use crate::wire::zos::answer::PublicConfig;
+use crate::wire::zos::data::Data;
 use crate::wire::zos::deployment::{Outcome, State};
 
 pub use self::engine::SYSTEM;
@@ -81,6 +84,8 @@ struct World {
     nodes: BTreeMap<u32, Node>,
     /// Twins that the identity service does not call verified.
     unverified: Mutex<BTreeSet<u32>>,
+    /// What is in the stores, by their namespaces.
+    vaults: Mutex<BTreeMap<String, Vault>>,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
 }
 
@@ -143,8 +148,8 @@ impl Nodes {
             let node = Node { twin: seed.twin, key: node_key(seed.id), engine: Mutex::new(engine), mode: Mutex::new(mode) };
             nodes.insert(seed.id, node);
         }
-        let (unverified, tasks) = Default::default();
-        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, tasks }));
+        let (unverified, vaults, tasks) = Default::default();
+        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, vaults, tasks }));
         for id in all.0.nodes.keys() {
             if all.mode(*id).is_some_and(|mode| mode.condition == Condition::Up) {
                 all.plug_in(*id);
@@ -466,7 +471,11 @@ impl Nodes {
             // A contract that the chain does not know (yet) is left to provisioning.
             let Some(view) = self.0.chain.contract(*contract) else { return true };
             let (from, to) = match (view.state, held.paused) {
-                (ContractStateView::Deleted, _) => return false,
+                (ContractStateView::Deleted, _) => {
+                    let stores = held.deployment.workloads.iter().filter(|it| matches!(it.data, Data::Zdb(_)));
+                    stores.for_each(|it| self.clear_store(&namespace(view.twin, *contract, &it.name)));
+                    return false;
+                }
                 (ContractStateView::GracePeriod, false) => (State::Ok, State::Paused),
                 (ContractStateView::Created, true) => (State::Paused, State::Ok),
                 _ => return true,

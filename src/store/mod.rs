@@ -33,6 +33,7 @@ mod page;
 pub mod revision;
 pub mod saved_filter;
 pub mod schema;
+pub mod swarm;
 mod table;
 mod tx;
 mod writer;

@@ -19,6 +19,7 @@ use crate::domain::order::{Order, Quote};
 use crate::domain::revision::Revision;
 use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
+use crate::domain::swarm::{Looks, Swarm};
 use crate::domain::watch::Watch;
 
 // META: single values.
@@ -71,6 +72,13 @@ pub const REVISIONS: Table<RevisionId, Revision> = Table::new("revisions");
 pub const REVISIONS_BY_ORDER: Index<(OrderId, Time), RevisionId> = Index::new("revisions_by_order");
 /// Those that are not at rest, by when they were begun.
 pub const REVISIONS_OPEN: Index<Time, RevisionId> = Index::new("revisions_open");
+
+// Storage swarms, under their order.
+pub const SWARMS: Table<OrderId, Swarm> = Table::new("swarms");
+/// How their shards are, as last seen.
+pub const SWARM_LOOKS: Table<OrderId, Looks> = Table::new("swarm_looks");
+/// Those that are not gone, under the stage's place in `Stage`.
+pub const SWARMS_OPEN: Index<u8, OrderId> = Index::new("swarms_open");
 
 // Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.
 pub const CARDS: Table<CardId, Card> = Table::new("cards");

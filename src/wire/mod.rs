@@ -8,4 +8,5 @@ pub mod rmb;
 pub mod smtp;
 pub mod stripe;
 pub mod tfchain;
+pub mod zdb;
 pub mod zos;

@@ -97,6 +97,9 @@ impl App {
         if !self.clear_all(order).await? {
             return Ok(self.at_next_block().await);
         }
+        if !self.swarm_is_down(order).await? {
+            return Ok(self.later());
+        }
         // The cancellation billed once more; wait until that block has been read.
         if !self.last_bills_are_read(Slot::machines(order))? {
             return Ok(self.at_next_block().await);

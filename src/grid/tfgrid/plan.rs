@@ -25,7 +25,7 @@ pub(super) const MACHINE: &str = "vm";
 /// Makes deployments without asking anybody: fit for use inside a write.
 #[derive(Clone, Copy)]
 pub struct Planner {
-    twin: u32,
+    pub(super) twin: u32,
 }
 
 impl Planner {

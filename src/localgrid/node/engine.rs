@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::super::fleet::Profile;
 use super::super::genesis::{NodeSeed, Resources};
 use super::super::{ContractStateView, ContractView};
+use super::shelf::namespace;
 use crate::wire::zos::data::{Data, Machine, Network};
 use crate::wire::zos::deployment::{Deployment, Outcome, State, Workload};
 use crate::wire::zos::vm::{LEAST_MEMORY, is_workload_name, least_root_size};
@@ -379,8 +380,13 @@ impl Engine {
                 if zdb.size == 0 || zdb.size > usable {
                     return Err(format!("not enough free storage: {} bytes of usable {usable} bytes", zdb.size));
                 }
-                let ip = mycelium(&Sha256::digest(format!("zdb {}", self.seed.id)), &[0, 0, 0, 0, 0, 1]);
-                Ok(json!({ "Namespace": format!("{}-{}-{name}", contract.twin, contract.id), "IPs": [ip], "Port": 9900 }))
+                let id = u16::try_from(self.seed.id).unwrap_or(u16::MAX);
+                // In the order of the store's interfaces (`threefoldtech/zosbase: pkg/primitives/zdb`).
+                let public = self.seed.ipv6.then(|| Ipv6Addr::new(0x2001, 0xdb8, 0, id, 0, 0, 0, 0x9900));
+                let planetary = (!self.profile.light).then(|| Ipv6Addr::new(0x300, 0, 0, id, 0, 0, 0, 0x9900));
+                let mesh = mycelium(&Sha256::digest(format!("zdb {}", self.seed.id)), &[0, 0, 0, 0, 0, 1]);
+                let ips: Vec<Ipv6Addr> = public.into_iter().chain(planetary).chain([mesh]).collect();
+                Ok(json!({ "Namespace": namespace(contract.twin, contract.id, name), "IPs": ips, "Port": 9900 }))
             }
             Data::Zlogs(logs) => match held.is_ok(&logs.zmachine) {
                 Some(_) => Ok(Value::Null),

@@ -39,6 +39,7 @@ fn world() -> (Arc<App>, Order, Arc<HostClock>) {
         relay: "ws://127.0.0.1:9".into(),
         index: vec![],
         identity: String::new(),
+        stores: String::new(),
         mnemonic: Secret::from(WORDS),
         watch: String::new(),
         answer: std::time::Duration::from_secs(1),

@@ -40,7 +40,8 @@ pub async fn show(me: Operator, path: Path<String>) -> PageResult {
     let rate = me.app.rate();
     let trace = trace(&snapshot, &order, rate)?;
     let who = name_of(&snapshot, order.user)?;
-    Ok(me.show(200, page(&me.chrome(), &view(order, who, trace, rate))))
+    let swarm = crate::web::user::swarm::card(&me.app, &order)?;
+    Ok(me.show(200, page(&me.chrome(), &View { swarm, ..view(order, who, trace, rate) })))
 }
 
 fn row(snapshot: &Snapshot, order: Order) -> Result<orders::Row> {
@@ -67,6 +68,7 @@ fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
         who,
         asked: asked(&order.wish),
         ordered: order.created,
+        swarm: None,
         sums: trace.sums,
         grid_worth: rate.and_then(|rate| rate.to_usd(trace.sums.grid)),
         owed_worth: rate.and_then(|rate| rate.to_usd(trace.sums.owed()?)),

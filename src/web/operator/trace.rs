@@ -10,6 +10,7 @@ use crate::domain::order::Order;
 use crate::store::charge::Charges;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
+use crate::store::swarm::Swarms;
 use crate::web::page::operator::order::{Amount, Hop, HopState, Sums};
 
 /// Bills and earnings read for one order: a month has 720 hours.
@@ -41,7 +42,9 @@ pub fn trace(books: &impl LedgerRead, order: &Order, rate: Option<Rate>) -> Resu
         sums.card_fee = plus(sums.card_fee.checked_add(fee))?;
     }
     sums.earned = usd(line.add("Hours used", books.transfers_at("earned", &order.id.to_string(), MOST)?, None)?);
-    for contract in contracts(order) {
+    let swarm = books.swarm(order.id)?;
+    let shards = swarm.iter().flat_map(|swarm| &swarm.shards).filter_map(|shard| shard.attempt.contract);
+    for contract in contracts(order).chain(shards) {
         let (grid, share, payouts) = grid(books, &mut line, order.id, contract)?;
         sums.grid = plus(sums.grid.checked_add(grid))?;
         sums.share = plus(sums.share.checked_add(share))?;

@@ -6,6 +6,7 @@ mod exposure;
 mod front;
 mod nodes;
 mod purse;
+mod swarm;
 
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ fn all() -> Vec<Shown> {
         back::list_pages(),
         back::ledger_pages(),
         purse::pages(),
+        swarm::pages(),
     ]
     .into_iter()
     .flatten()

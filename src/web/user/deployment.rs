@@ -91,7 +91,12 @@ pub async fn ask(me: Me, path: Path<String>) -> PageResult {
     if order.state != State::Active {
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
-    let view = RemoveView { id: order.id, name: order.shown_name().to_owned(), paid_until: order.paid_until() };
+    let view = RemoveView {
+        id: order.id,
+        name: order.shown_name().to_owned(),
+        swarm: order.wish.swarm.is_some(),
+        paid_until: order.paid_until(),
+    };
     Ok(me.show(200, deployment::remove_page(&me.chrome(), &view)))
 }
 
@@ -172,6 +177,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         place: place(order),
         node: order.attempt().map(|attempt| attempt.node()),
         disks: offer::disks(&order.wish),
+        swarm: super::swarm::card(app, order)?,
         can_delete: order.state == State::Active,
         filled,
     })

@@ -11,6 +11,7 @@ pub mod relocation;
 pub mod resize;
 pub mod revision;
 pub mod saved_filter;
+pub mod swarm;
 pub mod twin;
 
 use std::str::FromStr;

@@ -69,7 +69,7 @@ pub async fn events(me: Me, path: Path<String>, request: HttpRequest, streams: D
 pub struct Streams(Mutex<BTreeMap<UserId, usize>>);
 
 impl Streams {
-    fn enter(self: Arc<Self>, user: UserId) -> Result<Place> {
+    pub(super) fn enter(self: Arc<Self>, user: UserId) -> Result<Place> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(user).or_default();
         if *count >= STREAMS_MAX {
@@ -82,7 +82,7 @@ impl Streams {
 }
 
 /// One open stream; given back when it is dropped, however it ends.
-struct Place {
+pub(super) struct Place {
     streams: Arc<Streams>,
     user: UserId,
 }

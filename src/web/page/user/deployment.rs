@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
+use super::swarm;
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -90,6 +91,7 @@ pub struct View {
     pub node: Option<u32>,
     /// `20 GB at /mnt/data1`
     pub disks: Vec<String>,
+    pub swarm: Option<swarm::Card>,
     pub can_delete: bool,
     /// Holds `title` and `tags`.
     pub filled: Filled,
@@ -123,6 +125,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
+                @if let Some(card) = &view.swarm { (swarm::card(card)) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
                 div.duo {
                     (part::card("Price and place", price(view)))
@@ -286,6 +289,8 @@ fn price(view: &View) -> Markup {
 pub struct RemoveView {
     pub id: OrderId,
     pub name: String,
+    /// A storage swarm goes with it.
+    pub swarm: bool,
     pub paid_until: Option<Time>,
 }
 
@@ -297,7 +302,10 @@ pub fn remove_page(chrome: &Chrome, view: &RemoveView) -> Markup {
             div.narrow {
                 (part::back(&format!("/deployments/{}", view.id), &view.name))
                 h1 { "Delete " (view.name) "?" }
-                p.lead { "The server stops and everything on its disk is gone for good. We keep no copy." }
+                p.lead {
+                    "The server stops and everything on its disk is gone for good" @if view.swarm { ", and so is everything in its storage swarm" }
+                    ". We keep no copy."
+                }
                 @if let Some(until) = view.paid_until {
                     p { "It is paid until " (when(until)) ". Hours you have not used go back to your card." }
                 }

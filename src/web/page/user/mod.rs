@@ -13,4 +13,5 @@ pub mod relocation;
 pub mod resize;
 pub mod revisions;
 pub mod saved_filters;
+pub mod swarm;
 pub mod twin;

@@ -150,6 +150,7 @@ pub fn order_pages() -> Vec<Shown> {
         regions: regions(),
         keys: keys(),
         options: options(),
+        swarm: Some(super::swarm::offer()),
         chosen: None,
         filled: Filled::default().with(&form::key_field(&keys()[0].fingerprint), "on"),
     };
@@ -170,6 +171,7 @@ pub fn order_pages() -> Vec<Shown> {
         keys: keys()[..1].to_vec(),
         disks: vec![],
         network: vec![],
+        swarm: None,
         sla: sla(),
         place: "Continent: Europe; Free memory, at least: 8 GB".into(),
         again: "/order".into(),
@@ -239,6 +241,7 @@ pub fn order_pages() -> Vec<Shown> {
         regions: vec![],
         keys: vec![],
         options: options(),
+        swarm: None,
         chosen: None,
         filled: Filled::default(),
     };
@@ -359,6 +362,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         place: Some("Ghent, Belgium".into()),
         node: Some(11),
         disks: vec![],
+        swarm: None,
         can_delete: true,
         filled: Filled::default(),
     };
@@ -424,7 +428,8 @@ pub fn deployment_pages() -> Vec<Shown> {
         show("deployment-options", deployment::page(&user("/deployments/x"), &rich)),
         show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
         show("deployment-remove", {
-            let view = deployment::RemoveView { id: order(), name: "web-1".into(), paid_until: Some(NOW + 30 * DAY) };
+            let view =
+                deployment::RemoveView { id: order(), name: "web-1".into(), swarm: true, paid_until: Some(NOW + 30 * DAY) };
             deployment::remove_page(&user("/deployments/x/delete"), &view)
         }),
     ];
