@@ -13,6 +13,7 @@
       // Whoever had come to a link with the keyboard is still there afterwards.
       const held = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       box.replaceChildren(...fresh.childNodes);
+      for (const button of box.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
       if (held) [...box.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus({ preventScroll: true });
       // A tab in the background says in its title how far it is.
       const heading = box.querySelector("h1")?.textContent;

@@ -1,6 +1,7 @@
 //! Settings: one struct. Flags over `COOPERAGE_SECTION__KEY` over systemd credentials over the file over defaults.
 
 mod discount;
+mod gateways;
 mod offer;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use self::discount::PublishedTable;
+pub use self::gateways::Gateways;
 pub use self::offer::{BootRule, Dollars, ImageRule, Limits, UnitRule};
 use self::offer::{FIRST_UNITS, check_images, check_price};
 use crate::base::money::Usd;
@@ -31,6 +33,7 @@ pub struct Settings {
     pub mail: Mail,
     pub brand: Brand,
     pub nodes: Nodes,
+    pub gateways: Gateways,
     /// Monthly price of a size in dollars, by its id: `medium = "10.00"`.
     pub prices: BTreeMap<String, String>,
     /// How much of everything one machine may have.
@@ -384,6 +387,7 @@ impl Settings {
         if self.grid.runway_floor_days > 365 {
             return Err(bad(format!("grid.runway_floor_days is {}: it must be from 0 to 365.", self.grid.runway_floor_days)));
         }
+        self.gateways.check(self.grid.network)?;
         discount::check(&self.published)?;
         self.share.sort_by_key(|rule| rule.from);
         self.units.sort_by_key(|rule| rule.from);

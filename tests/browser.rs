@@ -1,5 +1,6 @@
 //! The journeys again, in a real browser: with script and without, with a bank that asks, with a card that is refused.
 
+mod address;
 mod screens;
 
 use std::time::Duration;

@@ -3,6 +3,8 @@
 //! The world lives here, the marketplace is the real program. `COOPERAGE_LONG=1` kills ten times as often,
 //! `COOPERAGE_SEED=n` plays another story.
 
+mod address;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

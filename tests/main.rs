@@ -29,4 +29,5 @@ mod swarm_kill;
 mod tidy;
 mod twin;
 mod wallet;
+mod web_address;
 mod wish;

@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["base", "domain"]),
     ("grid", &["base", "domain", "wire"]),
     ("localgrid", &["base", "wire"]),
-    // Of the wire, app names two things only: see `the_app_names_one_protocol_and_the_keys`.
+    // Of the wire, app names two things only: see `the_app_names_no_protocol_of_the_grid`.
     ("app", &["base", "domain", "store", "wire", "grid", "settings"]),
     // Both ask the store its questions; neither changes anything: see `only_the_app_writes`.
     ("jobs", &["base", "domain", "app", "store"]),
@@ -119,15 +119,16 @@ fn one_protocol_never_names_another() {
 }
 
 #[test]
-fn the_app_names_one_protocol_and_the_keys() {
+fn the_app_names_no_protocol_of_the_grid() {
     let rule = |source: &Source| -> Vec<Flaw> {
         if !source.is_in(&["app"]) {
             return vec![];
         }
         let named = source.names_after("crate::wire::").into_iter();
         named
-            // The card processor has no room of its own between wire and app: one processor's words are the words.
-            .filter(|(_, name)| name != "stripe" && name != "key")
+            // The card processor has no room of its own between wire and app: one processor's words are the words. Names and
+            // visits are the same on any grid.
+            .filter(|(_, name)| !["stripe", "key", "dns", "visit"].contains(&name.as_str()))
             .map(|(at, name)| source.flaw(at, format!("app names wire::{name}: ask for it through grid/, in our own words")))
             .collect()
     };

@@ -144,7 +144,8 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
             amount: event.amount,
             level: event.level.clone(),
             list,
-            share: share(basis, rule.percent),
+            // A name is on nobody's node.
+            share: if contract.owner == 0 { Tft::ZERO } else { share(basis, rule.percent) },
         };
         if !tx.add_bill(&bill)? {
             continue;
@@ -186,6 +187,7 @@ fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, random: &dyn Random, 
     for (contracts, state) in changes {
         for contract in contracts {
             let Some(known) = tx.contract(*contract)? else { continue }; // somebody else's
+            super::web_address::follow(tx, known.slot, random, now)?;
             let order =
                 tx.order(known.slot.order)?.filter(|order| order.attempt().is_some_and(|it| it.contract == Some(*contract)));
             if known.slot.kind == Kind::Shard {

@@ -27,6 +27,9 @@ const LATER: Duration = Duration::from_secs(3);
 /// So long a contract is tried to be made.
 const SIGN_PATIENCE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
 
+/// Said of a node whose patience is over.
+pub(super) const LATE: &str = "did not get it done in time";
+
 /// How far the contract of an attempt is.
 pub(super) enum Signed {
     Waits(Next),
@@ -156,7 +159,7 @@ impl App {
                 tracing::info!(%slot, node, %error, "a node does not answer");
                 Ok(Built::Waits(self.later()))
             }
-            Ok(_) | Err(_) => Ok(Built::Failed("did not get it done in time")),
+            Ok(_) | Err(_) => Ok(Built::Failed(LATE)),
         }
     }
 
@@ -207,7 +210,7 @@ impl App {
     }
 
     /// Cancels a contract. True when it is gone; `head` is a finalized block in which it was, or is gone.
-    async fn cancel_contract(&self, slot: Slot, contract: u64, head: &Block) -> Result<bool> {
+    pub(super) async fn cancel_contract(&self, slot: Slot, contract: u64, head: &Block) -> Result<bool> {
         let purpose = Purpose::CancelContract(slot);
         // A call of ours on its way is asked about even if the contract is gone: it holds a nonce, and its block has the last
         // bill in it.

@@ -30,6 +30,7 @@ pub mod saved_filter;
 pub mod signer;
 pub mod swarm;
 pub mod twin;
+pub mod web_address;
 pub mod wish;
 
 use std::collections::BTreeMap;
@@ -53,7 +54,9 @@ use crate::settings::Settings;
 use crate::store::exposure::Exposures;
 use crate::store::order::OrderMark;
 use crate::store::{Snapshot, Store};
+use crate::wire::dns::client::Resolver;
 use crate::wire::stripe::Stripe;
+use crate::wire::visit::client::Visitor;
 
 /// How long the card processor may take to answer.
 const CARDS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -75,6 +78,8 @@ pub struct App {
     post_office: post_office::PostOffice,
     /// Locks secrets of customers away under the wallet's words; None without them.
     locker: Option<Locker>,
+    resolver: Resolver,
+    visitor: Visitor,
     /// Nodes as the index last told.
     pool: Mutex<Arc<Pool>>,
     /// What we saw of the nodes; None until the first look.
@@ -117,6 +122,8 @@ impl App {
         let post_office = post_office::PostOffice::new(&settings)?;
         let words = &settings.grid.mnemonic;
         let locker = (!words.reveal().is_empty()).then(|| Locker::new(words, "cooperage storage swarms 1"));
+        let resolver = Resolver::new(settings.gateways.name_servers()?);
+        let visitor = Visitor::new(settings.gateways.door()?);
         let mut catalogue = Catalogue::default();
         if !settings.images.is_empty() {
             catalogue.images = settings.images.iter().map(wish::image).collect();
@@ -137,6 +144,8 @@ impl App {
             hasher,
             post_office,
             locker,
+            resolver,
+            visitor,
             pool: Mutex::default(),
             observed: Mutex::default(),
             benchmarks: Mutex::default(),

@@ -284,6 +284,7 @@ pub(super) fn begin_end_at(
     }
     order.reason = Some(reason.to_owned());
     order.note(now, Step::Access, "Switching off and giving the room back.");
+    super::web_address::begin_removal(tx, order.id, random, now)?;
     tx.owe(JobId::random(random), Work::ClimbOrder(order.id), now)?;
     tx.put_order(&order)
 }

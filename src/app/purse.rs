@@ -9,14 +9,16 @@ use crate::base::money::{Tft, Usd};
 use crate::base::time::MINUTE;
 use crate::base::{Error, Kind, Result, Time};
 use crate::domain::catalogue::Capacity;
-use crate::domain::order::{Order, State, Wish};
+use crate::domain::order::{Attempt, Order, State, Wish};
 use crate::domain::purse::{Line, Purse, Running};
 use crate::domain::swarm::{Stage, Swarm};
+use crate::domain::web_address::WebAddress;
 use crate::grid::{Grid, Wallet};
 use crate::store::account::Accounts;
 use crate::store::order::Orders;
 use crate::store::schema::{RUNWAY, TWIN};
 use crate::store::swarm::Swarms;
+use crate::store::web_address::WebAddresses;
 use crate::store::{Read, Tx};
 
 /// Orders that are in memory at once.
@@ -154,6 +156,9 @@ impl App {
                         let swarm = snapshot.swarm(order.id)?;
                         running.extend(swarm.iter().flat_map(|swarm| shards(order, swarm)));
                     }
+                    if let Some(address) = snapshot.web_address_of(order.id)? {
+                        running.extend(gateways(order, &address));
+                    }
                 }
                 match orders.last() {
                     Some(order) if orders.len() == SLICE => last = Some((order.created, order.id)),
@@ -201,6 +206,15 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What its web address has on gateways. Names cost next to nothing and are on nobody's node.
+fn gateways(order: &Order, address: &WebAddress) -> impl Iterator<Item = Running> {
+    let paid_until = order.paid_until().filter(|_| order.state == State::Active);
+    let kept = address.attempts.iter().filter(|attempt| !attempt.cleared);
+    let of = |attempt: &Attempt| Some((attempt.contract?, attempt.node()));
+    let order = order.id;
+    kept.filter_map(of).map(move |(contract, node)| Running { contract, order, node, paid_until }).collect::<Vec<_>>().into_iter()
 }
 
 fn contracts(order: &Order) -> impl Iterator<Item = Running> {

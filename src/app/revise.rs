@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::prorate::reprice;
 use super::revision::settle_room;
 use super::signer::Overdue;
-use super::{App, mail};
+use super::{App, mail, web_address};
 use crate::base::ids::{JobId, RevisionId};
 use crate::base::time::{MINUTE, SECOND};
 use crate::base::{Error, Kind as ErrorKind, Result, Time};
@@ -377,6 +377,7 @@ impl App {
                 tx.owe(JobId::random(&*random), Work::BookFee(charge), now + SECOND)?;
             }
             settle_room(tx, order, now + REPORTED_AFTER, now)?;
+            web_address::point_at_machine(tx, order, &*random, now)?;
             let money = match due {
                 Due::Nothing => String::new(),
                 Due::Pay(amount) => format!(" {} was taken for the rest of the month.", amount.shown()),

@@ -114,6 +114,7 @@ ids! {
     SessionId "ses" "A browser session as people see it in a list; not the cookie's secret.",
     TransferId "trf" "One movement in the ledger.",
     UserId "usr" "A person's account.",
+    WebAddressId "web" "A web address of a machine.",
 }
 
 #[cfg(test)]

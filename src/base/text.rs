@@ -59,7 +59,12 @@ text!(Tag, check_tag, "A word to find VMs by: 1 to 24 of `a-z 0-9 -`.");
 text!(MountPath, check_mount, "Where a disk is mounted: an absolute path outside what a system starts from.");
 text!(WgKey, check_wg_key, "A WireGuard public key: 32 bytes in base64, as `wg pubkey` prints them.");
 
+text!(WebName, check_web_name, "A name below a gateway's domain: 3 to 40 of `a-z 0-9 -`.");
+text!(DomainName, check_domain_name, "A domain of somebody's own: a whole name, small letters, no dot at the end.");
+
+mod host;
 mod ssh;
+use host::{check_domain_name, check_web_name};
 pub use ssh::SshKey;
 
 fn check_email(text: &str) -> Result<String, Refused> {

@@ -12,10 +12,12 @@ use crate::base::time::HOUR;
 use crate::base::{Error, Result};
 use crate::domain::account::Role;
 use crate::domain::order::State;
+use crate::domain::web_address::Stage;
 use crate::host::{HostClock, HostRandom};
 use crate::localgrid::world::World;
 use crate::settings::Network;
 use crate::store::order::Orders;
+use crate::store::web_address::WebAddresses;
 
 /// While nothing is in the making, an hour goes by in so many seconds.
 pub const HOUR_EVERY: Duration = Duration::from_secs(20);
@@ -168,13 +170,17 @@ fn greet(demo: &Demo, still: bool) {
     println!("  Nothing leaves this machine. Ctrl-C stops it and throws everything away.\n");
 }
 
-/// Lets hours go by, but never while an order is on its way: its deadlines are meant for real time.
+/// Lets hours go by, but never while an order or a web address is on its way: their deadlines are meant for real time.
 async fn tick(clock: Arc<HostClock>, app: Arc<crate::app::App>) {
     loop {
         tokio::time::sleep(HOUR_EVERY).await;
         let moving =
             |state| app.read().and_then(|snapshot| snapshot.orders_in(state, None, 1)).map_or(true, |orders| !orders.is_empty());
-        if !State::ALL.into_iter().filter(|state| !state.at_rest()).any(moving) {
+        let pointing = app
+            .read()
+            .and_then(|snapshot| snapshot.open_web_addresses(None, 100))
+            .map_or(true, |all| all.iter().any(|address| !matches!(address.stage, Stage::Live | Stage::Waiting)));
+        if !pointing && !State::ALL.into_iter().filter(|state| !state.at_rest()).any(moving) {
             clock.leap(HOUR);
         }
     }

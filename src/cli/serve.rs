@@ -59,6 +59,8 @@ pub async fn start_world(clock: &Arc<HostClock>, settings: &mut Settings, step: 
     settings.grid.identity = at.identity.clone();
     settings.grid.stores = at.stores.clone();
     settings.grid.mnemonic = at.mnemonic.clone();
+    settings.gateways.dns = vec![at.dns.to_string()];
+    settings.gateways.via = at.web.to_string();
     settings.cards.url = at.cards.clone();
     settings.cards.page = at.cards.clone();
     settings.cards.secret_key = at.cards_secret_key.clone();

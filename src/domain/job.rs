@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Time;
-use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId, RevisionId};
+use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId, RevisionId, WebAddressId};
 
 /// What is owed. One job a work: asking twice is asking once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Work {
     },
     /// Take a change of something that runs onwards, or back.
     Revise(RevisionId),
+    /// Take a web address onwards, or look whether it works.
+    TendAddress(WebAddressId),
     /// Book what the card processor kept for a charge.
     BookFee(ChargeId),
     /// Give money back.
@@ -42,6 +44,7 @@ impl Work {
             Work::ClimbOrder(order) => format!("climb-order/{order}"),
             Work::CancelAttempt { order, attempt } => format!("cancel-attempt/{order}/{attempt}"),
             Work::Revise(revision) => format!("revise/{revision}"),
+            Work::TendAddress(address) => format!("tend-address/{address}"),
             Work::BookFee(charge) => format!("book-fee/{charge}"),
             Work::PayRefund(refund) => format!("pay-refund/{refund}"),
             Work::ReadNotice(notice) => format!("read-notice/{notice}"),
@@ -58,6 +61,7 @@ impl Work {
             Work::ClimbOrder(order) => format!("Take order {order} onwards"),
             Work::CancelAttempt { order, attempt } => format!("Clean up attempt {} of order {order}", attempt + 1),
             Work::Revise(revision) => format!("Take change {revision} onwards"),
+            Work::TendAddress(address) => format!("Look after web address {address}"),
             Work::BookFee(charge) => format!("Book the card fee of {charge}"),
             Work::PayRefund(refund) => format!("Pay refund {refund}"),
             Work::ReadNotice(notice) => format!("Look into card notice {notice}"),

@@ -155,6 +155,8 @@ impl Features {
     pub const WIREGUARD: Features = Features(1 << 3);
     /// Keeps stores.
     pub const STORAGE: Features = Features(1 << 10);
+    /// Lets visitors in by a name of its own, and by one of theirs.
+    pub const GATEWAY: Features = Features(0b11 << 12);
     /// Gives machines public addresses.
     pub const IP: Features = Features(1 << 5);
 
@@ -452,6 +454,7 @@ pub(crate) mod tests {
         assert!(features.has(Features::VM));
         assert_eq!((Features::WIREGUARD, Features::IP), (Features::of(["wireguard"]), Features::of(["ip"])));
         assert_eq!(Features::STORAGE, Features::of(["zdb"]));
+        assert_eq!(Features::GATEWAY, Features::of(["gateway-name-proxy", "gateway-fqdn-proxy"]));
         assert_eq!(features.words().collect::<Vec<_>>(), ["zmachine", "network", "mycelium"]);
         assert!(!Features::of(["zmachine-light", "network-light", "mycelium"]).has(Features::VM));
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::slot::Slot;
 use crate::base::Time;
-use crate::base::ids::RevisionId;
+use crate::base::ids::{RevisionId, WebAddressId};
 
 /// What a signed call is for. At most one open call a purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,6 +20,11 @@ pub enum Purpose {
         revision: RevisionId,
         draft: u32,
     },
+    /// A gateway's contract, for the hash of its next version.
+    PointAddress {
+        address: WebAddressId,
+        change: u32,
+    },
 }
 
 impl Purpose {
@@ -32,6 +37,7 @@ impl Purpose {
             Purpose::CreateContract(slot) => format!("create-contract/{slot}"),
             Purpose::CancelContract(slot) => format!("cancel-contract/{slot}"),
             Purpose::UpdateContract { revision, draft } => format!("update-contract/{revision}/{draft}"),
+            Purpose::PointAddress { address, change } => format!("point-address/{address}/{change}"),
         }
     }
 }

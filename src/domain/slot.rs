@@ -20,6 +20,8 @@ pub enum Kind {
     Gateway,
     /// A part of the storage swarm.
     Shard,
+    /// The name that the way in is found by.
+    Name,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Kind::Backup => "backup",
             Kind::Gateway => "gateway",
             Kind::Shard => "shard",
+            Kind::Name => "name",
         }
     }
 }
@@ -91,9 +94,9 @@ mod tests {
     #[test]
     fn no_two_slots_share_a_key() {
         let order = OrderId::from_bits(7);
-        let kinds = [Kind::Machine, Kind::Backup, Kind::Gateway, Kind::Shard];
+        let kinds = [Kind::Machine, Kind::Backup, Kind::Gateway, Kind::Shard, Kind::Name];
         let slots = kinds.into_iter().flat_map(|kind| (0..3).map(move |number| Slot { order, kind, number }));
         let keys: std::collections::BTreeSet<String> = slots.map(|slot| slot.to_string()).collect();
-        assert_eq!(keys.len(), 12);
+        assert_eq!(keys.len(), 15);
     }
 }

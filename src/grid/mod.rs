@@ -7,6 +7,8 @@ mod tfgrid;
 pub use standing::{Endpoint, Footing};
 pub use tfgrid::{Config, Deployed, Planner, Tfgrid as Grid, Version, with_password};
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use serde_json::Value;
 
 use crate::base::Time;
@@ -69,6 +71,7 @@ pub enum Call {
     CreateContract { node: u32, hash: String, data: String, public_ips: u32 },
     CancelContract { contract: u64 },
     UpdateContract { contract: u64, hash: String, data: String },
+    CreateName { name: String },
 }
 
 /// A signed call, not sent yet.
@@ -131,6 +134,24 @@ pub enum Revised {
     /// All is as it should be.
     Ready(Deployed),
     Failed(String),
+}
+
+/// How a gateway is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicConfig {
+    /// Small letters, no dot at the end. Empty: it lends out no names.
+    pub domain: String,
+    pub v4: Option<Ipv4Addr>,
+    pub v6: Option<Ipv6Addr>,
+}
+
+/// What a gateway has of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayState {
+    pub version: u32,
+    pub ready: bool,
+    /// Why it does not carry it.
+    pub failed: Option<String>,
 }
 
 /// One bill in a finalized block.

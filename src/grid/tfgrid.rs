@@ -1,6 +1,7 @@
 //! The ThreeFold Grid, version 3: contracts on TFChain, deployments over the message bus, nodes from the index.
 
 mod draft;
+mod gateway;
 mod plan;
 mod purse;
 mod store;
@@ -279,7 +280,9 @@ impl Tfgrid {
 
     /// The contract for what an attempt puts on its node, and for so many public IPv4 addresses.
     pub fn contract_call(&self, order: OrderId, attempt: &Attempt, public_ips: u32) -> Call {
-        Call::CreateContract { node: attempt.node(), hash: attempt.hash.clone(), data: deployment_data(order), public_ips }
+        let said = attempt.deployment.get("metadata").and_then(Value::as_str);
+        let data = said.map_or_else(|| deployment_data(order), str::to_owned);
+        Call::CreateContract { node: attempt.node(), hash: attempt.hash.clone(), data, public_ips }
     }
 
     /// The contract of an attempt, for another version of what is on its node.
@@ -304,6 +307,7 @@ impl Tfgrid {
             Call::UpdateContract { contract, hash, data } => {
                 chain::Call::UpdateNodeContract { contract: *contract, hash: ascii(hash)?, data: data.clone().into_bytes() }
             }
+            Call::CreateName { name } => chain::Call::CreateNameContract { name: name.clone().into_bytes() },
         };
         let signed = self.chain.get().await?.sign(self.key()?, &call, nonce, ERA_BLOCKS).await.map_err(chain_error)?;
         Ok(Signed {
@@ -566,7 +570,9 @@ impl Tfgrid {
                 }
                 chain::Event::GracePeriodStarted { contract, .. } => report.paused.push(contract),
                 chain::Event::GracePeriodEnded { contract, .. } => report.resumed.push(contract),
-                chain::Event::NodeContractCanceled { contract, .. } => report.gone.push(contract),
+                chain::Event::NodeContractCanceled { contract, .. } | chain::Event::NameContractCanceled { contract, .. } => {
+                    report.gone.push(contract);
+                }
                 _ => {}
             }
         }

@@ -134,6 +134,7 @@ async fn act(app: &App, work: &Work) -> Result<Next> {
         Work::ClimbOrder(order) => app.climb_order(*order).await,
         Work::CancelAttempt { order, attempt } => app.cancel_attempt(*order, *attempt).await,
         Work::Revise(revision) => app.climb_revision(*revision).await,
+        Work::TendAddress(address) => app.tend_address(*address).await,
         Work::BookFee(charge) => app.book_fee(*charge).await,
         Work::PayRefund(refund) => app.pay_refund(*refund).await,
         Work::ReadNotice(notice) => app.read_notice(notice).await,

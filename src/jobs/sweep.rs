@@ -23,6 +23,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("purse", Duration::from_secs(60), Sweep::Purse),
         begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
+        begin("addresses", Duration::from_secs(60), Sweep::Addresses),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
         begin("swarms", Duration::from_secs(60), Sweep::Swarms),
         begin("notices", Duration::from_secs(600), Sweep::Notices),
@@ -45,6 +46,8 @@ enum Sweep {
     Calls,
     /// Orders that lost their job.
     Orders,
+    /// Web addresses that lost their job.
+    Addresses,
     /// Contracts that the chain paused or deleted, or does not bill.
     Contracts,
     /// Storage swarms: whether their shards answer, and whether somebody tends those that need it.
@@ -87,6 +90,7 @@ impl Sweep {
             Sweep::Purse => app.refresh_purse().await,
             Sweep::Calls => app.drive_open_calls().await.map(drop),
             Sweep::Orders => app.reconcile_orders().await.map(drop),
+            Sweep::Addresses => app.reconcile_addresses().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),
             Sweep::Swarms => app.watch_swarms().await.map(drop),
             Sweep::Notices => app.sweep_notices().await.map(drop),

@@ -31,7 +31,7 @@ pub struct Profile {
     pub condition: Condition,
     /// Takes `zmachine-light` and `network-light` only, and has no public addresses.
     pub light: bool,
-    /// A gateway's domain.
+    /// A gateway's domain. Browsers look for everything below `localhost` on their own machine, where `web` is.
     pub domain: Option<String>,
 }
 
@@ -286,7 +286,7 @@ pub fn fleet() -> Fleet {
                 Condition::Up
             },
             light: has(Light),
-            domain: has(Gateway).then(|| format!("gw{id:02}.gateway.local")),
+            domain: has(Gateway).then(|| format!("gw{id:02}.localhost")),
         });
     }
     fleet

@@ -1,6 +1,6 @@
 //! The pretended grid by itself: chain, relay, nodes, index and identity service, each on a port of its own of this machine.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,13 @@ use sha2::{Digest, Sha256};
 use super::chain::{Chain, Window};
 use super::fleet::{Fleet, RELAY, fleet};
 use super::index::Index;
+use super::names::Names;
 use super::node::Nodes;
 use super::relay::Relay;
+use super::web::Web;
 use crate::base::money::{SCALE, Tft};
 use crate::base::{Clock, Random};
+use crate::wire::dns::server::Server as NameServer;
 use crate::wire::key::{KeyPair, Scheme, address, words_of};
 
 /// The operator's words on the local grid: a public test phrase, worth nothing anywhere else.
@@ -55,6 +58,10 @@ pub struct Addresses {
     pub index: String,
     /// The stores of all nodes, whatever address a node tells: `127.0.0.1:9900`.
     pub stores: String,
+    /// The server of names, over UDP.
+    pub dns: SocketAddr,
+    /// Where all gateways are, over plain HTTP, by the name that is asked for.
+    pub web: SocketAddr,
 }
 
 /// The running grid. `stop` ends it.
@@ -64,6 +71,9 @@ pub struct Grid {
     pub relay: Relay,
     pub nodes: Nodes,
     pub index: Index,
+    pub names: Names,
+    pub name_server: NameServer,
+    pub web: Web,
     pub fleet: Fleet,
     pub addresses: Addresses,
 }
@@ -111,19 +121,21 @@ impl Grid {
         let (window, window_url) = Window::open(chain.clone(), (Ipv4Addr::LOCALHOST, 0).into()).await?;
         let (relay, relay_url) = Relay::start(chain.clone(), bus, ports.relay).await?;
         let nodes = Nodes::start(&genesis, &fleet.profiles, chain.clone(), relay.clone(), clock.clone(), random, step);
+        let names = Names::new(&genesis, &fleet.profiles);
+        nodes.set_names(names.clone());
+        let (name_server, dns) = names.serve(0).await?;
+        let web = Web::start(nodes.clone(), 0).await?;
         let index = Index::start(&genesis, chain.clone(), nodes.clone(), clock, ports.index)?;
-        let stores = nodes.serve_stores(ports.stores).await?;
-        let addresses = Addresses {
-            chain: chain_url,
-            window: window_url,
-            relay: relay_url.to_string(),
-            index: index.url().to_string(),
-            stores: stores.to_string(),
-        };
-        Ok(Grid { chain, window, relay, nodes, index, fleet, addresses })
+        let (relay_url, index_url) = (relay_url.to_string(), index.url().to_string());
+        let stores = nodes.serve_stores(ports.stores).await?.to_string();
+        let addresses =
+            Addresses { chain: chain_url, window: window_url, relay: relay_url, index: index_url, stores, dns, web: web.address };
+        Ok(Grid { chain, window, relay, nodes, index, names, name_server, web, fleet, addresses })
     }
 
     pub async fn stop(self) {
+        self.web.stop();
+        self.name_server.stop();
         self.nodes.stop();
         self.index.stop().await;
         self.relay.stop();

@@ -9,8 +9,10 @@ pub mod graph;
 pub mod grid;
 pub mod index;
 pub mod mail;
+pub mod names;
 pub mod node;
 pub mod relay;
+pub mod web;
 pub mod world;
 
 use crate::wire::key::AccountId;

@@ -4,6 +4,7 @@
 mod bus_story;
 mod command;
 mod engine;
+mod gateway;
 #[cfg(test)]
 pub(super) mod kit;
 mod shelf;
@@ -11,7 +12,7 @@ mod shelf;
 mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,6 +23,7 @@ use self::engine::{Engine, Op};
 use self::shelf::{Vault, namespace};
 use super::fleet::{Condition, Profile, node_key};
 use super::genesis::{Genesis, Resources};
+use super::names::Names;
 use super::relay::Relay;
 use super::{ChainView, ContractStateView, TwinView};
 use crate::base::{Clock, Random};
@@ -32,7 +34,9 @@ use crate::wire::zos::answer::PublicConfig;
 use crate::wire::zos::data::Data;
 use crate::wire::zos::deployment::{Outcome, State};
 
+pub(super) use self::command::addresses_of;
 pub use self::engine::SYSTEM;
+pub use self::gateway::{Backend, Machine, Served};
 
 /// How long a workload takes to start, so that progress can be watched.
 pub const STEP: Duration = Duration::from_millis(120);
@@ -87,6 +91,10 @@ struct World {
     /// What is in the stores, by their namespaces.
     vaults: Mutex<BTreeMap<String, Vault>>,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
+    /// Where names lead, as gateways find out.
+    names: OnceLock<Names>,
+    /// Contracts of machines whose web server is off.
+    quiet: Mutex<BTreeSet<u64>>,
 }
 
 struct Node {
@@ -148,8 +156,8 @@ impl Nodes {
             let node = Node { twin: seed.twin, key: node_key(seed.id), engine: Mutex::new(engine), mode: Mutex::new(mode) };
             nodes.insert(seed.id, node);
         }
-        let (unverified, vaults, tasks) = Default::default();
-        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, vaults, tasks }));
+        let (unverified, vaults, tasks, names, quiet) = Default::default();
+        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, vaults, tasks, names, quiet }));
         for id in all.0.nodes.keys() {
             if all.mode(*id).is_some_and(|mode| mode.condition == Condition::Up) {
                 all.plug_in(*id);
@@ -396,7 +404,7 @@ impl Nodes {
     /// (whether a workload was started, whether nothing is left to do)
     fn provision_one(&self, it: &Node, contract: u64, fault: Fault) -> (bool, bool) {
         let view = self.0.chain.contract(contract);
-        let created = self.0.clock.now().secs();
+        let (created, outside) = (self.0.clock.now().secs(), self.outside());
         let mut engine = locked(&it.engine);
         let Some(held) = engine.held.get(&contract) else { return (false, true) };
         let Some(op) = held.pending.front().cloned() else { return (false, true) };
@@ -419,12 +427,19 @@ impl Nodes {
         if let (Op::Add(workload), Some(held)) = (&op, engine.held.get_mut(&contract)) {
             held.add(workload);
         }
+        let admitted = |engine: &Engine, name: &str| {
+            let held = engine.held.get(&contract);
+            match held.and_then(|held| Some((held, held.deployment.workload(name)?))) {
+                Some((held, workload)) => gateway::admit(engine, held, workload, &outside),
+                None => Ok(()),
+            }
+        };
         let result = match &op {
             Op::Remove(_) => Ok(Value::Null),
             _ if breaks => broken(),
             Op::Update(workload) => engine.update(&checked, workload),
-            Op::Install(name) => engine.provision(&checked, name),
-            Op::Add(workload) => engine.provision(&checked, &workload.name),
+            Op::Install(name) => admitted(&engine, name).and_then(|()| engine.provision(&checked, name)),
+            Op::Add(workload) => admitted(&engine, &workload.name).and_then(|()| engine.provision(&checked, &workload.name)),
         };
         let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };
         held.pending.pop_front();

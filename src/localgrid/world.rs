@@ -1,5 +1,6 @@
 //! The whole pretended world in one value: chain, relay, nodes, index, card processor and post office, each on a port of its own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,12 @@ pub use super::grid::OPERATOR_WORDS;
 use super::grid::{Grid, Ports};
 use super::index::Index;
 use super::mail::MailWorld;
+use super::names::Names;
 use super::node::Nodes;
 use super::relay::Relay;
+use super::web::Web;
 use crate::base::{Clock, Random, Secret};
+use crate::wire::dns::server::Server as NameServer;
 
 /// The running world. `stop` ends it.
 pub struct World {
@@ -24,8 +28,11 @@ pub struct World {
     pub cards: CardWorld,
     pub mail: MailWorld,
     pub fleet: Fleet,
+    pub names: Names,
     pub addresses: Addresses,
     index: Index,
+    name_server: NameServer,
+    web: Web,
 }
 
 /// What a client of this world must know.
@@ -47,6 +54,10 @@ pub struct Addresses {
     /// The mail sink, for the browser.
     pub mail: String,
     pub mnemonic: Secret<String>,
+    /// The server of names, over UDP.
+    pub dns: SocketAddr,
+    /// Where all gateways are, over plain HTTP.
+    pub web: SocketAddr,
 }
 
 impl World {
@@ -77,9 +88,11 @@ impl World {
             smtp: format!("smtp://{}", mail.smtp),
             mail: mail.url.clone(),
             mnemonic: OPERATOR_WORDS.into(),
+            dns: grid.addresses.dns,
+            web: grid.addresses.web,
         };
-        let Grid { chain, window, relay, nodes, index, fleet, .. } = grid;
-        Ok(World { chain, window, relay, nodes, cards, mail, fleet, addresses, index })
+        let Grid { chain, window, relay, nodes, index, fleet, names, name_server, web, .. } = grid;
+        Ok(World { chain, window, relay, nodes, cards, mail, fleet, names, addresses, index, name_server, web })
     }
 
     /// Tells the world where the marketplace is: webhooks go there, and the card page sends people back there.
@@ -90,6 +103,8 @@ impl World {
     }
 
     pub async fn stop(self) {
+        self.web.stop();
+        self.name_server.stop();
         self.nodes.stop();
         self.index.stop().await;
         self.relay.stop();

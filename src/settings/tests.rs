@@ -72,6 +72,8 @@ fn every_setting_can_be_set_by_the_environment_a_credential_and_a_flag() {
                 ("public_url", _) => "https://set.example".to_owned(),
                 ("trusted_proxy", _) => "192.0.2.1".to_owned(),
                 ("network", _) => "test".to_owned(),
+                ("dns", _) => "192.0.2.53".to_owned(),
+                ("via", _) => "127.0.0.1:8".to_owned(),
                 (_, Value::Integer(number)) => (number + 1).to_string(),
                 (_, Value::Boolean(yes)) => (!yes).to_string(),
                 (_, Value::String(_) | Value::Array(_)) => "set".to_owned(),

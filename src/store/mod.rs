@@ -36,6 +36,7 @@ pub mod schema;
 pub mod swarm;
 mod table;
 mod tx;
+pub mod web_address;
 mod writer;
 
 use std::path::Path;

@@ -233,7 +233,8 @@ impl Tx<'_> {
 
     pub fn put_contract(&mut self, contract: &Contract) -> Result<()> {
         let mut owners = self.single(&OWNERS)?.unwrap_or_default();
-        if owners.insert(contract.owner) {
+        // A name is on nobody's node.
+        if contract.owner != 0 && owners.insert(contract.owner) {
             self.set(&OWNERS, &owners)?;
         }
         self.put(&CONTRACTS, contract.id, contract)

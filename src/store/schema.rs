@@ -4,7 +4,7 @@ use super::order::Reservation;
 use super::table::{Index, Single, Table};
 use crate::base::Time;
 use crate::base::ids::{
-    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, RevisionId, TransferId, UserId,
+    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, RevisionId, TransferId, UserId, WebAddressId,
 };
 use crate::domain::account::{Session, Ticket, User};
 use crate::domain::benchmark::Benchmark;
@@ -21,6 +21,7 @@ use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
 use crate::domain::swarm::{Looks, Swarm};
 use crate::domain::watch::Watch;
+use crate::domain::web_address::WebAddress;
 
 // META: single values.
 /// How many migrations this file has been through.
@@ -135,6 +136,17 @@ pub const EXPOSURES_BY_POOL: Index<(PoolId, u8, Time), u32> = Index::new("exposu
 // Filters that people keep.
 pub const SAVED_FILTERS: Table<FilterId, SavedFilter> = Table::new("saved_filters");
 pub const SAVED_FILTERS_BY_USER: Index<UserId, FilterId> = Index::new("saved_filters_by_user");
+
+// Ways in from the web.
+pub const WEB_ADDRESSES: Table<WebAddressId, WebAddress> = Table::new("web_addresses");
+/// An order's, in the order in which they were made: one of them at most is not gone.
+pub const WEB_ADDRESSES_BY_ORDER: Index<(OrderId, Time), WebAddressId> = Index::new("web_addresses_by_order");
+/// Those that are not gone.
+pub const WEB_ADDRESSES_OPEN: Index<Time, WebAddressId> = Index::new("web_addresses_open");
+/// Those that are not gone, by the node that is their gateway.
+pub const WEB_ADDRESSES_BY_GATEWAY: Index<u32, WebAddressId> = Index::new("web_addresses_by_gateway");
+/// Domains of customers' own whose address is not gone.
+pub const WEB_ADDRESS_BY_DOMAIN: Table<String, WebAddressId> = Table::new("web_address_by_domain");
 
 // What we saw of nodes.
 /// Under the day's number since 1970.

@@ -1,5 +1,6 @@
 //! Protocols: types, codec, client and server of each. Nothing here knows what we sell.
 
+pub mod dns;
 pub mod graphql;
 pub mod gridproxy;
 pub mod identity;
@@ -8,5 +9,6 @@ pub mod rmb;
 pub mod smtp;
 pub mod stripe;
 pub mod tfchain;
+pub mod visit;
 pub mod zdb;
 pub mod zos;

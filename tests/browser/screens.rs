@@ -19,13 +19,13 @@ use crate::kit::market::{GOOD_CARD, KEY, Market, PASSWORD};
 const WIDTHS: [u32; 2] = [390, 1440];
 
 /// Where the pictures go, and what was wrong with the pages on them.
-struct Album {
+pub(super) struct Album {
     folder: PathBuf,
-    wrong: Vec<String>,
+    pub(super) wrong: Vec<String>,
 }
 
 impl Album {
-    fn new() -> Album {
+    pub(super) fn new() -> Album {
         let usual = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pictures");
         let folder = std::env::var_os("COOPERAGE_SHOTS").map_or(usual, PathBuf::from);
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -33,7 +33,7 @@ impl Album {
     }
 
     /// Pictures of what the browser shows now.
-    async fn keep(&mut self, browser: &Browser, name: &str) {
+    pub(super) async fn keep(&mut self, browser: &Browser, name: &str) {
         for width in WIDTHS {
             for dark in [false, true] {
                 browser.looks(width, 900, dark).await;

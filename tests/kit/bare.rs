@@ -39,6 +39,8 @@ impl Bare {
         settings.grid.identity = at.identity.clone();
         settings.grid.stores = at.stores.clone();
         settings.grid.mnemonic = at.mnemonic.clone();
+        settings.gateways.dns = vec![at.dns.to_string()];
+        settings.gateways.via = at.web.to_string();
         settings.cards.url = at.cards.clone();
         settings.cards.page = at.cards.clone();
         settings.cards.secret_key = at.cards_secret_key.clone();

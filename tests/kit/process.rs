@@ -57,6 +57,8 @@ impl House {
         house.set("COOPERAGE_GRID__IDENTITY", &world.identity);
         house.set("COOPERAGE_GRID__STORES", &world.stores);
         house.set("COOPERAGE_GRID__MNEMONIC", world.mnemonic.reveal());
+        house.set("COOPERAGE_GATEWAYS__DNS", &world.dns.to_string());
+        house.set("COOPERAGE_GATEWAYS__VIA", &world.web.to_string());
         house.set("COOPERAGE_CARDS__URL", &world.cards);
         house.set("COOPERAGE_CARDS__PAGE", &world.cards);
         house.set("COOPERAGE_CARDS__SECRET_KEY", world.cards_secret_key.reveal());

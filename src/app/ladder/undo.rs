@@ -94,7 +94,8 @@ impl App {
         if !self.drop_revision(order).await? {
             return Ok(self.later());
         }
-        if !self.clear_all(order).await? {
+        // The way in first: whoever comes by it should find nobody's machine behind it.
+        if !self.web_address_is_gone(order.id).await? || !self.clear_all(order).await? {
             return Ok(self.at_next_block().await);
         }
         if !self.swarm_is_down(order).await? {

@@ -52,6 +52,9 @@ struct Ready {
     /// The stores of all nodes.
     stores: String,
     control: String,
+    /// Where all gateways are, and a registrar of names; the server of names, over UDP.
+    web: String,
+    dns: String,
     cards: Option<Cards>,
     mail: Option<Mail>,
     accounts: Vec<Account>,
@@ -86,7 +89,7 @@ struct Account {
 impl Say for Ready {
     fn words(&self) -> String {
         let mut text = format!(
-            "\n  The local grid is running: {} nodes on {} farms.\n\n    chain     {}\n    relay     {}  (on the chain: {})\n    index     {}\n    graphql   {}\n    identity  {}\n    stores    {}\n    control   {}\n",
+            "\n  The local grid is running: {} nodes on {} farms.\n\n    chain     {}\n    relay     {}  (on the chain: {})\n    index     {}\n    graphql   {}\n    identity  {}\n    stores    {}\n    control   {}\n    web       {}\n    dns       {}\n",
             self.nodes,
             self.farms,
             self.chain,
@@ -96,7 +99,9 @@ impl Say for Ready {
             self.graphql,
             self.identity,
             self.stores,
-            self.control
+            self.control,
+            self.web,
+            self.dns
         );
         if let Some(cards) = &self.cards {
             text += &format!("    cards     {}  key {}  webhook secret {}\n", cards.url, cards.secret_key, cards.webhook_secret);
@@ -109,8 +114,12 @@ impl Say for Ready {
             text += &format!("    {name:9} {}  {address}\n              {mnemonic}\n", Tft::from_units(*units));
         }
         text += &format!(
-            "\n  For a marketplace of yours:\n\n    COOPERAGE_GRID__CHAIN={} COOPERAGE_GRID__RELAY={} COOPERAGE_GRID__INDEX={}\n",
-            self.chain, self.relay, self.index
+            "\n  For a marketplace of yours:\n\n    COOPERAGE_GRID__CHAIN={} COOPERAGE_GRID__RELAY={} COOPERAGE_GRID__INDEX={} COOPERAGE_GATEWAYS__VIA={} COOPERAGE_GATEWAYS__DNS={}\n",
+            self.chain,
+            self.relay,
+            self.index,
+            self.web.trim_start_matches("http://").trim_end_matches('/'),
+            self.dns
         );
         text += match self.still {
             true => "\n  The clock is the real one; POST {\"seconds\": 3600} to /skip of control leaps.\n",
@@ -148,6 +157,8 @@ pub async fn run(context: &Context, args: Alone) -> Result<()> {
         identity: format!("{}api/v1/status", grid.addresses.index),
         stores: grid.addresses.stores.clone(),
         control: String::new(),
+        web: format!("http://{}/", grid.addresses.web),
+        dns: grid.addresses.dns.to_string(),
         cards: None,
         mail: None,
         accounts: accounts()

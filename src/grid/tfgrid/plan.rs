@@ -33,6 +33,10 @@ impl Planner {
         Planner { twin }
     }
 
+    pub(super) fn twin(&self) -> u32 {
+        self.twin
+    }
+
     /// One VM with its disks, a private network of its own, and the addresses that were wished for. `order` makes its hash
     /// unique on the chain; nothing in it tells who the customer is.
     pub fn plan(&self, wish: &Wish, order: OrderId, choice: &Choice, random: &dyn Random) -> Result<Plan> {

@@ -1,11 +1,13 @@
 //! The commands of a node: JSON in, JSON out, or an error of which only the words count.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::ChainView;
-use super::super::genesis::Resources;
+use super::super::genesis::{NodeSeed, Resources};
 use super::engine::{Engine, Held, SYSTEM};
 use crate::wire::zos::answer::{CpuBenchmark, PublicConfig};
 use crate::wire::zos::deployment::{Deployment, State};
@@ -162,17 +164,23 @@ fn public_config(engine: &Engine) -> Result<Value, String> {
 /// Only gateways have one.
 pub fn public_config_of(engine: &Engine) -> Option<PublicConfig> {
     let domain = engine.profile.domain.clone()?;
-    let id = engine.seed.id;
-    let (ipv6, gw6) =
-        if engine.seed.ipv6 { (format!("2001:db8:0:{id:x}::2/64"), format!("2001:db8:0:{id:x}::1")) } else { Default::default() };
-    Some(PublicConfig {
-        kind: "macvlan".into(),
-        ipv4: format!("203.0.113.{}/24", 200 + id % 50),
-        gw4: "203.0.113.1".into(),
-        ipv6,
-        gw6,
-        domain,
-    })
+    let mut config = PublicConfig { kind: "macvlan".into(), domain, ..PublicConfig::default() };
+    for ip in addresses_of(&engine.seed) {
+        match ip {
+            IpAddr::V4(_) => (config.ipv4, config.gw4) = (format!("{ip}/24"), "203.0.113.1".into()),
+            IpAddr::V6(_) => (config.ipv6, config.gw6) = (format!("{ip}/64"), format!("2001:db8:0:{:x}::1", engine.seed.id)),
+        }
+    }
+    Some(config)
+}
+
+/// The public addresses of a node, if it is a gateway.
+pub fn addresses_of(seed: &NodeSeed) -> Vec<IpAddr> {
+    let host = u8::try_from(200 + seed.id % 50).unwrap_or(200);
+    let v6 = || Ipv6Addr::new(0x2001, 0xdb8, 0, u16::try_from(seed.id).unwrap_or(u16::MAX), 0, 0, 0, 2);
+    let mut all = vec![IpAddr::from([203, 0, 113, host])];
+    all.extend(seed.ipv6.then(|| IpAddr::V6(v6())));
+    all
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use crate::domain::bill::Bill;
 use crate::domain::charge::Charge;
 use crate::domain::ledger::{Account, Cause, State, Transfer};
 use crate::domain::order::Order;
+use crate::domain::web_address::WebAddress;
 use crate::store::charge::Charges;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
 use crate::store::swarm::Swarms;
+use crate::store::web_address::WebAddresses;
 use crate::web::page::operator::order::{Amount, Hop, HopState, Sums};
 
 /// Bills and earnings read for one order: a month has 720 hours.
@@ -44,7 +46,7 @@ pub fn trace(books: &impl LedgerRead, order: &Order, rate: Option<Rate>) -> Resu
     sums.earned = usd(line.add("Hours used", books.transfers_at("earned", &order.id.to_string(), MOST)?, None)?);
     let swarm = books.swarm(order.id)?;
     let shards = swarm.iter().flat_map(|swarm| &swarm.shards).filter_map(|shard| shard.attempt.contract);
-    for contract in contracts(order).chain(shards) {
+    for contract in contracts(books, order)?.into_iter().chain(shards) {
         let (grid, share, payouts) = grid(books, &mut line, order.id, contract)?;
         sums.grid = plus(sums.grid.checked_add(grid))?;
         sums.share = plus(sums.share.checked_add(share))?;
@@ -135,8 +137,13 @@ fn event(transfer: &Transfer) -> Option<u32> {
     transfer.terms.cause.id().rsplit_once('-')?.1.parse().ok()
 }
 
-fn contracts(order: &Order) -> impl Iterator<Item = u64> {
-    order.attempts.iter().filter_map(|attempt| attempt.contract)
+/// Of its machine, node after node, and of its web addresses.
+fn contracts(books: &impl LedgerRead, order: &Order) -> Result<Vec<u64>> {
+    let mut all: Vec<u64> = order.attempts.iter().filter_map(|attempt| attempt.contract).collect();
+    let mut addresses = books.web_addresses_of(order.id, MOST)?;
+    addresses.reverse();
+    all.extend(addresses.iter().flat_map(WebAddress::contracts));
+    Ok(all)
 }
 
 fn found(books: &impl LedgerRead, kind: &str, id: impl std::fmt::Display) -> Result<Vec<Transfer>> {

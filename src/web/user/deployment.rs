@@ -5,7 +5,7 @@ use actix_web::http::header;
 use actix_web::web::{Path, Query};
 use serde::Deserialize;
 
-use super::{PAGE, id, mark};
+use super::{PAGE, id, mark, web_address};
 use crate::app::App;
 use crate::base::ids::OrderId;
 use crate::base::money::Usd;
@@ -56,10 +56,17 @@ pub async fn list(me: Me, query: Query<Listed>) -> PageResult {
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
-    let tags: Vec<&str> = order.tags.iter().map(Tag::as_str).collect();
-    let filled =
-        Filled::default().with("title", order.title.as_ref().map_or("", ShownName::as_str)).with("tags", tags.join(", "));
-    Ok(me.show(200, deployment::page(&me.chrome(), &view(&me.app, &order, filled)?)))
+    show_with(&me, &order, 200, None, None)
+}
+
+/// The page, with what was typed into its forms, if anything was.
+pub fn show_with(me: &Me, order: &Order, status: u16, label: Option<Filled>, web: Option<Filled>) -> PageResult {
+    let label = label.unwrap_or_else(|| {
+        let tags: Vec<&str> = order.tags.iter().map(Tag::as_str).collect();
+        Filled::default().with("title", order.title.as_ref().map_or("", ShownName::as_str)).with("tags", tags.join(", "))
+    });
+    let view = deployment::View { web: web_address::view(&me.app, order, web)?, ..view(&me.app, order, label)? };
+    Ok(me.show(status, deployment::page(&me.chrome(), &view)))
 }
 
 pub async fn label(me: Me, path: Path<String>, form: Form) -> PageResult {
@@ -69,7 +76,7 @@ pub async fn label(me: Me, path: Path<String>, form: Form) -> PageResult {
         Err(error) if error.kind() == Kind::Invalid => {
             let order = me.app.order_of(me.user.id, id)?;
             let filled = form.filled(&["title", "tags"]).refused(&error);
-            Ok(me.show(web_status(error.kind()).as_u16(), deployment::page(&me.chrome(), &view(&me.app, &order, filled)?)))
+            show_with(&me, &order, web_status(error.kind()).as_u16(), Some(filled), None)
         }
         Err(error) => Err(error.into()),
     }
@@ -179,6 +186,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         disks: offer::disks(&order.wish),
         swarm: super::swarm::card(app, order)?,
         can_delete: order.state == State::Active,
+        web: None,
         filled,
     })
 }

@@ -13,6 +13,7 @@ pub mod revision;
 pub mod saved_filter;
 pub mod swarm;
 pub mod twin;
+pub mod web_address;
 
 use std::str::FromStr;
 

@@ -23,13 +23,13 @@ use crate::web::extract::Me;
 use crate::web::page::user::progress::{self, Outcome, View, page};
 
 /// One stream lasts this long at most; a browser that still cares comes back by itself.
-const STREAM: Duration = Duration::from_secs(120);
+pub(super) const STREAM: Duration = Duration::from_secs(120);
 /// Streams one person may have open at once: each of them holds a connection.
 pub const STREAMS_MAX: usize = 24;
-/// How often an unchanged order is looked at, so that the elapsed time moves.
 /// Commits so close together are looked at once.
-const PAUSE: Duration = Duration::from_millis(200);
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
+/// How often an unchanged order is looked at, so that the elapsed time moves.
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;

@@ -296,6 +296,14 @@ impl ChainClient {
         Ok(id.filter(|id| *id != 0))
     }
 
+    /// The contract that holds a name, whoever owns it.
+    pub async fn contract_by_name(&self, name: &str, at: Option<Hash>) -> Result<Option<u64>> {
+        let keys = [name.as_bytes().to_vec().encode()];
+        let value = self.value("SmartContractModule", "ContractIDByNameRegistration", &keys, at).await?;
+        let id: Option<u64> = value.map(|value| read::int(&value)).transpose()?;
+        Ok(id.filter(|id| *id != 0))
+    }
+
     pub async fn active_contracts(&self, node: u32, at: Option<Hash>) -> Result<Vec<u64>> {
         let value = self.value("SmartContractModule", "ActiveNodeContracts", &[node.encode()], at).await?;
         value.map_or(Ok(vec![]), |value| Ok(read::list(&value, read::int)?))

@@ -7,15 +7,16 @@ use super::codec::{Codec, CodecError};
 use super::types::Call;
 
 /// A call with each argument as we fill it.
-fn calls() -> [Call; 6] {
+fn calls() -> [Call; 7] {
     let (relay, pk) = (Some("relay.example".to_owned()), Some(vec![2; 33]));
     [
         Call::AcceptTerms { link: "https://terms.example/".into(), hash: "d41d8cd98f00b204e9800998ecf8427e".into() },
         Call::CreateTwin { relay: relay.clone(), pk: pk.clone() },
         Call::UpdateTwin { relay, pk },
         Call::CreateNodeContract { node: 7, hash: [b'a'; 32], data: vec![b'{', b'}'], public_ips: 0, solution_provider: None },
-        Call::UpdateNodeContract { contract: 7, hash: [b'a'; 32], data: vec![b'{', b'}'] },
         Call::CancelContract { contract: 7 },
+        Call::UpdateNodeContract { contract: 7, hash: [b'a'; 32], data: vec![b'{', b'}'] },
+        Call::CreateNameContract { name: b"shop".to_vec() },
     ]
 }
 
@@ -28,6 +29,7 @@ pub const STORAGE: &[(&str, &str, usize, &[&str])] = &[
     ("TfgridModule", "Twins", 1, &["id", "account_id", "relay", "pk"]),
     ("TfgridModule", "UsersTermsAndConditions", 1, &[]),
     ("SmartContractModule", "ContractIDByNodeIDAndHash", 2, &[]),
+    ("SmartContractModule", "ContractIDByNameRegistration", 1, &[]),
     (
         "SmartContractModule",
         "Contracts",
@@ -44,6 +46,7 @@ pub const STORAGE: &[(&str, &str, usize, &[&str])] = &[
             "contract_type.NodeContract.deployment_data",
             "contract_type.NodeContract.public_ips",
             "contract_type.NodeContract.public_ips_list",
+            "contract_type.NameContract.name",
         ],
     ),
     ("TFTPriceModule", "AverageTftPrice", 0, &[]),
@@ -60,6 +63,7 @@ const EVENTS: &[(&str, &str, &[&str])] = &[
     ("SmartContractModule", "ContractCreated", &["contract_id", "twin_id"]),
     ("SmartContractModule", "ContractBilled", &["contract_id", "timestamp", "discount_level", "amount_billed"]),
     ("SmartContractModule", "NodeContractCanceled", &["contract_id"]),
+    ("SmartContractModule", "NameContractCanceled", &["contract_id"]),
     ("SmartContractModule", "ContractGracePeriodStarted", &["contract_id"]),
     ("SmartContractModule", "ContractGracePeriodEnded", &["contract_id"]),
 ];

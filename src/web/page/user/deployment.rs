@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
-use super::swarm;
+use super::{swarm, web_address};
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -12,7 +12,7 @@ use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::{money, when};
 use crate::web::ui::offer::{self, KeyLine, Size, Sla};
 use crate::web::ui::part::{self, Step, copyable};
-use crate::web::ui::{Chrome, layout};
+use crate::web::ui::{Chrome, layout, layout_live};
 
 /// How to get in.
 #[derive(Debug, Clone, Serialize)]
@@ -93,12 +93,14 @@ pub struct View {
     pub disks: Vec<String>,
     pub swarm: Option<swarm::Card>,
     pub can_delete: bool,
+    pub web: Option<web_address::View>,
     /// Holds `title` and `tags`.
     pub filled: Filled,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
-    layout(
+    let frame = if view.web.as_ref().is_some_and(web_address::View::moves) { layout_live } else { layout };
+    frame(
         chrome,
         &view.name,
         html! {
@@ -125,6 +127,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
+                @if let Some(web) = &view.web { (web_address::card(chrome, web)) }
                 @if let Some(card) = &view.swarm { (swarm::card(card)) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
                 div.duo {
@@ -144,7 +147,7 @@ fn yours(view: &View) -> Markup {
         details.more {
             summary { "Make it yours" span.hint { "Take it over to an account of your own on the grid; it goes on without us." } }
             div.more-body {
-                p { "Your own key, your own contract with the grid, and no right of ours to it." }
+                p { "Your own key, your own place on the grid, and no right of ours to it." }
                 p.actions { a.btn.quiet href={ "/deployments/" (view.id) "/handover" } { "How it is done" } }
             }
         }

@@ -15,3 +15,4 @@ pub mod revisions;
 pub mod saved_filters;
 pub mod swarm;
 pub mod twin;
+pub mod web_address;

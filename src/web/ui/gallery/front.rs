@@ -1,6 +1,6 @@
 //! Samples of what guests and users see.
 
-use super::{For, NOW, Shown, ago, guest, order, staff, step, user};
+use super::{For, NOW, Shown, address, ago, guest, order, staff, step, user};
 use crate::base::ids::{CardId, ChargeId, QuoteId, SessionId};
 use crate::base::money::Usd;
 use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
@@ -364,6 +364,13 @@ pub fn deployment_pages() -> Vec<Shown> {
         disks: vec![],
         swarm: None,
         can_delete: true,
+        web: Some(user::web_address::View {
+            id: order(),
+            shown: Some(address::works()),
+            host: "web-1".into(),
+            door: None,
+            filled: Filled::default().with("port", "80"),
+        }),
         filled: Filled::default(),
     };
     let rich = deployment::View {
@@ -391,6 +398,28 @@ pub fn deployment_pages() -> Vec<Shown> {
             .with("title", "The shop's database")
             .with("tags", "Shop, production")
             .wrong("tags", "A tag is 1 to 24 small letters, digits or hyphens."),
+        web: Some(user::web_address::View {
+            id: order(),
+            shown: Some(address::waits()),
+            host: "web-1".into(),
+            door: None,
+            filled: Filled::default().with("port", "80"),
+        }),
+        ..view.clone()
+    };
+    let refused = deployment::View {
+        web: Some(user::web_address::View {
+            id: order(),
+            shown: None,
+            host: "web-1".into(),
+            door: Some("http://127.0.0.1:8081/".into()),
+            filled: Filled::default()
+                .with("kind", "domain")
+                .with("domain", "https://shop.example.org")
+                .with("port", "http")
+                .wrong("domain", "The name alone, please, without https:// and without anything behind it.")
+                .wrong("port", "A whole number from 1 to 65535, such as 80."),
+        }),
         ..view.clone()
     };
     let starting = deployment::View {
@@ -410,6 +439,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         place: None,
         node: None,
         can_delete: false,
+        web: None,
         ..view.clone()
     };
     let flash = Flash { kind: Mood::Good, text: "first-try is deleted.".into() };
@@ -426,6 +456,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         show("deployments-empty", deployments::page(&user("/deployments"), &deployments::View::default())),
         show("deployment", deployment::page(&user("/deployments/x"), &view)),
         show("deployment-options", deployment::page(&user("/deployments/x"), &rich)),
+        show("deployment-address", deployment::page(&user("/deployments/x"), &refused)),
         show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
         show("deployment-remove", {
             let view =
