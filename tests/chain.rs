@@ -1,6 +1,8 @@
 //! What the chain can do to a business that stands on it: changed runtimes, false nodes, empty wallets, deleted contracts, bills that don't come.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use cooperage::app::chain::Obstacle;
 use cooperage::base::ids::OrderId;
@@ -12,16 +14,23 @@ use cooperage::domain::ledger::Account;
 use cooperage::domain::order::{Order, State};
 use cooperage::domain::signer::Purpose;
 use cooperage::domain::slot::Slot;
-use cooperage::localgrid::ChainView;
-use cooperage::store::Read;
+use cooperage::host::{HostClock, HostRandom};
+use cooperage::localgrid::genesis::Resources;
+use cooperage::localgrid::world::{OPERATOR_WORDS, World};
+use cooperage::localgrid::{ChainView, ContractStateView};
 use cooperage::store::grid::Chain;
 use cooperage::store::ledger::LedgerRead;
 use cooperage::store::order::Orders;
-use cooperage::store::schema::BILLED_TO;
+use cooperage::store::schema::{BILLED_TO, CALLS_OPEN};
+use cooperage::store::{Read, Table};
+use cooperage::wire::key::{KeyPair, Scheme};
+use cooperage::wire::tfchain::{Call, ChainClient, Outcome, Timeouts};
+use serde_json::json;
 
 use crate::kit::caller::Caller;
 use crate::kit::fault::{Fault, operator};
 use crate::kit::market::Market;
+use crate::kit::process::House;
 
 /// Alice with a VM that runs, and its contract.
 async fn running(market: &Market) -> (Visitor, Order, u64) {
@@ -297,5 +306,118 @@ async fn setting_one_of_relay_and_key_anew_never_loses_the_other() {
         app.owe_set_up().await.unwrap();
         market.nurse("the chain has both", || ChainView::twin(&**chain, twin).as_ref() == Some(&good)).await;
     }
+    market.close().await;
+}
+
+/// The same wallet in other hands: what a program with books of its own did with it.
+async fn by_other_hands(market: &Market, call: &Call) {
+    let client = ChainClient::connect(&market.demo.world.addresses.chain[..1], Timeouts::default()).await.unwrap();
+    let key = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).unwrap();
+    let nonce = client.next_nonce(&key.public()).await.unwrap();
+    let signed = client.sign(&key, call, nonce, 64).await.unwrap();
+    client.submit(&signed.bytes).await.unwrap();
+    let outcome = client.outcome(&signed).await.unwrap();
+    assert!(matches!(outcome, Outcome::Included { result: Ok(_), .. }), "{outcome:?}");
+}
+
+/// The contract of an order that waits for its bank, made by somebody who is further on: as after a backup was restored.
+async fn made_before(market: &Market, order: OrderId) -> u64 {
+    let attempt = market.read(order).attempt().cloned().unwrap();
+    let data = json!({ "version": 3, "type": "vm", "name": "vm", "projectName": order.to_string() }).to_string();
+    let hash = attempt.hash.as_bytes().try_into().unwrap();
+    let call =
+        Call::CreateNodeContract { node: attempt.node(), hash, data: data.into_bytes(), public_ips: 0, solution_provider: None };
+    by_other_hands(market, &call).await;
+    market.demo.world.chain.contracts().into_iter().map(|contract| contract.id).max().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_the_books_have_forgotten_is_taken_up_again_or_given_back() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let (chain, cards) = (&market.demo.world.chain, &market.demo.world.cards);
+    let state = |contract| ChainView::contract(&**chain, contract).map(|contract| contract.state);
+
+    cards.set_outage(true);
+    let kept = market.order(&alice, "kept", "").await;
+    let contract = made_before(&market, kept).await;
+    // It is billed before we know of it.
+    chain.report_resources(contract, Resources { cru: 2, mru: 4 << 30, sru: 50 << 30, hru: 0 });
+    market.leap(5 * MINUTE);
+    by_other_hands(&market, &Call::BillContract { contract }).await;
+    let first = ChainView::bills(&**chain, contract);
+    assert_eq!(first.len(), 1);
+    market
+        .until("its block is read", || {
+            let app = &market.demo.instance.app;
+            app.read().unwrap().single(&BILLED_TO).unwrap() >= Some(chain.finalized())
+        })
+        .await;
+    cards.set_outage(false);
+    market.nurse_by(MINUTE, "it is at rest", || market.read(kept).state.at_rest()).await;
+    let order = market.read(kept);
+    assert_eq!(order.state, State::Active, "{:?}", order.timeline);
+    assert_eq!((order.attempts.len(), order.attempt().unwrap().contract), (1, Some(contract)), "{:?}", order.timeline);
+    market.until("what was billed before is booked", || billed(&market, contract).len() >= first.len()).await;
+    assert_eq!(u128::try_from(billed(&market, contract)[0]), Ok(first[0].amount));
+
+    cards.set_outage(true);
+    let lost = market.order(&alice, "lost", "").await;
+    let contract = made_before(&market, lost).await;
+    chain.faults.reject_submits.store(true, Ordering::SeqCst);
+    cards.set_outage(false);
+    let signed = || market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract(Slot::machine(lost, 0))).unwrap();
+    market.nurse_by(MINUTE, "it is signed for", || signed().is_some()).await;
+    market.leap(31 * MINUTE);
+    market.nurse("it is given up", || market.read(lost).state == State::Undoing).await;
+    chain.faults.reject_submits.store(false, Ordering::SeqCst);
+    market.nurse_by(MINUTE, "it is over", || market.read(lost).state == State::Refunded).await;
+    assert_eq!(state(contract), Some(ContractStateView::Deleted));
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn books_of_one_chain_are_not_gone_on_with_on_another() {
+    let (clock, step) = (HostClock::new(), Duration::from_millis(20));
+    let world = World::start(clock.clone(), Arc::new(HostRandom), step).await.unwrap();
+    let mut house = House::within(&world.addresses);
+    let mut process = house.start();
+    house.ready(&mut process).await;
+    assert!(process.stop(Duration::from_secs(10)).await.is_some_and(|status| status.success()), "{}", house.said());
+    let books = |house: &House| {
+        let store = house.store();
+        let snapshot = store.read().unwrap();
+        let books = (snapshot.single(&BILLED_TO).unwrap(), format!("{:?}", snapshot.journal_head().unwrap()));
+        drop(snapshot);
+        store.close();
+        books
+    };
+    let before = books(&house);
+    assert!(before.0.is_some());
+    let other = World::start(clock, Arc::new(HostRandom), step).await.unwrap();
+    for nodes in [&other.addresses.chain[..], &other.addresses.chain[..1]] {
+        house.set("COOPERAGE_GRID__CHAIN", &nodes.join(","));
+        let end = house.try_to_start().await;
+        assert!(!end.status.success());
+        assert!(end.said.contains("This data folder was made with another chain."), "{}", end.said);
+        assert_eq!(books(&house), before, "read from another chain");
+    }
+    other.stop().await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_row_among_signed_calls_stops_nobody() {
+    const ROWS: Table<String, serde_json::Value> = Table::new("calls");
+    let market = Market::open().await;
+    let app = &market.demo.instance.app;
+    let spoil = app.store.write(|tx| {
+        tx.put(&ROWS, "cancel-contract/of-another-age", &json!({ "purpose": "unheard of" }))?;
+        tx.link(&CALLS_OPEN, 0u32, "cancel-contract/of-another-age".to_owned());
+        Ok(())
+    });
+    spoil.await.unwrap();
+    running(&market).await;
+    assert!(app.drive_open_calls().await.is_err(), "it is not passed over in silence");
     market.close().await;
 }

@@ -12,7 +12,7 @@ use crate::grid::{Block, ContractState, Footing, Wallet};
 use crate::store::grid::Chain;
 use crate::store::order::Orders;
 use crate::store::schema::{PAUSED, TWIN, USURPED};
-use crate::store::{Read, Tx};
+use crate::store::{Read, Snapshot, Tx};
 
 /// What somebody hears who wants to order and can't.
 const CLOSED: &str =
@@ -180,36 +180,51 @@ impl App {
         let (snapshot, from) = (self.read()?, *lock(&self.looked_at));
         let orders = snapshot.orders_in(State::Active, from, LOOKED_AT)?;
         let mut unbilled = if from.is_none() { Vec::new() } else { self.heard().unbilled };
+        let mut failed = None;
         for order in &orders {
             let Some(contract) = order.attempt().and_then(|attempt| attempt.contract) else { continue };
-            let state = self.grid.contract_state(contract, &head.hash).await?;
-            let made = snapshot.contract(contract)?.map(|contract| contract.created);
-            // A chain that lags does not know of it yet.
-            if state == ContractState::Gone && made.is_none_or(|made| made > head.at) {
-                continue;
-            }
-            let (id, random, now, at) = (order.id, self.random.clone(), self.now(), head.at);
-            let paused = order.paused.is_some();
-            if state == ContractState::Gone || paused != (state == ContractState::Paused) {
-                self.store
-                    .write(move |tx| match tx.order(id)? {
-                        Some(order) => follow(tx, order, state, at, &*random, now),
-                        None => Ok(()),
-                    })
-                    .await?;
-                self.nudge();
-            }
-            let last = snapshot.last_bill_of(contract)?.map(|bill| bill.at).or(made);
-            let late = last.is_some_and(|last| head.at.since(last) > UNBILLED_AFTER);
-            unbilled.retain(|known| *known != contract);
-            if state == ContractState::Runs && late {
-                tracing::warn!(contract, "a contract runs and is not billed");
-                unbilled.push(contract);
+            match self.look_at_contract(&snapshot, order, contract, &head).await {
+                Ok(late) => {
+                    unbilled.retain(|known| *known != contract);
+                    unbilled.extend(late.then_some(contract));
+                }
+                // One that can't be read hides none behind it.
+                Err(error) => {
+                    tracing::warn!(contract, ?error, "a contract can't be looked at");
+                    failed.get_or_insert(error);
+                }
             }
         }
         *lock(&self.looked_at) = orders.last().filter(|_| orders.len() == LOOKED_AT).map(|last| (last.created, last.id));
         lock(&self.heard).unbilled = unbilled;
-        Ok(orders.len())
+        failed.map_or(Ok(orders.len()), Err)
+    }
+
+    /// Lets an order follow what became of its contract. Tells whether it runs and was not billed for hours.
+    async fn look_at_contract(&self, snapshot: &Snapshot, order: &Order, contract: u64, head: &Block) -> Result<bool> {
+        let state = self.grid.contract_state(contract, &head.hash).await?;
+        let made = snapshot.contract(contract)?.map(|contract| contract.created);
+        // A chain that lags does not know of it yet.
+        if state == ContractState::Gone && made.is_none_or(|made| made > head.at) {
+            return Ok(false);
+        }
+        let (id, random, now, at) = (order.id, self.random.clone(), self.now(), head.at);
+        let paused = order.paused.is_some();
+        if state == ContractState::Gone || paused != (state == ContractState::Paused) {
+            self.store
+                .write(move |tx| match tx.order(id)? {
+                    Some(order) => follow(tx, order, state, at, &*random, now),
+                    None => Ok(()),
+                })
+                .await?;
+            self.nudge();
+        }
+        let last = snapshot.last_bill_of(contract)?.map(|bill| bill.at).or(made);
+        let late = last.is_some_and(|last| head.at.since(last) > UNBILLED_AFTER) && state == ContractState::Runs;
+        if late {
+            tracing::warn!(contract, "a contract runs and is not billed");
+        }
+        Ok(late)
     }
 }
 

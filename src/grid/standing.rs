@@ -60,9 +60,14 @@ impl Tfgrid {
             .collect()
     }
 
-    /// The chain itself: hex of its first block's hash.
-    pub async fn genesis(&self) -> Result<String> {
-        Ok(hex::encode(self.chain.get().await?.runtime().genesis))
+    /// The chain itself: hex of its first block's hash. None if whoever answers is on another chain than these books.
+    pub async fn genesis(&self) -> Result<Option<String>> {
+        let told = async { self.chain.connected().await?.genesis().await };
+        match told.await {
+            Ok(hash) => Ok(Some(hex::encode(hash))),
+            Err(crate::wire::tfchain::Error::OtherChain) => Ok(None),
+            Err(error) => Err(chain_error(error)),
+        }
     }
 
     /// Whether nodes will take a deployment of this twin. None if no identity service is set.

@@ -45,6 +45,8 @@ const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
 /// Where the grid is, and who we are on it.
 pub struct Config {
     pub chain: Vec<String>,
+    /// The chain that the books were made with: hex of its first block's hash. No other is asked anything.
+    pub genesis: Option<String>,
     pub relay: String,
     pub index: Vec<String>,
     /// Whether a twin was shown to belong to somebody: nodes ask here. May be empty.
@@ -78,13 +80,18 @@ pub struct Tfgrid {
 /// The chain, connected at the first question.
 pub(super) struct Chain {
     pub(super) urls: Vec<String>,
+    genesis: Option<chain::Hash>,
     pub(super) client: OnceCell<ChainClient>,
     peers: Mutex<BTreeMap<u32, Peer>>,
 }
 
 impl Chain {
     pub(super) async fn get(&self) -> Result<&ChainClient> {
-        self.client.get_or_try_init(|| ChainClient::connect(&self.urls, Timeouts::default())).await.map_err(chain_error)
+        self.connected().await.map_err(chain_error)
+    }
+
+    pub(super) async fn connected(&self) -> Result<&ChainClient, crate::wire::tfchain::Error> {
+        self.client.get_or_try_init(|| ChainClient::connect_to(&self.urls, Timeouts::default(), self.genesis)).await
     }
 
     async fn twin(&self, id: u32) -> Result<chain::Twin> {
@@ -150,8 +157,13 @@ impl Tfgrid {
             true => None,
             false => Some(Identity::new(url("grid.identity", &config.identity)?, http.clone())),
         };
+        let genesis = config.genesis.map(|hex| -> Result<chain::Hash> {
+            let bytes = hex::decode(hex).ok().and_then(|bytes| bytes.try_into().ok());
+            bytes.ok_or_else(|| Error::internal("The chain of these books can't be read."))
+        });
+        let genesis = genesis.transpose()?;
         Ok(Tfgrid {
-            chain: Arc::new(Chain { urls: config.chain, client: OnceCell::new(), peers: Mutex::default() }),
+            chain: Arc::new(Chain { urls: config.chain, genesis, client: OnceCell::new(), peers: Mutex::default() }),
             relay: url("grid.relay", &config.relay)?,
             index: GridProxy::new(bases, http),
             identity,
@@ -328,6 +340,27 @@ impl Tfgrid {
         };
         let contract = chain.contract(id, Some(*at)).await.map_err(chain_error)?;
         Ok(contract.filter(|contract| contract.twin == twin).map(|contract| contract.id))
+    }
+
+    /// The first block that has a contract which is there at `head`; of those whose state the chain still keeps.
+    pub async fn born(&self, contract: u64, head: &Block) -> Result<u32> {
+        let chain = self.chain.get().await?;
+        let (mut before, mut there) = (0, head.number);
+        while there - before > 1 {
+            let middle = before + (there - before) / 2;
+            let hash = chain.block_hash(middle).await.map_err(chain_error)?;
+            let has = match hash {
+                Some(hash) => chain.has_contract(contract, hash).await,
+                None => Ok(false),
+            };
+            match has {
+                Ok(true) => there = middle,
+                Ok(false) => before = middle,
+                Err(error) if forgotten(&error) => before = middle,
+                Err(error) => return Err(chain_error(error)),
+            }
+        }
+        Ok(there)
     }
 
     /// What has become of a contract, at a block.
@@ -585,6 +618,8 @@ pub(super) fn chain_error(error: crate::wire::tfchain::client::Error) -> Error {
     use crate::wire::tfchain::client::Error as Chain;
     match error {
         Chain::Unavailable(_) => Error::unavailable("The grid's chain does not answer.").because(error),
+        // Nothing is wrong with what is owed: it waits for the chain it was meant for.
+        Chain::OtherChain => Error::unavailable("Another chain answers than the one these books were made with.").because(error),
         // Nobody here can do anything about it: what is owed waits until the runtime is good again.
         Chain::UnknownRuntime(_) => {
             Error::unavailable("The grid's chain was changed in a way that we do not know.").because(error)

@@ -450,6 +450,36 @@ async fn a_cut_connection_and_a_dead_node_are_survived() {
 }
 
 #[tokio::test]
+async fn no_question_goes_to_another_chain_even_at_the_same_address() {
+    let bench = bench().await;
+    let ours = bench.client.genesis().await.unwrap();
+    bench.leap(HOUR);
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (_other, other) = Chain::start(&genesis(), bench.clock.clone(), listen, Duration::ZERO).await.unwrap();
+    let timeouts = Timeouts { connect: Duration::from_secs(2), request: Duration::from_secs(2) };
+    let refused = ChainClient::connect_to(std::slice::from_ref(&other), timeouts, Some(ours)).await;
+    assert!(matches!(refused, Err(Error::OtherChain)));
+    let urls = [other.clone(), bench.url.clone()];
+    // Nobody can tell which of the two is meant, unless it was said before.
+    assert!(matches!(ChainClient::connect(&urls, timeouts).await, Err(Error::Unavailable(_))));
+    let client = ChainClient::connect_to(&urls, timeouts, Some(ours)).await.unwrap();
+    assert_eq!(client.genesis().await.unwrap(), ours);
+    assert!(matches!(client.finalized().await, Err(Error::Unavailable(_))), "one alone is not believed");
+    // The network begins anew.
+    bench.chain.stop();
+    let address = bench.url.strip_prefix("ws://").unwrap().parse().unwrap();
+    let _reset = loop {
+        // The old server lets go of its port in a moment.
+        if let Ok(reset) = Chain::start(&genesis(), bench.clock.clone(), address, Duration::ZERO).await {
+            break reset;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(matches!(bench.client.finalized().await, Err(Error::OtherChain)));
+    assert!(matches!(bench.client.contract(1, None).await, Err(Error::OtherChain)));
+}
+
+#[tokio::test]
 async fn finality_can_stall_and_then_catches_up() {
     let bench = bench().await;
     let mut blocks = bench.client.finalized_blocks().await.unwrap();

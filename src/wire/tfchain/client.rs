@@ -33,9 +33,12 @@ pub enum Error {
     Rejected { reason: String },
     #[error("the chain's answer makes no sense: {0}")]
     Decode(String),
-    /// The live runtime lacks something we need, or it is another chain than before.
+    /// The live runtime lacks something we need.
     #[error("the chain runs a runtime that this program does not know: {0}")]
     UnknownRuntime(String),
+    /// Every node that is set is a node of another chain.
+    #[error("another chain answers")]
+    OtherChain,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -107,10 +110,20 @@ impl ChainClient {
     /// Connects to the first of `urls` that answers; the others are for when it no longer does, and to compare it with: where
     /// there are two or more, the finalized block that everything is read at is one that two of them vouch for.
     pub async fn connect(urls: &[String], timeouts: Timeouts) -> Result<Self> {
+        Self::connect_to(urls, timeouts, None).await
+    }
+
+    /// The same, to the chain with this first block and to no other. Where it is not given, it is whatever chain answers, or
+    /// of several nodes the one that two of them are on; from then on it is that one alone.
+    pub async fn connect_to(urls: &[String], timeouts: Timeouts, genesis: Option<Hash>) -> Result<Self> {
         let (nodes, panel) = (Nodes::new(urls, timeouts), Panel::of(urls));
+        genesis.into_iter().for_each(|genesis| nodes.expect(genesis));
         if let Some(panel) = &panel {
-            // Whoever is on another chain than most is not learned from. If no two agree, the first that answers is.
-            drop(panel.agreed(&nodes).await);
+            genesis.into_iter().for_each(|genesis| panel.expect(genesis));
+            let agreed = panel.agreed(&nodes).await;
+            if genesis.is_none() {
+                agreed?;
+            }
         }
         Self::start(nodes, panel).await
     }
@@ -121,8 +134,15 @@ impl ChainClient {
     }
 
     async fn start(nodes: Nodes, panel: Option<Panel>) -> Result<Self> {
-        let known = RwLock::new(Arc::new(learn(&nodes, None).await?));
-        Ok(ChainClient { nodes, panel, known, past: Mutex::default() })
+        let known = learn(&nodes, None).await?;
+        nodes.expect(known.runtime.genesis);
+        panel.iter().for_each(|panel| panel.expect(known.runtime.genesis));
+        Ok(ChainClient { nodes, panel, known: RwLock::new(Arc::new(known)), past: Mutex::default() })
+    }
+
+    /// The chain itself, by its first block: asked, so that one hears of it if another chain answers now.
+    pub async fn genesis(&self) -> Result<Hash> {
+        fixed(&self.nodes.ask::<String>("chain_getBlockHash", json!([0])).await?)
     }
 
     /// As read last: at start, at each `refresh`, and before signing if the node has moved on since.
@@ -255,6 +275,11 @@ impl ChainClient {
     pub async fn contract(&self, id: u64, at: Option<Hash>) -> Result<Option<Contract>> {
         let value = self.value("SmartContractModule", "Contracts", &[id.encode()], at).await?;
         Ok(value.map(|value| read::contract(&value)).transpose()?)
+    }
+
+    /// Whether a contract is there at a block, however the runtime of that time wrote it down.
+    pub async fn has_contract(&self, id: u64, at: Hash) -> Result<bool> {
+        Ok(self.raw("SmartContractModule", "Contracts", &[id.encode()], Some(at)).await?.is_some())
     }
 
     /// Every contract of a twin that is not gone, oldest first. The chain has no list of them, so all contracts are read.
@@ -535,9 +560,6 @@ impl ChainClient {
             },
             Err(other) => return Err(other),
         };
-        if fresh.runtime.genesis != before.runtime.genesis {
-            return Err(Error::UnknownRuntime("another chain answers at this address".into()));
-        }
         self.past.lock().unwrap_or_else(PoisonError::into_inner).push(before);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         Ok(())

@@ -1,7 +1,7 @@
 //! Several nodes of one chain: which newest finalized block at least two of them vouch for, and what is wrong with the others.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -83,6 +83,8 @@ struct State {
 /// The nodes, each with a connection of its own.
 pub(super) struct Panel {
     members: Vec<Nodes>,
+    /// The first block of the chain in question; until it is known, that of most.
+    genesis: OnceLock<Hash>,
     state: Mutex<State>,
     /// One survey at a time: who comes meanwhile takes its result.
     surveying: tokio::sync::Mutex<()>,
@@ -98,6 +100,7 @@ impl Panel {
         let endpoint = |url: &String| Endpoint { url: url.clone(), standing: Standing::NotAsked, finalized: None };
         Some(Panel {
             members: urls.iter().map(|url| Nodes::new(std::slice::from_ref(url), timeouts)).collect(),
+            genesis: OnceLock::new(),
             state: Mutex::new(State {
                 endpoints: urls.iter().map(endpoint).collect(),
                 rests: vec![None; urls.len()],
@@ -105,6 +108,11 @@ impl Panel {
             }),
             surveying: tokio::sync::Mutex::new(()),
         })
+    }
+
+    /// From now on nobody with another first block is believed.
+    pub(super) fn expect(&self, genesis: Hash) {
+        let _known = self.genesis.set(genesis);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -129,7 +137,8 @@ impl Panel {
             return Ok(head);
         }
         let said = self.ask_all().await;
-        let genesis = common(said.iter().flatten().map(|said| said.genesis));
+        let most = || common(said.iter().flatten().map(|said| said.genesis));
+        let genesis = self.genesis.get().copied().or_else(most);
         let ours: Vec<(usize, Head)> = (0..)
             .zip(&said)
             .filter_map(|(place, said)| said.filter(|said| Some(said.genesis) == genesis).map(|said| (place, said.head)))
