@@ -42,10 +42,10 @@ impl App {
         if from > head.number {
             return Ok(0);
         }
-        let from = self.skip_forgotten(from, head.number).await?;
+        let from = self.skip_forgotten(from, &head).await?;
         let to = head.number.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
         let owners = self.read()?.single(&OWNERS)?.unwrap_or_default();
-        let reports = self.grid.reports(from, to, owners.into_iter()).await?;
+        let reports = self.grid.reports(from, to, &head, owners.into_iter()).await?;
         let wallet = match to == head.number {
             true => Some((self.grid.wallet(&head).await?, head)),
             false => None,
@@ -81,8 +81,8 @@ impl App {
 
     /// Goes on behind blocks that the chain has forgotten, and writes down which: what they billed must be booked by a person.
     /// Without this, one long outage would hold up every later bill and refund for ever.
-    async fn skip_forgotten(&self, from: u32, head: u32) -> Result<u32> {
-        if head - from < SURELY_KEPT {
+    async fn skip_forgotten(&self, from: u32, head: &Block) -> Result<u32> {
+        if head.number - from < SURELY_KEPT {
             return Ok(from);
         }
         let first = self.grid.remembered_from(from, head).await?;

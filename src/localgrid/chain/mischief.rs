@@ -32,6 +32,8 @@ pub struct Faults {
     pub refuse_contracts: AtomicBool,
     /// New blocks are not finalized until this is off again.
     pub stall_finality: AtomicBool,
+    /// Has no state of blocks that are more than so many old; 0: has all of it.
+    pub keeps_blocks: AtomicU32,
     /// Answers nothing.
     pub silent: AtomicBool,
     /// Answers everything with a word that means nothing.
@@ -81,9 +83,15 @@ impl Chain {
             (from, spec) = (world.number, world.runtime.spec_version);
         });
         let mut ages = self.ages.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Ok(mut version)) = ages.last().map(|age| Version::decode(&mut age.version.as_slice())) else { return };
+        let Some(first) = ages.first().map(|age| age.version.clone()) else { return };
+        let Ok(mut version) = Version::decode(&mut first.as_slice()) else { return };
         version.3 = spec;
-        ages.push(Age { from, version: Arc::new(version.encode()), metadata: Arc::new(metadata) });
+        let version = version.encode();
+        // The metadata say it, too: as a constant.
+        if let Some(at) = metadata.windows(first.len()).position(|window| window == first.as_slice()) {
+            metadata[at..at + version.len()].copy_from_slice(&version);
+        }
+        ages.push(Age { from, version: Arc::new(version), metadata: Arc::new(metadata) });
     }
 
     /// Somebody else uses the account: its next nonce is gone.

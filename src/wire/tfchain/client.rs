@@ -1,14 +1,15 @@
 //! A client of one chain over any of its nodes. Every call has a deadline; nothing here retries for ever.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use parity_scale_codec::{Decode, Encode};
 use scale_value::Value;
 use serde::Deserialize;
 use serde_json::json;
 use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::codec::{Codec, CodecError, blake2_128, blake2_256, malformed, storage_prefix};
 use super::panel::{Endpoint, Head, Panel};
@@ -50,6 +51,10 @@ const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknow
 const OPT_OUT: (&str, &str) = ("TfgridModule", "NodeV3BillingOptOut");
 /// Keys of a map that are asked for at once: as many as nodes give.
 const KEYS_AT_ONCE: u32 = 500;
+/// Hashes of blocks that are asked for at once.
+const HASHES_AT_ONCE: usize = 500;
+/// Old runtimes that are remembered.
+const PAST: usize = 4;
 
 /// Whether an error says that the state of a block is no longer kept.
 pub fn forgotten(error: &Error) -> bool {
@@ -70,8 +75,21 @@ impl From<CodecError> for Error {
 struct Known {
     runtime: Runtime,
     codec: Arc<Codec>,
+    /// Whether the codec is this runtime's. Else it is that of the one before, as far as it goes; events are not read with it.
+    fits: bool,
     /// What we need and it lacks.
     missing: Vec<String>,
+}
+
+/// How the events of a block are told.
+#[derive(Clone)]
+pub struct Words(Arc<Known>);
+
+impl Words {
+    /// Whether they are told the same way: by one runtime.
+    pub fn same(&self, other: &Words) -> bool {
+        self.0.runtime.spec_version == other.0.runtime.spec_version
+    }
 }
 
 pub struct ChainClient {
@@ -79,8 +97,12 @@ pub struct ChainClient {
     /// The same nodes one by one, to be compared. None if there is but one.
     panel: Option<Panel>,
     known: RwLock<Arc<Known>>,
-    /// Runtimes before the one that runs now, for the events of old blocks.
-    past: Mutex<Vec<Arc<Known>>>,
+    /// Runtimes before the one that runs now, for the events of old blocks: the newest at the end.
+    past: Mutex<VecDeque<Arc<Known>>>,
+    /// The newest finalized block that was ever told: what was final stays final.
+    last: Mutex<Option<Head>>,
+    /// Since when every look has found the newest block old.
+    old_since: Mutex<Option<Instant>>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +159,9 @@ impl ChainClient {
         let known = learn(&nodes, None).await?;
         nodes.expect(known.runtime.genesis);
         panel.iter().for_each(|panel| panel.expect(known.runtime.genesis));
-        Ok(ChainClient { nodes, panel, known: RwLock::new(Arc::new(known)), past: Mutex::default() })
+        let known = RwLock::new(Arc::new(known));
+        let (past, last, old_since) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(ChainClient { nodes, panel, known, past, last, old_since })
     }
 
     /// The chain itself, by its first block: asked, so that one hears of it if another chain answers now.
@@ -162,11 +186,12 @@ impl ChainClient {
 
     /// Looks whether the runtime was upgraded, and learns the new one. What can't be learned is missing; reading goes on.
     pub async fn refresh(&self) -> Result<()> {
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([])).await?;
+        let at = self.pinned(None).await?;
+        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&at)])).await?;
         let known = self.known();
         match (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version) {
             true => Ok(()),
-            false => self.relearn(version).await,
+            false => self.relearn(version, at).await,
         }
     }
 
@@ -177,13 +202,27 @@ impl ChainClient {
         Ok(Block { number: head.number, hash: head.hash, time: self.time_of(head.hash).await? })
     }
 
-    /// The newest finalized block, as vouched for.
+    /// The newest finalized block, as vouched for. It never goes back.
     async fn head(&self) -> Result<Head> {
-        if let Some(panel) = &self.panel {
-            return panel.agreed(&self.nodes).await;
+        let told = match &self.panel {
+            Some(panel) => panel.agreed(&self.nodes).await?,
+            None => {
+                let hash = fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?)?;
+                Head { number: self.number_of(hash).await?, hash }
+            }
+        };
+        onwards(&mut locked(&self.last), told)
+    }
+
+    /// For how long, by the real time, every look has found the newest block old; nothing if it is not. A clock that leaps is
+    /// given a moment: whoever makes blocks by it needs one, too.
+    pub fn stands_still(&self, old: bool) -> Duration {
+        let mut since = locked(&self.old_since);
+        if !old {
+            *since = None;
+            return Duration::ZERO;
         }
-        let hash = fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?)?;
-        Ok(Head { number: self.number_of(hash).await?, hash })
+        since.get_or_insert_with(Instant::now).elapsed()
     }
 
     pub async fn block(&self, hash: Hash) -> Result<Block> {
@@ -204,28 +243,70 @@ impl ChainClient {
         hash.as_deref().map(fixed).transpose()
     }
 
-    /// What happened in a block, as the runtime of now tells events.
-    pub async fn events(&self, block: Hash) -> Result<Vec<EventRecord>> {
-        self.events_as(&self.known(), block).await
+    /// The hashes of blocks `from..=to` on the chain that leads to `head`, by one word of one node: who does not have that very
+    /// block is not believed of those before it.
+    pub async fn hashes(&self, from: u32, to: u32, head: (u32, Hash)) -> Result<Vec<Hash>> {
+        let numbers: Vec<u32> = (from..=to).collect();
+        let mut hashes = Vec::with_capacity(numbers.len());
+        for some in numbers.chunks(HASHES_AT_ONCE) {
+            hashes.extend(told_hashes(&self.nodes, some, head).await?);
+        }
+        let unknown = || Error::Unavailable("the node has forgotten which blocks there were".into());
+        hashes.into_iter().map(|hash| hash.ok_or_else(unknown)).collect()
     }
 
-    async fn events_as(&self, known: &Known, block: Hash) -> Result<Vec<EventRecord>> {
+    /// Whether the events of a block can still be had, from any node that vouches for `head`: that one is asked from here on. It is
+    /// forgotten if all of them say so; of one that does not answer nothing is known.
+    pub async fn keeps(&self, block: u32, head: (u32, Hash)) -> Result<bool> {
+        if self.kept_by(&self.nodes, block, head).await? {
+            return Ok(true);
+        }
+        let Some(panel) = &self.panel else { return Ok(false) };
+        for place in panel.vouching() {
+            if self.kept_by(&panel.members[place], block, head).await? {
+                self.nodes.steer(&[place]).await;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn kept_by(&self, nodes: &Nodes, block: u32, head: (u32, Hash)) -> Result<bool> {
+        let key = self.known().codec.storage_key("System", "Events", &[])?;
+        let Some(Some(hash)) = told_hashes(nodes, &[block], head).await?.pop() else { return Ok(false) };
+        match nodes.ask::<Option<String>>("state_getStorageHash", json!([text(&key), text(&hash)])).await {
+            Ok(_) => Ok(true),
+            Err(error) if forgotten(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What happened in a block, as the runtime of that time told it.
+    pub async fn events(&self, block: Hash) -> Result<Vec<EventRecord>> {
+        let header: Option<Header> = self.nodes.ask("chain_getHeader", json!([text(&block)])).await?;
+        let parent = header.ok_or_else(|| Error::Unavailable("the node does not know the block".into()))?.parent()?;
+        self.events_in(&self.words(parent, block).await?, block).await
+    }
+
+    /// The same, in words that are known already.
+    pub async fn events_in(&self, words: &Words, block: Hash) -> Result<Vec<EventRecord>> {
+        if !words.0.fits {
+            return Err(Error::UnknownRuntime(words.0.missing.join(", ")));
+        }
         match self.raw("System", "Events", &[], Some(block)).await? {
-            Some(bytes) => Ok(known.codec.decode_events(&bytes)?),
+            Some(bytes) => Ok(words.0.codec.decode_events(&bytes)?),
             None => Ok(vec![]),
         }
     }
 
-    /// What happened in a block whose parent is `parent`: if the runtime was another one then, its events are read as it told them.
-    pub async fn events_then(&self, parent: Hash, block: Hash) -> Result<Vec<EventRecord>> {
-        let known = self.known_at(parent).await?;
-        self.events_as(&known, block).await
-    }
-
-    /// Whether the runtime at a block was the one that runs now.
-    pub async fn same_runtime_at(&self, block: Hash) -> Result<bool> {
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&block)])).await?;
-        Ok(version.spec_version == self.known().runtime.spec_version)
+    /// How the events of a block are told: by the runtime that its parent left. Where what the parent was like is forgotten the
+    /// block itself tells, unless the change was in that very block.
+    pub async fn words(&self, parent: Hash, block: Hash) -> Result<Words> {
+        match self.known_at(parent).await {
+            Err(error) if forgotten(&error) => self.known_at(block).await,
+            told => told,
+        }
+        .map(Words)
     }
 
     async fn known_at(&self, block: Hash) -> Result<Arc<Known>> {
@@ -234,25 +315,27 @@ impl ChainClient {
         if version.spec_version == now.runtime.spec_version {
             return Ok(now);
         }
-        let past = || self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = past().iter().find(|known| known.runtime.spec_version == version.spec_version) {
+        if let Some(known) = locked(&self.past).iter().find(|known| known.runtime.spec_version == version.spec_version) {
             return Ok(known.clone());
         }
         let learned = Arc::new(learn(&self.nodes, Some(block)).await?);
-        past().push(learned.clone());
+        self.remember(learned.clone());
         Ok(learned)
     }
 
-    /// Where in a block an extrinsic is.
-    pub async fn extrinsic_index(&self, block: Hash, extrinsic: Hash) -> Result<Option<u32>> {
-        let body: Option<SignedBlock> = self.nodes.ask("chain_getBlock", json!([text(&block)])).await?;
-        let body = body.ok_or_else(|| Error::Unavailable("the node does not know the block".into()))?;
-        for (index, bytes) in body.block.extrinsics.iter().enumerate() {
-            if blake2_256(&unhex(bytes)?) == extrinsic {
-                return Ok(u32::try_from(index).ok());
-            }
+    fn remember(&self, known: Arc<Known>) {
+        let mut past = locked(&self.past);
+        past.push_back(known);
+        while past.len() > PAST {
+            past.pop_front();
         }
-        Ok(None)
+    }
+
+    /// What a block is made of. None if the node no longer has it.
+    async fn body(&self, number: u32) -> Result<Option<(Hash, Vec<String>)>> {
+        let Some(hash) = self.block_hash(number).await? else { return Ok(None) };
+        let body: Option<SignedBlock> = self.nodes.ask("chain_getBlock", json!([text(&hash)])).await?;
+        Ok(body.map(|body| (hash, body.block.extrinsics)))
     }
 
     /// All zero for an account that the chain has never seen. `at`: None is the last finalized block of the node at hand, here
@@ -288,11 +371,7 @@ impl ChainClient {
         let prefix = storage_prefix("SmartContractModule", "Contracts");
         let (mut contracts, mut after) = (Vec::new(), None::<String>);
         loop {
-            let asked = json!([text(&prefix), KEYS_AT_ONCE, after, text(&at)]);
-            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
-            if !goes_on(&keys, after.as_ref(), &text(&prefix)) {
-                return Err(Error::Decode("a list of keys that are not the map's".into()));
-            }
+            let keys = self.keys(&prefix, after.as_ref(), at).await?;
             let Some(last) = keys.last().cloned() else { break };
             let sets: Vec<ChangeSet> = self.nodes.ask("state_queryStorageAt", json!([keys, text(&at)])).await?;
             for (_, value) in sets.into_iter().flat_map(|set| set.changes) {
@@ -319,11 +398,6 @@ impl ChainClient {
         let value = self.value("SmartContractModule", "ContractIDByNodeIDAndHash", &keys, at).await?;
         let id: Option<u64> = value.map(|value| read::int(&value)).transpose()?;
         Ok(id.filter(|id| *id != 0))
-    }
-
-    pub async fn active_contracts(&self, node: u32, at: Option<Hash>) -> Result<Vec<u64>> {
-        let value = self.value("SmartContractModule", "ActiveNodeContracts", &[node.encode()], at).await?;
-        value.map_or(Ok(vec![]), |value| Ok(read::list(&value, read::int)?))
     }
 
     pub async fn accepted_terms(&self, account: &AccountId, at: Option<Hash>) -> Result<bool> {
@@ -364,24 +438,31 @@ impl ChainClient {
 
     /// Every node that `opted_out` is true of, by the keys of the map, page by page at one block.
     pub async fn opted_out_nodes(&self, at: Option<Hash>) -> Result<BTreeSet<u32>> {
-        const PAGE: usize = 1000;
         let mut nodes = BTreeSet::new();
         let (prefix, at) = (storage_prefix(OPT_OUT.0, OPT_OUT.1), self.pinned(at).await?);
-        let mut after: Option<String> = None;
+        let mut after = None;
         loop {
-            let asked = json!([text(&prefix), PAGE, after, text(&at)]);
-            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+            let keys = self.keys(&prefix, after.as_ref(), at).await?;
             for key in &keys {
                 let key = unhex(key)?;
                 // Whatever the hasher, the key itself stands at the end.
                 let id = key.strip_prefix(prefix.as_slice()).and_then(|rest| rest.last_chunk::<4>());
                 nodes.insert(u32::from_le_bytes(*id.ok_or_else(|| malformed("the key of a node"))?));
             }
-            match keys.last() {
-                // A server may give fewer than it is asked for; one that repeats itself would never end.
-                Some(last) if after.as_ref() < Some(last) => after = Some(last.clone()),
-                _ => return Ok(nodes),
+            match keys.into_iter().next_back() {
+                Some(last) => after = Some(last),
+                None => return Ok(nodes),
             }
+        }
+    }
+
+    /// The next keys of a map, behind `after`; none at its end. A node may give fewer than it is asked for.
+    async fn keys(&self, prefix: &[u8], after: Option<&String>, at: Hash) -> Result<Vec<String>> {
+        let asked = json!([text(prefix), KEYS_AT_ONCE, after, text(&at)]);
+        let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+        match goes_on(&keys, after, &text(prefix)) {
+            true => Ok(keys),
+            false => Err(Error::Decode("a list of keys that are not the map's".into())),
         }
     }
 
@@ -420,12 +501,11 @@ impl ChainClient {
     /// Signs upon the last finalized block for `era_blocks` blocks. Store the answer before you submit it.
     pub async fn sign(&self, key: &KeyPair, call: &Call, nonce: u32, era_blocks: u64) -> Result<SignedCall> {
         self.refresh().await?;
-        let missing = self.missing();
-        if !missing.is_empty() {
-            return Err(Error::UnknownRuntime(missing.join(", ")));
+        let known = self.known();
+        if !known.missing.is_empty() {
+            return Err(Error::UnknownRuntime(known.missing.join(", ")));
         }
         let head = self.head().await?;
-        let known = self.known();
         Ok(known.codec.sign(&known.runtime, key, call, nonce, (head.number, head.hash), era_blocks)?)
     }
 
@@ -450,12 +530,14 @@ impl ChainClient {
         }
         let mut gap = false;
         for number in call.birth_block..=call.last_block.min(number) {
-            let Some(block) = self.block_hash(number).await? else {
+            let Some((block, extrinsics)) = self.body(number).await? else {
                 gap = true;
                 continue;
             };
-            if let Some(index) = self.extrinsic_index(block, call.hash).await? {
-                return self.included(block, number, index).await;
+            for (index, bytes) in (0..).zip(&extrinsics) {
+                if blake2_256(&unhex(bytes)?) == call.hash {
+                    return self.included(block, number, index).await;
+                }
             }
         }
         match (over, gap) {
@@ -474,7 +556,7 @@ impl ChainClient {
             Ok(records) => records,
             // It is in the block; what it did there can only be seen from what there is now.
             Err(error) if forgotten(&error) => {
-                return Ok(Outcome::Included { block, number, finalized: true, result: Ok(Vec::new()) });
+                return Ok(Outcome::Included { block, number, result: Ok(Vec::new()) });
             }
             Err(error) => return Err(error),
         };
@@ -493,7 +575,7 @@ impl ChainClient {
             None if success => Ok(events),
             None => return Err(Error::Decode("the block has the extrinsic but not its result".into())),
         };
-        Ok(Outcome::Included { block, number, finalized: true, result })
+        Ok(Outcome::Included { block, number, result })
     }
 
     /// Tells of new finalized blocks, so that nobody needs to poll. Ends when the connection does: then ask again.
@@ -534,6 +616,33 @@ impl ChainClient {
         value.as_deref().map(unhex).transpose()
     }
 
+    /// A value at a block that was vouched for, by the word of two of those who did, where there are two.
+    async fn vouched(&self, pallet: &str, item: &str, key: Vec<u8>, at: Hash) -> Result<Option<Value<u32>>> {
+        let key = self.known().codec.storage_key(pallet, item, &[key])?;
+        let asked = json!([text(&key), text(&at)]);
+        let told: Option<String> = self.nodes.ask("state_getStorage", asked.clone()).await?;
+        if let Some(panel) = &self.panel
+            && let Some(other) = panel.another(&self.nodes).await
+            && other.ask::<Option<String>>("state_getStorage", asked).await? != told
+        {
+            return Err(Error::Unavailable(format!("two nodes tell different things of {pallet}.{item} at the same block")));
+        }
+        let bytes = told.as_deref().map(unhex).transpose()?;
+        Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
+    }
+
+    /// An account, by the word of two nodes where there are two.
+    pub async fn vouched_account(&self, account: &AccountId, at: Hash) -> Result<Balances> {
+        let value = self.vouched("System", "Account", account.encode(), at).await?;
+        value.map_or(Ok(Balances::default()), |value| Ok(read::account(&value)?))
+    }
+
+    /// A contract, by the word of two nodes where there are two.
+    pub async fn vouched_contract(&self, id: u64, at: Hash) -> Result<Option<Contract>> {
+        let value = self.vouched("SmartContractModule", "Contracts", id.encode(), at).await?;
+        Ok(value.map(|value| read::contract(&value)).transpose()?)
+    }
+
     pub(super) async fn value(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Value<u32>>> {
         let bytes = self.raw(pallet, item, keys, at).await?;
         Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
@@ -543,9 +652,9 @@ impl ChainClient {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn relearn(&self, version: Version) -> Result<()> {
+    async fn relearn(&self, version: Version, at: Hash) -> Result<()> {
         let before = self.known();
-        let fresh = match learn(&self.nodes, None).await {
+        let fresh = match learn(&self.nodes, Some(at)).await {
             Ok(fresh) => fresh,
             // What the new one says of itself can't be read. What is stored may be read as before, as far as it goes.
             Err(Error::UnknownRuntime(why)) => Known {
@@ -556,11 +665,14 @@ impl ChainClient {
                     genesis: before.runtime.genesis,
                 },
                 codec: before.codec.clone(),
+                fits: false,
                 missing: vec![why],
             },
             Err(other) => return Err(other),
         };
-        self.past.lock().unwrap_or_else(PoisonError::into_inner).push(before);
+        if before.fits {
+            self.remember(before);
+        }
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         Ok(())
     }
@@ -578,13 +690,20 @@ impl FinalizedBlocks {
     }
 }
 
-/// The runtime at a block; the newest without one.
+/// The runtime at a block; at the newest finalized one without.
 async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
-    let at = at.map_or_else(|| json!([]), |block| json!([text(&block)]));
-    let version: Version = nodes.ask("state_getRuntimeVersion", at.clone()).await?;
+    let at = match at {
+        Some(at) => text(&at),
+        None => nodes.ask("chain_getFinalizedHead", json!([])).await?,
+    };
+    let version: Version = nodes.ask("state_getRuntimeVersion", json!([at])).await?;
     let genesis: String = nodes.ask("chain_getBlockHash", json!([0])).await?;
-    let metadata: String = nodes.ask("state_getMetadata", at).await?;
+    let metadata: String = nodes.ask("state_getMetadata", json!([at])).await?;
     let codec = Codec::new(&unhex(&metadata)?).map_err(|error| Error::UnknownRuntime(error.to_string()))?;
+    // Between two questions somebody else may have come to answer.
+    if codec.spec_version().is_some_and(|spec| spec != version.spec_version) {
+        return Err(Error::Unavailable("the node tells of two runtimes at one block".into()));
+    }
     let runtime = Runtime {
         spec_name: version.spec_name,
         spec_version: version.spec_version,
@@ -592,7 +711,33 @@ async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
         genesis: fixed(&genesis)?,
     };
     let missing = codec.missing();
-    Ok(Known { runtime, codec: Arc::new(codec), missing })
+    Ok(Known { runtime, codec: Arc::new(codec), fits: true, missing })
+}
+
+/// What one node has for the hashes of blocks, if it has this very head.
+async fn told_hashes(nodes: &Nodes, numbers: &[u32], (number, hash): (u32, Hash)) -> Result<Vec<Option<Hash>>> {
+    let asked: Vec<u32> = numbers.iter().copied().chain([number]).collect();
+    let told: Vec<Option<String>> = nodes.ask("chain_getBlockHash", json!([asked])).await?;
+    let mut told = told.iter().map(|hash| hash.as_deref().map(fixed).transpose()).collect::<Result<Vec<_>>>()?;
+    if told.len() != asked.len() || told.pop() != Some(Some(hash)) {
+        return Err(Error::Unavailable("the node does not have the newest block that is vouched for".into()));
+    }
+    Ok(told)
+}
+
+/// The newest head there ever was: one that is older says nothing new, and another one of the same number can't be.
+fn onwards(last: &mut Option<Head>, told: Head) -> Result<Head> {
+    match *last {
+        Some(known) if known.number > told.number => Ok(known),
+        Some(known) if known.number == told.number && known.hash != told.hash => {
+            Err(Error::Unavailable(format!("another block {} is told than was final before", told.number)))
+        }
+        _ => Ok(*last.insert(told)),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a page of a map's keys comes after the one before and stays in the map: a node that goes in circles would never
@@ -603,37 +748,5 @@ fn goes_on(keys: &[String], after: Option<&String>, prefix: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_list_of_keys_that_goes_in_circles_is_refused() {
-        let keys = |list: &[&str]| list.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-        let last = "0xab2".to_owned();
-        assert!(goes_on(&[], Some(&last), "0xab") && goes_on(&keys(&["0xab1", "0xab2"]), None, "0xab"));
-        assert!(goes_on(&keys(&["0xab3"]), Some(&last), "0xab"));
-        for bad in [&["0xab2"][..], &["0xab1"], &["0xab4", "0xab3"], &["0xab3", "0xab3"], &["0xac0"]] {
-            assert!(!goes_on(&keys(bad), Some(&last), "0xab"), "{bad:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_keys_come_each_page_is_further_on(
-            // Short and few, so that some of them are in order.
-            pages in proptest::collection::vec(proptest::collection::vec("[a-c]{0,3}", 0..4), 0..4),
-        ) {
-            let mut after = None;
-            for page in pages {
-                if !goes_on(&page, after.as_ref(), "") {
-                    break;
-                }
-                let last = page.last().cloned();
-                prop_assert!(last.is_none() || last > after);
-                after = last.or(after);
-            }
-        }
-    }
-}
+#[path = "client_tests.rs"]
+mod tests;

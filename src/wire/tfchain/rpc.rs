@@ -1,6 +1,7 @@
 //! Connections to nodes of one chain: one request, one answer, one deadline; another node when the one at hand is gone.
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
+use std::sync::{Mutex as Lock, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -34,11 +35,15 @@ pub(super) struct Nodes {
     pub(super) current: Mutex<(Option<RpcClient>, usize)>,
     /// The first block of the chain in question, once it is known: nobody is connected to who has another one.
     genesis: OnceLock<Hash>,
+    /// Those who were found on a fork or on another chain, by their places: nobody is connected to them.
+    shunned: Lock<BTreeSet<usize>>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Header {
     number: String,
+    parent_hash: String,
 }
 
 pub(super) enum Fault {
@@ -68,12 +73,19 @@ impl From<Fault> for Error {
 
 impl Nodes {
     pub(super) fn new(urls: &[String], timeouts: Timeouts) -> Self {
-        Nodes { urls: urls.to_vec(), timeouts, current: Mutex::new((None, 0)), genesis: OnceLock::new() }
+        Nodes {
+            urls: urls.to_vec(),
+            timeouts,
+            current: Mutex::new((None, 0)),
+            genesis: OnceLock::new(),
+            shunned: Lock::default(),
+        }
     }
 
     /// Over a transport of the caller's: there is no other.
     pub(super) fn over(rpc: RpcClient, timeouts: Timeouts) -> Self {
-        Nodes { urls: vec![], timeouts, current: Mutex::new((Some(rpc), 0)), genesis: OnceLock::new() }
+        let current = Mutex::new((Some(rpc), 0));
+        Nodes { urls: vec![], timeouts, current, genesis: OnceLock::new(), shunned: Lock::default() }
     }
 
     /// From the next connection on only nodes of this chain are asked.
@@ -84,10 +96,23 @@ impl Nodes {
     /// From now on asks one of these nodes, by their places; stays where it is if it asks one of them already.
     pub(super) async fn steer(&self, to: &[usize]) {
         let mut current = self.current.lock().await;
-        let at = current.1.checked_rem(self.urls.len()).unwrap_or(0);
+        let at = self.place(current.1);
         if let Some(first) = to.first().filter(|_| !to.contains(&at)) {
             *current = (None, *first);
         }
+    }
+
+    /// The place of the node at hand.
+    pub(super) async fn at_hand(&self) -> usize {
+        self.place(self.current.lock().await.1)
+    }
+
+    fn place(&self, turn: usize) -> usize {
+        turn.checked_rem(self.urls.len()).unwrap_or(0)
+    }
+
+    pub(super) fn shunned(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.shunned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(&self, method: &str, params: serde_json::Value) -> Result<T> {
@@ -132,7 +157,8 @@ impl Nodes {
         Err(fault)
     }
 
-    /// The connection and its turn, made anew if there is none: each node is tried once, beginning with the one whose turn it is.
+    /// The connection and its turn, made anew if there is none: each node is tried once, beginning with the one whose turn it is;
+    /// those that were found to be false are passed over.
     pub(super) async fn connected(&self) -> Result<(RpcClient, usize)> {
         let mut current = self.current.lock().await;
         if let (Some(rpc), turn) = &*current {
@@ -141,8 +167,12 @@ impl Nodes {
         let mut last = Error::Unavailable("no address of a node is set".into());
         let mut foreign = 0;
         for _ in 0..self.urls.len() {
-            let url = &self.urls[current.1 % self.urls.len()];
-            match timeout(self.timeouts.connect, self.open(url)).await {
+            let place = self.place(current.1);
+            if self.shunned().contains(&place) {
+                current.1 = current.1.wrapping_add(1);
+                continue;
+            }
+            match timeout(self.timeouts.connect, self.open(&self.urls[place])).await {
                 Ok(Ok(rpc)) => {
                     current.0 = Some(rpc.clone());
                     return Ok((rpc, current.1));
@@ -185,6 +215,10 @@ impl Header {
     pub(super) fn number(&self) -> Result<u32> {
         let digits = self.number.strip_prefix("0x").unwrap_or(&self.number);
         u32::from_str_radix(digits, 16).map_err(|_| Error::Decode("a block number".into()))
+    }
+
+    pub(super) fn parent(&self) -> Result<Hash> {
+        fixed(&self.parent_hash)
     }
 }
 

@@ -325,7 +325,6 @@ pub enum Outcome {
     Included {
         block: Hash,
         number: u32,
-        finalized: bool,
         result: std::result::Result<Vec<Event>, ModuleError>,
     },
     /// Can never be included any more.
