@@ -260,6 +260,7 @@ impl Siege {
             let store = self.house.store();
             left = self.open(&store.read().unwrap());
             if left.is_empty() {
+                store.close();
                 return;
             }
             // What failed often waits long: nobody here waits with it.

@@ -102,13 +102,15 @@ impl App {
         let head = self.grid.finalized().await;
         // A runtime that was changed is learned of here, before any block of its own is read.
         let footing = match &head {
-            Ok(_) => self.grid.footing().await.ok(),
+            Ok(head) => self.grid.footing(head).await.ok(),
             Err(_) => None,
         };
+        let now = self.now();
         let mut heard = lock(&self.heard);
         heard.answers = head.is_ok();
-        if let Ok(head) = &head {
-            heard.head = Some(head.clone());
+        match &head {
+            Ok(head) => (heard.head, heard.lost) = (Some(head.clone()), None),
+            Err(_) => drop(heard.lost.get_or_insert(now)),
         }
         if footing.is_some() {
             heard.footing = footing;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::{App, lock};
 use crate::base::ids::OrderId;
 use crate::base::money::{SCALE, Tft};
-use crate::base::time::{DAY, HOUR};
+use crate::base::time::{DAY, HOUR, MINUTE};
 use crate::base::{Error, Result, Time};
 use crate::domain::order::{Order, State};
 use crate::grid::{Block, ContractState, Footing, Wallet};
 use crate::store::grid::Chain;
 use crate::store::order::Orders;
-use crate::store::schema::{PAUSED, TWIN, USURPED};
+use crate::store::schema::{ORPHANS, PAUSED, TWIN, USURPED};
 use crate::store::{Read, Snapshot, Tx};
 
 /// What somebody hears who wants to order and can't.
@@ -25,11 +25,15 @@ const UNBILLED_AFTER: Duration = Duration::from_secs(4 * HOUR.as_secs());
 const TOLD_FOR: Duration = Duration::from_secs(7 * DAY.as_secs());
 /// Once verified, this is seldom asked again.
 const VERIFIED_FOR: Duration = HOUR;
+/// A chain that can't be read for so long is away; shorter than that it may be the moment of a change.
+const LOST_AFTER: Duration = Duration::from_secs(2 * MINUTE.as_secs());
 
 /// What the chain last told, and whether it told anything at the last time of asking.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
     pub answers: bool,
+    /// Since when no finalized block can be read.
+    pub lost: Option<Time>,
     pub head: Option<Block>,
     pub footing: Option<Footing>,
     pub wallet: Option<Wallet>,
@@ -42,6 +46,10 @@ pub struct Heard {
 /// Why no order is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
+    /// No finalized block can be read: nobody answers, or no two agree.
+    Unreachable { since: Time },
+    /// The newest finalized block is an old one: nothing that is signed would ever land.
+    Standstill { since: Time },
     /// The chain's runtime lacks something we need.
     Runtime { version: u32, lacking: Vec<String> },
     /// There are no words for the wallet.
@@ -56,6 +64,8 @@ impl Obstacle {
     /// One word, for programs.
     pub const fn word(&self) -> &'static str {
         match self {
+            Obstacle::Unreachable { .. } => "unreachable",
+            Obstacle::Standstill { .. } => "standstill",
             Obstacle::Runtime { .. } => "runtime",
             Obstacle::WatchOnly => "watch-only",
             Obstacle::Funds { .. } => "funds",
@@ -66,6 +76,14 @@ impl Obstacle {
     /// For the operator.
     pub fn sentence(&self) -> String {
         match self {
+            Obstacle::Unreachable { since } => format!(
+                "No finalized block of the chain could be read since {since}: its nodes are away, or no two of them agree. No order is taken \
+                 until they do; what runs goes on."
+            ),
+            Obstacle::Standstill { since } => format!(
+                "The newest finalized block of the chain is of {since}. Either the chain stands still, or a node of it that is needed to \
+                 agree does, or this machine's clock is ahead. Nothing that is signed would land, so no order is taken until it goes on."
+            ),
             Obstacle::Runtime { version, lacking } => format!(
                 "The chain runs version {version} of its runtime, which lacks what we need: {}. Nothing is signed and no order is taken \
                  until it has it again or a newer Cooperage knows this runtime; what runs goes on and is billed.",
@@ -90,6 +108,12 @@ impl App {
         let heard = self.heard();
         let reserve = Tft::from_units(i64::try_from(self.settings.grid.reserve_tft).unwrap_or(i64::MAX).saturating_mul(SCALE));
         let mut all = Vec::new();
+        if let Some(since) = heard.lost.filter(|since| self.now().since(*since) > LOST_AFTER) {
+            all.push(Obstacle::Unreachable { since });
+        }
+        if let (Some(head), true) = (&heard.head, heard.footing.as_ref().is_some_and(|footing| footing.stands_still)) {
+            all.push(Obstacle::Standstill { since: head.at });
+        }
         if let Some(footing) = heard.footing.filter(|footing| !footing.lacking.is_empty()) {
             all.push(Obstacle::Runtime { version: footing.spec_version, lacking: footing.lacking });
         }
@@ -118,9 +142,13 @@ impl App {
         let (heard, snapshot, now) = (self.heard(), self.read()?, self.now());
         let mut all = Vec::new();
         let endpoints = self.grid.endpoints();
+        let so = match endpoints.iter().filter(|endpoint| endpoint.wrong.is_none()).count() {
+            ..2 => "Until two agree again nothing new is booked or signed.",
+            _ => "It is left out.",
+        };
         for endpoint in &endpoints {
             if let Some(wrong) = &endpoint.wrong {
-                all.push(format!("The chain's node {} {wrong}. It is left out.", endpoint.url));
+                all.push(format!("The chain's node {} {wrong}. {so}", endpoint.url));
             }
         }
         if endpoints.len() == 1 {
@@ -133,6 +161,15 @@ impl App {
                 "The wallet was used by somebody else ({times} calls), last on {}: our calls were signed anew, nothing was done twice. \
                  If that was not you, move the tokens to a new wallet.",
                 at.day()
+            ));
+        }
+        let orphans = snapshot.single(&ORPHANS)?.unwrap_or_default();
+        let orphans: Vec<_> = orphans.iter().filter(|(_, orphan)| orphan.is_one(now)).map(|(id, _)| id.to_string()).collect();
+        if !orphans.is_empty() {
+            all.push(format!(
+                "Contracts of the wallet are on the grid that the books know nothing of, and are billed: {}. Those of orders that are over are \
+                 cancelled by themselves; cancel the others if they are not yours to keep.",
+                orphans.join(", ")
             ));
         }
         let paused = snapshot.single(&PAUSED)?.unwrap_or_default().len();

@@ -117,10 +117,15 @@ impl App {
         }
     }
 
-    /// Reads tokens and contracts at one finalized block, and tells operators when they get short.
+    /// Reads tokens and contracts at one finalized block, contracts once a minute, and tells operators when they get short.
     pub async fn refresh_purse(&self) -> Result<()> {
-        let (twin, running) = self.running()?;
-        let purse = Arc::new(self.grid.purse(twin, running).await?);
+        let purse = match self.purse_with_new_wallet() {
+            Some(purse) => Arc::new(purse),
+            None => {
+                let (twin, running) = self.running()?;
+                Arc::new(self.grid.purse(twin, running).await?)
+            }
+        };
         let newer = {
             let mut known = lock(&self.purse);
             let newer = known.as_ref().is_none_or(|known| known.block <= purse.block);
@@ -130,6 +135,20 @@ impl App {
             newer
         };
         if newer { self.watch_runway(&purse).await } else { Ok(()) }
+    }
+
+    /// The purse with the wallet that was heard of last. None once the rest of it is a minute old: then all is read anew. Some
+    /// contract is billed in almost every block, and what the others cost is the same as a moment ago.
+    fn purse_with_new_wallet(&self) -> Option<Purse> {
+        let (mut purse, heard) = (Purse::clone(&*self.purse()?), self.heard());
+        let wallet = heard.wallet?;
+        if heard.head?.at.since(purse.at) >= MINUTE {
+            return None;
+        }
+        let held = &mut purse.holdings;
+        (held.free, held.reserved) = (wallet.free, wallet.reserved);
+        held.usable = wallet.free.checked_sub(held.kept).unwrap_or_default().max(Tft::ZERO);
+        Some(purse)
     }
 
     /// Our twin, and every contract of ours that may be on the chain.
@@ -193,6 +212,13 @@ fn contracts(order: &Order) -> impl Iterator<Item = Running> {
     let paid_until = order.paid_until().filter(|_| order.state == State::Active);
     let kept = order.attempts.iter().filter(|attempt| !attempt.cleared);
     kept.filter_map(move |attempt| {
-        Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until })
+        Some(Running {
+            contract: attempt.contract?,
+            order: order.id,
+            node: attempt.node(),
+            paid_until,
+            capacity: order.wish.capacity(),
+            addresses: order.wish.public_ips(),
+        })
     })
 }

@@ -16,6 +16,8 @@ pub enum Purpose {
     UpdateTwin,
     CreateContract(Slot),
     CancelContract(Slot),
+    /// Of a contract, by its number, that the books know nothing of.
+    CancelOrphan(u64),
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
             Purpose::UpdateTwin => "update-twin".into(),
             Purpose::CreateContract(slot) => format!("create-contract/{slot}"),
             Purpose::CancelContract(slot) => format!("cancel-contract/{slot}"),
+            Purpose::CancelOrphan(contract) => format!("cancel-orphan/{contract}"),
         }
     }
 }

@@ -13,10 +13,10 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use self::plan::{MACHINE, Planner, deployment_data};
+use self::plan::{MACHINE, Planner, deployment_data, order_of};
 use super::{
-    Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, PaymentEvent, Progress, Signed, Standing, Wallet,
-    census,
+    Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, Held, PaymentEvent, Progress, Signed, Standing,
+    Wallet, census,
 };
 use crate::base::ids::OrderId;
 use crate::base::money::Tft;
@@ -74,7 +74,7 @@ pub struct Tfgrid {
     /// None: watching only.
     key: Option<KeyPair>,
     own: AccountId,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     bus: OnceCell<RmbBus>,
     answer: Duration,
@@ -379,6 +379,21 @@ impl Tfgrid {
         Ok(contract.filter(|contract| contract.twin == twin).map(|contract| contract.id))
     }
 
+    /// Every contract that our twin has at a block.
+    pub async fn held(&self, twin: u32, at: &Block) -> Result<Vec<Held>> {
+        let all = self.chain.get().await?.contracts_of(twin, Some(at.hash)).await.map_err(chain_error)?;
+        let live = all.into_iter().filter(|contract| !matches!(contract.state, chain::ContractState::Deleted(_)));
+        let held = live.map(|contract| {
+            let (node, order) = match &contract.kind {
+                chain::ContractKind::Node { node, data, .. } => (Some(*node), order_of(data)),
+                chain::ContractKind::Rent { node } => (Some(*node), None),
+                chain::ContractKind::Name { .. } | chain::ContractKind::Other => (None, None),
+            };
+            Held { contract: contract.id, node, order }
+        });
+        Ok(held.collect())
+    }
+
     /// The first block that has a contract which is there at `head`; of those whose state the chain still keeps.
     pub async fn born(&self, contract: u64, head: &Block) -> Result<u32> {
         let chain = self.chain.get().await?;
@@ -530,10 +545,13 @@ impl Tfgrid {
         // One more in front: events are told in the words of the runtime that ran before the block.
         let first = from.saturating_sub(1);
         let hashes = chain.hashes(first, to, (head.number, head.hash)).await.map_err(chain_error)?;
-        let pairs: Vec<(chain::Hash, chain::Hash)> = match first < from {
-            true => hashes.iter().copied().zip(hashes.iter().skip(1).copied()).collect(),
-            false => hashes.iter().map(|hash| (*hash, *hash)).collect(),
-        };
+        let mut parent = if first < from { hashes.first().copied().flatten() } else { None };
+        let mut pairs = Vec::new();
+        for hash in hashes.into_iter().skip(usize::from(first < from)) {
+            let hash = hash.ok_or_else(|| Error::unavailable("The chain does not know one of its blocks."))?;
+            pairs.push((parent.unwrap_or(hash), hash));
+            parent = Some(hash);
+        }
         let (Some(one), Some(last)) = (pairs.first().copied(), pairs.last().copied()) else { return Ok(vec![]) };
         // Almost always they are the same from the first to the last.
         let (one, last) = tokio::try_join!(chain.words(one.0, one.1), chain.words(last.0, last.1)).map_err(chain_error)?;
@@ -586,7 +604,15 @@ impl Tfgrid {
                     event,
                     contract,
                     amount: tft(amount)?,
-                    level: format!("{level:?}"),
+                    level,
+                    at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
+                }),
+                // A part that was all there was. When the rest is paid its bill tells of the rest alone; nothing is off it.
+                chain::Event::PaymentOverdrawn { contract, timestamp, taken } if taken > 0 => report.bills.push(BillEvent {
+                    event,
+                    contract,
+                    amount: tft(taken)?,
+                    level: "None".into(),
                     at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
                 }),
                 chain::Event::Transfer { from, to, amount } | chain::Event::ReserveRepatriated { from, to, amount }
@@ -596,9 +622,9 @@ impl Tfgrid {
                         report.payments.push(PaymentEvent { event, to: *twin, amount: tft(amount)? });
                     }
                 }
-                chain::Event::GracePeriodStarted { contract, .. } => report.paused.push(contract),
-                chain::Event::GracePeriodEnded { contract, .. } => report.resumed.push(contract),
-                chain::Event::NodeContractCanceled { contract, .. } => report.gone.push(contract),
+                chain::Event::GracePeriodStarted { contract } => report.paused.push(contract),
+                chain::Event::GracePeriodEnded { contract } => report.resumed.push(contract),
+                chain::Event::NodeContractCanceled { contract } => report.gone.push(contract),
                 _ => {}
             }
         }

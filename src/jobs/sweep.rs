@@ -24,6 +24,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
+        begin("orphans", Duration::from_secs(60), Sweep::Orphans),
         begin("notices", Duration::from_secs(600), Sweep::Notices),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
         begin("ledger", Duration::from_secs(60), Sweep::Ledger),
@@ -46,6 +47,8 @@ enum Sweep {
     Orders,
     /// Contracts that the chain paused or deleted, or does not bill.
     Contracts,
+    /// Contracts on the chain that the books know nothing of: at the start and then once an hour of business time.
+    Orphans,
     /// What the card processor told us and did not reach us.
     Notices,
     /// Months that are over.
@@ -85,6 +88,7 @@ impl Sweep {
             Sweep::Calls => app.drive_open_calls().await.map(drop),
             Sweep::Orders => app.reconcile_orders().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),
+            Sweep::Orphans => app.look_for_orphans_hourly().await.map(drop),
             Sweep::Notices => app.sweep_notices().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),
             Sweep::Ledger => app.check_ledger_daily().await,

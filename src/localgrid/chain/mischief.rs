@@ -9,7 +9,7 @@ use super::record::{Cause, State};
 use super::{BASE_FEE, Chain, Checked, STAKING_POOL, billing};
 use crate::base::money::Tft;
 use crate::wire::key::AccountId;
-use crate::wire::tfchain::METADATA_149;
+use crate::wire::tfchain::METADATA_LATER;
 use crate::wire::tfchain::server::Mood;
 
 /// Switches for everything a real node sometimes does wrong.
@@ -59,7 +59,7 @@ pub(super) struct Age {
 
 impl Age {
     pub fn first(version: &[u8]) -> Age {
-        Age { from: 0, version: Arc::new(version.to_vec()), metadata: Arc::new(METADATA_149.to_vec()) }
+        Age { from: 0, version: Arc::new(version.to_vec()), metadata: Arc::new(METADATA_LATER.to_vec()) }
     }
 }
 
@@ -67,7 +67,7 @@ impl Chain {
     /// Another runtime, one version on. With a pair of words of the same length it calls the first by the second, so that whoever
     /// looks for it does not find it any more; without one nothing but the version changes.
     pub fn upgrade(&self, renamed: Option<(&str, &str)>) {
-        let mut metadata = METADATA_149.to_vec();
+        let mut metadata = METADATA_LATER.to_vec();
         if let Some((old, new)) = renamed.filter(|(old, new)| old.len() == new.len()) {
             for at in 0..metadata.len().saturating_sub(old.len()) {
                 if metadata[at..].starts_with(old.as_bytes()) {

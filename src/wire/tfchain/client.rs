@@ -1,7 +1,7 @@
 //! A client of one chain over any of its nodes. Every call has a deadline; nothing here retries for ever.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use parity_scale_codec::{Decode, Encode};
@@ -11,14 +11,15 @@ use serde_json::json;
 use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
 use tokio::time::{Instant, timeout};
 
-use super::codec::{Codec, CodecError, blake2_128, blake2_256, malformed, storage_prefix};
+use super::codec::{CodecError, blake2_128, blake2_256, malformed, storage_prefix};
 use super::panel::{Endpoint, Head, Panel};
 use super::read;
 pub use super::rpc::Timeouts;
 use super::rpc::{Fault, Header, Nodes, fixed, late, text, unhex};
+use super::runtime::{Known, Words, learn, locked};
 use super::types::{
-    Balances, Block, Call, Contract, ContractState, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime,
-    SignedCall, TftPrice, Twin,
+    Balances, Block, Call, Contract, ContractState, Event, EventRecord, Hash, Node, Outcome, PricingPolicy, SignedCall, TftPrice,
+    Twin,
 };
 use crate::base::Time;
 use crate::wire::key::{AccountId, KeyPair};
@@ -53,8 +54,6 @@ const OPT_OUT: (&str, &str) = ("TfgridModule", "NodeV3BillingOptOut");
 const KEYS_AT_ONCE: u32 = 500;
 /// Hashes of blocks that are asked for at once.
 const HASHES_AT_ONCE: usize = 500;
-/// Old runtimes that are remembered.
-const PAST: usize = 4;
 
 /// Whether an error says that the state of a block is no longer kept.
 pub fn forgotten(error: &Error) -> bool {
@@ -71,34 +70,13 @@ impl From<CodecError> for Error {
     }
 }
 
-/// A runtime, and how to speak with it.
-struct Known {
-    runtime: Runtime,
-    codec: Arc<Codec>,
-    /// Whether the codec is this runtime's. Else it is that of the one before, as far as it goes; events are not read with it.
-    fits: bool,
-    /// What we need and it lacks.
-    missing: Vec<String>,
-}
-
-/// How the events of a block are told.
-#[derive(Clone)]
-pub struct Words(Arc<Known>);
-
-impl Words {
-    /// Whether they are told the same way: by one runtime.
-    pub fn same(&self, other: &Words) -> bool {
-        self.0.runtime.spec_version == other.0.runtime.spec_version
-    }
-}
-
 pub struct ChainClient {
-    nodes: Nodes,
+    pub(super) nodes: Nodes,
     /// The same nodes one by one, to be compared. None if there is but one.
     panel: Option<Panel>,
-    known: RwLock<Arc<Known>>,
+    pub(super) known: RwLock<Arc<Known>>,
     /// Runtimes before the one that runs now, for the events of old blocks: the newest at the end.
-    past: Mutex<VecDeque<Arc<Known>>>,
+    pub(super) past: Mutex<VecDeque<Arc<Known>>>,
     /// The newest finalized block that was ever told: what was final stays final.
     last: Mutex<Option<Head>>,
     /// Since when every look has found the newest block old.
@@ -108,14 +86,6 @@ pub struct ChainClient {
 #[derive(Deserialize)]
 struct ChangeSet {
     changes: Vec<(String, Option<String>)>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    spec_name: String,
-    spec_version: u32,
-    transaction_version: u32,
 }
 
 #[derive(Deserialize)]
@@ -169,30 +139,9 @@ impl ChainClient {
         fixed(&self.nodes.ask::<String>("chain_getBlockHash", json!([0])).await?)
     }
 
-    /// As read last: at start, at each `refresh`, and before signing if the node has moved on since.
-    pub fn runtime(&self) -> Runtime {
-        self.known().runtime.clone()
-    }
-
-    /// What we use and the live runtime lacks. While there is anything, nothing is signed.
-    pub fn missing(&self) -> Vec<String> {
-        self.known().missing.clone()
-    }
-
     /// What was last thought of each node; empty if there is but one.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.panel.as_ref().map(Panel::endpoints).unwrap_or_default()
-    }
-
-    /// Looks whether the runtime was upgraded, and learns the new one. What can't be learned is missing; reading goes on.
-    pub async fn refresh(&self) -> Result<()> {
-        let at = self.pinned(None).await?;
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&at)])).await?;
-        let known = self.known();
-        match (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version) {
-            true => Ok(()),
-            false => self.relearn(version, at).await,
-        }
     }
 
     /// The newest finalized block; where there are several nodes, the newest that two of them vouch for. What concerns money is
@@ -244,15 +193,14 @@ impl ChainClient {
     }
 
     /// The hashes of blocks `from..=to` on the chain that leads to `head`, by one word of one node: who does not have that very
-    /// block is not believed of those before it.
-    pub async fn hashes(&self, from: u32, to: u32, head: (u32, Hash)) -> Result<Vec<Hash>> {
+    /// block is not believed of those before it. None for blocks that the node has forgotten.
+    pub async fn hashes(&self, from: u32, to: u32, head: (u32, Hash)) -> Result<Vec<Option<Hash>>> {
         let numbers: Vec<u32> = (from..=to).collect();
         let mut hashes = Vec::with_capacity(numbers.len());
         for some in numbers.chunks(HASHES_AT_ONCE) {
             hashes.extend(told_hashes(&self.nodes, some, head).await?);
         }
-        let unknown = || Error::Unavailable("the node has forgotten which blocks there were".into());
-        hashes.into_iter().map(|hash| hash.ok_or_else(unknown)).collect()
+        Ok(hashes)
     }
 
     /// Whether the events of a block can still be had, from any node that vouches for `head`: that one is asked from here on. It is
@@ -296,38 +244,6 @@ impl ChainClient {
         match self.raw("System", "Events", &[], Some(block)).await? {
             Some(bytes) => Ok(words.0.codec.decode_events(&bytes)?),
             None => Ok(vec![]),
-        }
-    }
-
-    /// How the events of a block are told: by the runtime that its parent left. Where what the parent was like is forgotten the
-    /// block itself tells, unless the change was in that very block.
-    pub async fn words(&self, parent: Hash, block: Hash) -> Result<Words> {
-        match self.known_at(parent).await {
-            Err(error) if forgotten(&error) => self.known_at(block).await,
-            told => told,
-        }
-        .map(Words)
-    }
-
-    async fn known_at(&self, block: Hash) -> Result<Arc<Known>> {
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&block)])).await?;
-        let now = self.known();
-        if version.spec_version == now.runtime.spec_version {
-            return Ok(now);
-        }
-        if let Some(known) = locked(&self.past).iter().find(|known| known.runtime.spec_version == version.spec_version) {
-            return Ok(known.clone());
-        }
-        let learned = Arc::new(learn(&self.nodes, Some(block)).await?);
-        self.remember(learned.clone());
-        Ok(learned)
-    }
-
-    fn remember(&self, known: Arc<Known>) {
-        let mut past = locked(&self.past);
-        past.push_back(known);
-        while past.len() > PAST {
-            past.pop_front();
         }
     }
 
@@ -376,8 +292,12 @@ impl ChainClient {
             let sets: Vec<ChangeSet> = self.nodes.ask("state_queryStorageAt", json!([keys, text(&at)])).await?;
             for (_, value) in sets.into_iter().flat_map(|set| set.changes) {
                 let Some(value) = value else { continue };
-                let value = self.known().codec.decode_storage("SmartContractModule", "Contracts", &unhex(&value)?)?;
-                contracts.push(read::contract(&value)?);
+                let value = self.known().codec.decode_storage("SmartContractModule", "Contracts", &unhex(&value)?);
+                match value.and_then(|value| read::contract(&value)) {
+                    Ok(contract) => contracts.push(contract),
+                    // Most are other people's: one of a new kind hides none of ours.
+                    Err(error) => tracing::debug!(%error, "a contract can't be read"),
+                }
             }
             after = Some(last);
         }
@@ -488,11 +408,6 @@ impl ChainClient {
         Ok(value.map(|value| read::node(&value)).transpose()?)
     }
 
-    pub async fn farm(&self, id: u32, at: Option<Hash>) -> Result<Option<Farm>> {
-        let value = self.value("TfgridModule", "Farms", &[id.encode()], at).await?;
-        Ok(value.map(|value| read::farm(&value)).transpose()?)
-    }
-
     /// The next free nonce of an account, extrinsics waiting in the node's pool included.
     pub async fn next_nonce(&self, account: &AccountId) -> Result<u32> {
         self.nodes.ask("system_accountNextIndex", json!([crate::wire::key::address(account)])).await
@@ -593,7 +508,7 @@ impl ChainClient {
         }
     }
 
-    async fn pinned(&self, at: Option<Hash>) -> Result<Hash> {
+    pub(super) async fn pinned(&self, at: Option<Hash>) -> Result<Hash> {
         match at {
             Some(hash) => Ok(hash),
             None => fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?),
@@ -647,35 +562,6 @@ impl ChainClient {
         let bytes = self.raw(pallet, item, keys, at).await?;
         Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
     }
-
-    fn known(&self) -> Arc<Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    async fn relearn(&self, version: Version, at: Hash) -> Result<()> {
-        let before = self.known();
-        let fresh = match learn(&self.nodes, Some(at)).await {
-            Ok(fresh) => fresh,
-            // What the new one says of itself can't be read. What is stored may be read as before, as far as it goes.
-            Err(Error::UnknownRuntime(why)) => Known {
-                runtime: Runtime {
-                    spec_name: version.spec_name,
-                    spec_version: version.spec_version,
-                    tx_version: version.transaction_version,
-                    genesis: before.runtime.genesis,
-                },
-                codec: before.codec.clone(),
-                fits: false,
-                missing: vec![why],
-            },
-            Err(other) => return Err(other),
-        };
-        if before.fits {
-            self.remember(before);
-        }
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
-        Ok(())
-    }
 }
 
 /// New finalized blocks as they come. After a stall only the newest may be told.
@@ -688,30 +574,6 @@ impl FinalizedBlocks {
     pub async fn next(&mut self) -> Option<u32> {
         self.heads.next().await?.ok()?.number().ok()
     }
-}
-
-/// The runtime at a block; at the newest finalized one without.
-async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
-    let at = match at {
-        Some(at) => text(&at),
-        None => nodes.ask("chain_getFinalizedHead", json!([])).await?,
-    };
-    let version: Version = nodes.ask("state_getRuntimeVersion", json!([at])).await?;
-    let genesis: String = nodes.ask("chain_getBlockHash", json!([0])).await?;
-    let metadata: String = nodes.ask("state_getMetadata", json!([at])).await?;
-    let codec = Codec::new(&unhex(&metadata)?).map_err(|error| Error::UnknownRuntime(error.to_string()))?;
-    // Between two questions somebody else may have come to answer.
-    if codec.spec_version().is_some_and(|spec| spec != version.spec_version) {
-        return Err(Error::Unavailable("the node tells of two runtimes at one block".into()));
-    }
-    let runtime = Runtime {
-        spec_name: version.spec_name,
-        spec_version: version.spec_version,
-        tx_version: version.transaction_version,
-        genesis: fixed(&genesis)?,
-    };
-    let missing = codec.missing();
-    Ok(Known { runtime, codec: Arc::new(codec), fits: true, missing })
 }
 
 /// What one node has for the hashes of blocks, if it has this very head.
@@ -736,10 +598,6 @@ fn onwards(last: &mut Option<Head>, told: Head) -> Result<Head> {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Whether a page of a map's keys comes after the one before and stays in the map: a node that goes in circles would never
 /// be done with.
 fn goes_on(keys: &[String], after: Option<&String>, prefix: &str) -> bool {
@@ -748,5 +606,4 @@ fn goes_on(keys: &[String], after: Option<&String>, prefix: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;
