@@ -48,7 +48,8 @@ fn words(market: &Market) -> Vec<&'static str> {
 
 /// Nobody who buys a server is told of chains, tokens and wallets.
 fn assert_plain(text: &str) {
-    let lower = text.to_lowercase();
+    // Who takes a server over to a key of their own has to do with the grid itself: that offer stands below all else.
+    let lower = text.split("Make it yours").next().unwrap_or_default().to_lowercase();
     for word in ["chain", "token", "wallet", "tft", "blockchain", "contract"] {
         assert!(!lower.contains(word), "“{word}” on a user's page: {text}");
     }

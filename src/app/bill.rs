@@ -110,7 +110,7 @@ impl App {
         heard.answers = head.is_ok();
         match &head {
             Ok(head) => (heard.head, heard.lost) = (Some(head.clone()), None),
-            Err(_) => drop(heard.lost.get_or_insert(now)),
+            Err(_) => heard.lost = Some((heard.lost.map_or(now, |(since, _)| since), now)),
         }
         if footing.is_some() {
             heard.footing = footing;

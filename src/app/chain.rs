@@ -32,8 +32,8 @@ const LOST_AFTER: Duration = Duration::from_secs(2 * MINUTE.as_secs());
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
     pub answers: bool,
-    /// Since when no finalized block can be read.
-    pub lost: Option<Time>,
+    /// When no finalized block could be read, for the first and for the last time since one could.
+    pub lost: Option<(Time, Time)>,
     pub head: Option<Block>,
     pub footing: Option<Footing>,
     pub wallet: Option<Wallet>,
@@ -108,7 +108,7 @@ impl App {
         let heard = self.heard();
         let reserve = Tft::from_units(i64::try_from(self.settings.grid.reserve_tft).unwrap_or(i64::MAX).saturating_mul(SCALE));
         let mut all = Vec::new();
-        if let Some(since) = heard.lost.filter(|since| self.now().since(*since) > LOST_AFTER) {
+        if let Some((since, _)) = heard.lost.filter(|(since, still)| still.since(*since) > LOST_AFTER) {
             all.push(Obstacle::Unreachable { since });
         }
         if let (Some(head), true) = (&heard.head, heard.footing.as_ref().is_some_and(|footing| footing.stands_still)) {

@@ -45,7 +45,7 @@ impl Tfgrid {
     /// Looks whether the runtime was changed, and what was last thought of the nodes.
     pub async fn footing(&self, head: &Block) -> Result<Footing> {
         let chain = self.chain.get().await?;
-        let stands_still = chain.stands_still(self.clock.now().since(head.at) > OLD) > STAYS_OLD;
+        let stands_still = chain.stands_still(head.number, self.clock.now().since(head.at) > OLD) > STAYS_OLD;
         chain.refresh().await.map_err(chain_error)?;
         let runtime = chain.runtime();
         let lacking = chain.missing();

@@ -79,8 +79,8 @@ pub struct ChainClient {
     pub(super) past: Mutex<VecDeque<Arc<Known>>>,
     /// The newest finalized block that was ever told: what was final stays final.
     last: Mutex<Option<Head>>,
-    /// Since when every look has found the newest block old.
-    old_since: Mutex<Option<Instant>>,
+    /// Since when every look has found this very block the newest, and old.
+    old_since: Mutex<Option<(u32, Instant)>>,
 }
 
 #[derive(Deserialize)]
@@ -163,15 +163,16 @@ impl ChainClient {
         onwards(&mut locked(&self.last), told)
     }
 
-    /// For how long, by the real time, every look has found the newest block old; nothing if it is not. A clock that leaps is
-    /// given a moment: whoever makes blocks by it needs one, too.
-    pub fn stands_still(&self, old: bool) -> Duration {
+    /// For how long, by the real time, every look has found this one block the newest, and old; nothing if it is not old. After a
+    /// leap of the clock whoever makes blocks by it needs a moment.
+    pub fn stands_still(&self, number: u32, old: bool) -> Duration {
         let mut since = locked(&self.old_since);
-        if !old {
-            *since = None;
-            return Duration::ZERO;
-        }
-        since.get_or_insert_with(Instant::now).elapsed()
+        *since = match *since {
+            _ if !old => None,
+            Some((same, since)) if same == number => Some((same, since)),
+            _ => Some((number, Instant::now())),
+        };
+        since.map_or(Duration::ZERO, |(_, since)| since.elapsed())
     }
 
     pub async fn block(&self, hash: Hash) -> Result<Block> {

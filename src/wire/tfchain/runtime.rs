@@ -60,6 +60,8 @@ impl ChainClient {
         let known = self.known();
         match (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version) {
             true => Ok(()),
+            // Somebody else has looked at a newer block meanwhile.
+            false if version.spec_version < known.runtime.spec_version => Ok(()),
             false => self.relearn(version, at).await,
         }
     }
