@@ -151,7 +151,8 @@ impl Bench {
 
     fn node_of(&self, quote: &Page) -> u32 {
         let id = quote.url.path().trim_start_matches("/quotes/").parse();
-        let id = id.unwrap_or_else(|_| panic!("no quote: {} {}", quote.url, quote.text()));
+        let obstacles = || self.market.demo.instance.app.obstacles();
+        let id = id.unwrap_or_else(|_| panic!("no quote: {} {:?} {}", quote.url, obstacles(), quote.text()));
         self.market.demo.instance.app.read().unwrap().quote(id).unwrap().expect("a quote").choice.best.node
     }
 

@@ -307,6 +307,7 @@ impl Siege {
             let store = self.house.store();
             left = self.open(&store.read().unwrap());
             if left.is_empty() {
+                store.close();
                 return;
             }
             // What failed often waits long: nobody here waits with it.
@@ -435,7 +436,7 @@ impl Siege {
                 assert!(!over || attempt.cleared, "an attempt was never cleaned up: {order:?}");
             }
         }
-        let open = snapshot.open_calls(1000).unwrap();
+        let open = snapshot.open_nonces().unwrap();
         assert!(open.is_empty(), "calls whose fate nobody asked for: {open:?}");
         let own = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).unwrap().public();
         let balances = self.world.chain.balances(&own);

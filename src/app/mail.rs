@@ -134,6 +134,14 @@ pub fn runway(brand: &str, site: &str, user: &User, short: &Short, random: &dyn 
     mail(user, format!("{brand}: the tokens last for less than {}", days(short.mark)), text, random, now)
 }
 
+pub fn orphans(brand: &str, site: &str, user: &User, contracts: &[u64], random: &dyn Random, now: Time) -> Mail {
+    let numbers = contracts.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "Contracts of the marketplace's wallet are on the grid that its books know nothing of: {numbers}. They are billed, and nobody uses them. That happens when a backup is restored, or when the wallet is used by another program as well.\n\nContracts that belonged to an order which is over are cancelled by themselves. All others are left alone: cancel them if they are not yours to keep. What they cost is booked as fees.\n\n{site}/operator"
+    );
+    mail(user, format!("{brand}: contracts that the books don't know"), text, random, now)
+}
+
 /// What a mail about a short runway says.
 pub struct Short {
     /// Days that it is shorter than.

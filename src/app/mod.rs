@@ -18,6 +18,7 @@ pub mod node;
 pub mod notice;
 pub mod operator;
 pub mod order;
+mod orphan;
 pub mod post_office;
 mod proof;
 mod prorate;
@@ -106,6 +107,8 @@ pub struct App {
     checked: Mutex<Option<operator::LedgerCheck>>,
     /// When leftovers were last cleared away.
     cleared: Mutex<Option<Time>>,
+    /// When contracts that nobody knows were last looked for.
+    orphans_sought: Mutex<Option<Time>>,
     leap: OnceLock<Leap>,
     /// One call is signed at a time: nonces go up by one.
     signing: tokio::sync::Mutex<()>,
@@ -160,6 +163,7 @@ impl App {
             heads: Notify::new(),
             checked: Mutex::default(),
             cleared: Mutex::default(),
+            orphans_sought: Mutex::default(),
             leap: OnceLock::new(),
             signing: tokio::sync::Mutex::new(()),
             asking: tokio::sync::Mutex::new(()),

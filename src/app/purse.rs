@@ -11,7 +11,8 @@ use crate::base::{Error, Kind, Result, Time};
 use crate::domain::catalogue::Capacity;
 use crate::domain::order::{Attempt, Order, State, Wish};
 use crate::domain::purse::{Line, Purse, Running};
-use crate::domain::swarm::{Stage, Swarm};
+use crate::domain::swarm::place::need;
+use crate::domain::swarm::{Shard, Stage, Swarm};
 use crate::domain::web_address::WebAddress;
 use crate::grid::{Grid, Wallet};
 use crate::store::account::Accounts;
@@ -127,10 +128,15 @@ impl App {
         }
     }
 
-    /// Reads tokens and contracts at one finalized block, and tells operators when they get short.
+    /// Reads tokens and contracts at one finalized block, contracts once a minute, and tells operators when they get short.
     pub async fn refresh_purse(&self) -> Result<()> {
-        let (twin, running) = self.running()?;
-        let purse = Arc::new(self.grid.purse(twin, running).await?);
+        let purse = match self.purse_with_new_wallet() {
+            Some(purse) => Arc::new(purse),
+            None => {
+                let (twin, running) = self.running()?;
+                Arc::new(self.grid.purse(twin, running).await?)
+            }
+        };
         let newer = {
             let mut known = lock(&self.purse);
             let newer = known.as_ref().is_none_or(|known| known.block <= purse.block);
@@ -140,6 +146,20 @@ impl App {
             newer
         };
         if newer { self.watch_runway(&purse).await } else { Ok(()) }
+    }
+
+    /// The purse with the wallet that was heard of last. None once the rest of it is a minute old: then all is read anew. Some
+    /// contract is billed in almost every block, and what the others cost is the same as a moment ago.
+    fn purse_with_new_wallet(&self) -> Option<Purse> {
+        let (mut purse, heard) = (Purse::clone(&*self.purse()?), self.heard());
+        let wallet = heard.wallet?;
+        if heard.head?.at.since(purse.at) >= MINUTE {
+            return None;
+        }
+        let held = &mut purse.holdings;
+        (held.free, held.reserved) = (wallet.free, wallet.reserved);
+        held.usable = wallet.free.checked_sub(held.kept).unwrap_or_default().max(Tft::ZERO);
+        Some(purse)
     }
 
     /// Our twin, and every contract of ours that may be on the chain.
@@ -208,26 +228,30 @@ impl App {
     }
 }
 
-/// What its web address has on gateways. Names cost next to nothing and are on nobody's node.
-fn gateways(order: &Order, address: &WebAddress) -> impl Iterator<Item = Running> {
-    let paid_until = order.paid_until().filter(|_| order.state == State::Active);
-    let kept = address.attempts.iter().filter(|attempt| !attempt.cleared);
-    let of = |attempt: &Attempt| Some((attempt.contract?, attempt.node()));
-    let order = order.id;
-    kept.filter_map(of).map(move |(contract, node)| Running { contract, order, node, paid_until }).collect::<Vec<_>>().into_iter()
-}
-
-fn contracts(order: &Order) -> impl Iterator<Item = Running> {
-    let paid_until = order.paid_until().filter(|_| order.state == State::Active);
-    let kept = order.attempts.iter().filter(|attempt| !attempt.cleared);
-    kept.filter_map(move |attempt| {
-        Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until })
+/// The contract of an attempt that may be on the chain, for so much room.
+fn leased(order: &Order, attempt: &Attempt, capacity: Capacity, addresses: u32) -> Option<Running> {
+    Some(Running {
+        contract: attempt.contract.filter(|_| !attempt.cleared)?,
+        order: order.id,
+        node: attempt.node(),
+        paid_until: order.paid_until().filter(|_| order.state == State::Active),
+        capacity,
+        addresses,
     })
 }
 
+fn contracts(order: &Order) -> impl Iterator<Item = Running> {
+    let (room, addresses) = (order.wish.capacity(), order.wish.public_ips());
+    order.attempts.iter().filter_map(move |attempt| leased(order, attempt, room, addresses))
+}
+
+/// What its web address has on gateways. Names cost next to nothing and are on nobody's node.
+fn gateways(order: &Order, address: &WebAddress) -> Vec<Running> {
+    address.attempts.iter().filter_map(|attempt| leased(order, attempt, Capacity::default(), 0)).collect()
+}
+
 fn shards(order: &Order, swarm: &Swarm) -> Vec<Running> {
-    let paid_until = order.paid_until().filter(|_| order.state == State::Active && swarm.stage == Stage::Ready);
-    let kept = swarm.shards.iter().map(|shard| &shard.attempt).filter(|attempt| !attempt.cleared);
-    kept.filter_map(|attempt| Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until }))
-        .collect()
+    let paid = |running: Running| Running { paid_until: running.paid_until.filter(|_| swarm.stage == Stage::Ready), ..running };
+    let of = |shard: &Shard| leased(order, &shard.attempt, need(&swarm.wish, shard.role), 0).map(paid);
+    swarm.shards.iter().filter_map(of).collect()
 }

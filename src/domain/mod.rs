@@ -18,6 +18,7 @@ pub mod margin;
 pub mod node;
 pub mod observation;
 pub mod order;
+pub mod orphan;
 pub mod placement;
 pub mod pool;
 pub mod price;

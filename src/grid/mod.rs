@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::Value;
 
 use crate::base::Time;
+use crate::base::ids::OrderId;
 use crate::base::money::Tft;
 use crate::domain::node::Node;
 use crate::domain::tunnel::Tunnel;
@@ -108,6 +109,15 @@ pub enum ContractState {
     Paused,
     /// Deleted, or never there.
     Gone,
+}
+
+/// A contract that our account has on the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub contract: u64,
+    pub node: Option<u32>,
+    /// The order that its public text names.
+    pub order: Option<OrderId>,
 }
 
 /// How far a node is with a deployment.

@@ -16,6 +16,7 @@ use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
 use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
+use crate::domain::orphan::Orphan;
 use crate::domain::revision::Revision;
 use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
@@ -119,6 +120,8 @@ pub const UNREAD_BLOCKS: Table<u32, u32> = Table::new("unread_blocks");
 pub const OWNERS: Single<std::collections::BTreeSet<u32>> = Single::new("owners");
 /// Orders whose contract the wallet could not pay.
 pub const PAUSED: Single<std::collections::BTreeSet<OrderId>> = Single::new("paused");
+/// Contracts of our twin that the books know nothing of, under the chain's numbers.
+pub const ORPHANS: Single<std::collections::BTreeMap<u64, Orphan>> = Single::new("orphans");
 /// When somebody else last used a nonce of ours, and how often that was.
 pub const USURPED: Single<(Time, u32)> = Single::new("usurped");
 /// What operators were told of how long the tokens last.

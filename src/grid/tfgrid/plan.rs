@@ -133,3 +133,9 @@ fn tunnel(
 pub(super) fn deployment_data(order: OrderId) -> String {
     json!({ "version": 3, "type": "vm", "name": MACHINE, "projectName": order.to_string() }).to_string()
 }
+
+/// The order that the public text of a contract names, if it is as we write it.
+pub(super) fn order_of(data: &[u8]) -> Option<OrderId> {
+    let data: serde_json::Value = serde_json::from_slice(data).ok()?;
+    data.get("projectName")?.as_str()?.parse().ok()
+}

@@ -36,6 +36,7 @@ fn world() -> (Arc<App>, Order, Arc<HostClock>) {
     let (shared, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(HostRandom));
     let grid = Grid::new(Config {
         chain: vec![],
+        genesis: None,
         relay: "ws://127.0.0.1:9".into(),
         index: vec![],
         identity: String::new(),
