@@ -84,7 +84,7 @@ async fn what_is_stopped_keeps_its_addresses_its_room_and_its_price() {
     assert_agreed(&market, &stopped);
     assert_eq!(memory_on(&market, &stopped), used - 4);
     let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
-    assert!(page.says("Stopped") && page.says("You stopped it on") && page.says("$10.00 for 30 days"), "{}", page.text());
+    assert!(page.says("Stopped") && page.says("It is stopped since") && page.says("$10.00 for 30 days"), "{}", page.text());
     assert!(!page.says("ssh root@") && page.says("It is stopped. Start it to sign in"), "{}", page.text());
     // Its room is not sold to anybody else.
     let app = market.demo.instance.app.clone();
