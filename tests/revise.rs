@@ -6,7 +6,7 @@ use std::time::Duration;
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::Usd;
 use cooperage::base::time::HOUR;
-use cooperage::cli::demo::ALICE;
+use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::catalogue::GIB;
 use cooperage::domain::charge::RefundState;
@@ -84,7 +84,7 @@ async fn what_is_stopped_keeps_its_addresses_its_room_and_its_price() {
     assert_agreed(&market, &stopped);
     assert_eq!(memory_on(&market, &stopped), used - 4);
     let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
-    assert!(page.says("Stopped") && page.says("You stopped it on") && page.says("$10.00 for 30 days"), "{}", page.text());
+    assert!(page.says("Stopped") && page.says("It is stopped since") && page.says("$10.00 for 30 days"), "{}", page.text());
     assert!(!page.says("ssh root@") && page.says("It is stopped. Start it to sign in"), "{}", page.text());
     // Its room is not sold to anybody else.
     let app = market.demo.instance.app.clone();
@@ -171,6 +171,8 @@ async fn growing_costs_the_difference_and_shrinking_gives_it_back_to_the_cent() 
     assert_eq!(large.paid(), before.price.checked_add(due).unwrap());
     let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
     assert!(page.says("Receipt 2") && page.says("Running") && page.says("20 GB at /mnt/data1"), "{}", page.text());
+    let trace = market.log_in(&TOM).await.get(&format!("/operator/orders/{id}")).await.unwrap();
+    assert!(trace.says("New size: change") && trace.text().matches("Taken from the card").count() == 2, "{}", trace.text());
     let receipt = alice.get(&format!("/receipts/{}", large.more_charges[0])).await.unwrap();
     assert!(receipt.says(&shown(due)) && receipt.says("Large") && receipt.says("instead of Medium"), "{}", receipt.text());
     let first = alice.get(&format!("/receipts/{}", large.charge)).await.unwrap();

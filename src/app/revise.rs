@@ -296,7 +296,13 @@ impl App {
             let back = revision.turned();
             revision.access = access;
             if back {
-                revision.note(now, Rung::Change, "What was there before is there again.");
+                let bare = revision.drafts.last().is_some_and(|draft| draft.way == Way::Bare);
+                let said = if bare {
+                    "It is left stopped, with its disks and its addresses."
+                } else {
+                    "What was there before is there again."
+                };
+                revision.note(now, Rung::Change, said);
                 revision.enter(Stage::Releasing, now);
             } else {
                 revision.note(now, Rung::Change, "The node has done it.");

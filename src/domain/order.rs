@@ -393,6 +393,8 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::base::time::{DAY, HOUR};
 
@@ -453,6 +455,45 @@ mod tests {
         order.earned = order.earned_by(Time::EPOCH + MONTH);
         assert_eq!(order.reprice(Usd::from_cents(100), due, asked), Due::Nothing);
         assert_eq!((order.paid(), order.earned_by(Time::EPOCH + MONTH)), (Usd::from_cents(1000), Usd::from_cents(1000)));
+    }
+
+    proptest! {
+        /// Whatever is agreed on, however long it takes to be done, and whenever hours are booked: never more is earned than was
+        /// paid, and at the end every unit that was paid is earned, goes back, or is the part of a cent that can't.
+        #[test]
+        fn changes_of_price_lose_nothing_and_make_nothing(
+            changes in proptest::collection::vec((0u64..500_000_000, 1i64..100_000, 0u64..50_000_000, any::<bool>()), 0..12),
+            end in 0u64..4_000_000_000,
+        ) {
+            let (mut order, mut now) = (order(), Time::EPOCH);
+            let mut paid = order.price;
+            for (wait, cents, takes, booked) in changes {
+                now = now + Duration::from_millis(wait);
+                let price = Usd::from_cents(cents);
+                let due = order.prorate(price, now).unwrap().due;
+                let agreed = now;
+                now = now + Duration::from_millis(takes);
+                if booked {
+                    order.earned = order.earned_by(now);
+                }
+                paid = match order.reprice(price, due, agreed) {
+                    Due::Nothing => paid,
+                    Due::Pay(more) => {
+                        prop_assert_eq!(Due::Pay(more), due, "what is charged is what was shown");
+                        paid.checked_add(more).unwrap()
+                    }
+                    Due::Back(back) => paid.checked_sub(back).unwrap(),
+                };
+                prop_assert_eq!(order.paid(), paid);
+                prop_assert!(order.earned <= paid && order.earned_by(now) <= paid);
+            }
+            order.ended = Some(now + Duration::from_millis(end));
+            let earned = order.earned_by(now + MONTH);
+            let unused = paid.checked_sub(earned).unwrap();
+            prop_assert!(unused >= Usd::ZERO && unused.checked_sub(unused.floor_to_cent()).unwrap() < Usd::from_cents(1));
+            order.ended = None;
+            prop_assert_eq!(order.earned_by(Time::EPOCH + MONTH + DAY), paid);
+        }
     }
 
     #[test]

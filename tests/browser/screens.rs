@@ -120,7 +120,7 @@ async fn a_person_makes_a_server_larger_watches_it_and_moves_it() {
     alice.presses("Stop greenhouse").await;
     alice.sees("greenhouse is stopped").await;
     go(&market, &alice, &here).await;
-    alice.sees("You stopped it on").await;
+    alice.sees("It is stopped since").await;
     album.keep(&alice, "change-stopped").await;
     go(&market, &alice, &format!("{here}/move")).await;
     album.keep(&alice, "change-move").await;

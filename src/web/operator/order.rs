@@ -8,9 +8,11 @@ use crate::base::ids::{OrderId, UserId};
 use crate::base::money::Rate;
 use crate::base::{Error, Result};
 use crate::domain::order::{self as domain, Entry, Order, Outcome, Wish};
+use crate::domain::revision::{Kind, Revision, Told};
 use crate::store::Snapshot;
 use crate::store::account::Accounts;
 use crate::store::order::Orders;
+use crate::store::revision::Revisions;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
 use crate::web::guest::offer;
@@ -18,6 +20,8 @@ use crate::web::page::operator::order::{Attempt, View, page};
 use crate::web::page::operator::orders;
 use crate::web::ui::part::{Step, StepState};
 
+/// Changes whose story is told with the order's.
+const CHANGES: usize = 20;
 const HERE: &str = "/operator/orders";
 
 pub async fn list(me: Operator, query: Query) -> PageResult {
@@ -41,7 +45,8 @@ pub async fn show(me: Operator, path: Path<String>) -> PageResult {
     let trace = trace(&snapshot, &order, rate)?;
     let who = name_of(&snapshot, order.user)?;
     let swarm = crate::web::user::swarm::card(&me.app, &order)?;
-    Ok(me.show(200, page(&me.chrome(), &View { swarm, ..view(order, who, trace, rate) })))
+    let changes = snapshot.revisions_of(order.id, None, CHANGES)?;
+    Ok(me.show(200, page(&me.chrome(), &View { swarm, ..view(order, who, trace, rate, &changes) })))
 }
 
 fn row(snapshot: &Snapshot, order: Order) -> Result<orders::Row> {
@@ -60,7 +65,10 @@ fn name_of(snapshot: &Snapshot, user: UserId) -> Result<String> {
     Ok(snapshot.user(user)?.map_or_else(|| user.to_string(), |user| user.name.to_string()))
 }
 
-fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
+fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>, changes: &[Revision]) -> View {
+    let mut steps: Vec<Step> = order.timeline.iter().cloned().map(step).collect();
+    steps.extend(changes.iter().flat_map(|change| change.story.iter().map(|told| told_of(change.kind, told))));
+    steps.sort_by_key(|step| step.at);
     View {
         id: order.id,
         name: order.wish.name.to_string(),
@@ -75,7 +83,7 @@ fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
         margin: rate.and_then(|rate| trace.margin(rate)),
         hops: trace.hops,
         attempts: (1..).zip(begun(&order)).map(|(number, attempt)| tried(number, attempt)).collect(),
-        steps: order.timeline.into_iter().map(step).collect(),
+        steps,
     }
 }
 
@@ -96,6 +104,15 @@ fn step(entry: Entry) -> Step {
         text: entry.text,
         state: if entry.trouble { StepState::Failed } else { StepState::Done },
         at: Some(entry.at),
+    }
+}
+
+fn told_of(kind: Kind, told: &Told) -> Step {
+    Step {
+        name: format!("{}: {}", kind.noun(), told.rung.title().to_lowercase()),
+        text: told.text.clone(),
+        state: if told.trouble { StepState::Failed } else { StepState::Done },
+        at: Some(told.at),
     }
 }
 

@@ -196,7 +196,7 @@ fn note(order: &Order) -> Option<String> {
     match (order.state, order.paused, order.stopped) {
         (State::Active, Some(_), _) => Some(PAUSED.to_owned()),
         (State::Active, None, Some(at)) => Some(format!(
-            "You stopped it on {}. Its disks, its addresses and its room are kept for you, so it costs what it costs when it runs.",
+            "It is stopped since {}. Its disks, its addresses and its room are kept for you, so it costs what it costs when it runs.",
             at.minute()
         )),
         _ => order.reason.clone(),
