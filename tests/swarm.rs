@@ -21,6 +21,7 @@ use cooperage::store::schema::CONTRACTS;
 use cooperage::store::swarm::Swarms;
 
 use crate::kit::caller::Caller;
+use crate::kit::fault::Fault as Outside;
 use crate::kit::market::{KEY, Market};
 
 fn typed<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
@@ -315,6 +316,62 @@ async fn nodes_that_fail_are_replaced_and_a_swarm_that_can_not_be_built_is_paid_
     assert_eq!(bench.market.read(id).state, State::Active, "the server runs without it");
     world.nodes.ids().into_iter().for_each(|node| world.nodes.set_fault(node, Fault::None));
     bench.delete(id).await;
+    bench.market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_chain_or_the_bus_does_a_swarm_ends_whole_or_paid_back() {
+    let faults = [
+        Outside::AnswersToCallsAreLost,
+        Outside::ChainForgetsCalls,
+        Outside::CallsLandLate,
+        Outside::ConnectionsBreakInTheCall,
+        Outside::ChainRefuses,
+        Outside::NonceIsStolen,
+        Outside::BlocksAreReorganised,
+        Outside::FinalityStalls,
+        Outside::PoolIsFull,
+        Outside::RelayIsDown,
+        Outside::AnswersAreLost,
+        Outside::MessagesComeTwice,
+        Outside::ContractsAreDeleted,
+    ];
+    let long = std::env::var_os("COOPERAGE_LONG").is_some();
+    let dealt = usize::try_from(std::process::id()).unwrap() % faults.len();
+    let bench = Bench::open().await;
+    for (_, fault) in faults.into_iter().enumerate().filter(|(place, _)| long || *place == dealt) {
+        eprintln!("{fault:?}");
+        let id = bench.order(&[]).await;
+        bench.market.rest(id).await;
+        let seated = || bench.swarm(id).is_some_and(|swarm| !swarm.shards.is_empty());
+        bench.market.until("its shards are seated", seated).await;
+        fault.strike(&bench.market, &[]);
+        let mut commits = bench.market.demo.instance.app.store.commits();
+        for _ in 0..4 {
+            let _quiet = tokio::time::timeout(Duration::from_millis(80), commits.changed()).await;
+            bench.market.leap(Duration::from_secs(6));
+        }
+        fault.heal(&bench.market, &[]);
+        let rests = || {
+            let swarm = bench.swarm(id).unwrap();
+            let clear = swarm.shards.iter().all(|shard| shard.works() || shard.attempt.cleared);
+            matches!(swarm.stage, Stage::Ready | Stage::Gone) && clear
+        };
+        bench.market.nurse(&format!("{fault:?}: the swarm is at rest"), rests).await;
+        let swarm = bench.swarm(id).unwrap();
+        let (whole, order) = (swarm.stage == Stage::Ready, bench.market.read(id));
+        let left = || bench.shards_on_chain() == if whole { 28 } else { 0 };
+        bench.market.nurse(&format!("{fault:?}: nothing else is left"), left).await;
+        eprintln!("{fault:?}: {:?}, the server {:?}", swarm.stage, order.state);
+        // The machine's own contract may have been among those that were deleted.
+        if order.state == State::Active {
+            let back = || bench.market.charged(id) == bench.market.read(id).price;
+            bench.market.nurse(&format!("{fault:?}: paid for what there is"), back).await;
+            bench.delete(id).await;
+        } else {
+            bench.market.ended(id).await;
+        }
+    }
     bench.market.close().await;
 }
 
