@@ -118,6 +118,8 @@ pub struct Grid {
     pub index: Vec<String>,
     /// The identity service that nodes ask whether we are verified, `https://…`.
     pub identity: String,
+    /// Where stores of swarms are reached, `127.0.0.1:9900`, if not at the addresses that their nodes tell: the local grid has one port for all.
+    pub stores: String,
     /// The words of the operator's account. Better sealed in the data folder: `cooperage admin wallet set`.
     pub mnemonic: Secret<String>,
     /// Opens the words that are sealed in the data folder.
@@ -140,6 +142,7 @@ impl Default for Grid {
             relay: String::new(),
             index: Vec::new(),
             identity: String::new(),
+            stores: String::new(),
             mnemonic: Secret::default(),
             passphrase: Secret::default(),
             watch: String::new(),

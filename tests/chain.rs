@@ -1,6 +1,8 @@
 //! What the chain can do to a business that stands on it: changed runtimes, false nodes, empty wallets, deleted contracts, bills that don't come.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use cooperage::app::chain::Obstacle;
 use cooperage::base::ids::OrderId;
@@ -12,16 +14,23 @@ use cooperage::domain::ledger::Account;
 use cooperage::domain::order::{Order, State};
 use cooperage::domain::signer::Purpose;
 use cooperage::domain::slot::Slot;
-use cooperage::localgrid::ChainView;
-use cooperage::store::Read;
+use cooperage::host::{HostClock, HostRandom};
+use cooperage::localgrid::genesis::Resources;
+use cooperage::localgrid::world::{OPERATOR_WORDS, World};
+use cooperage::localgrid::{ChainView, ContractStateView};
 use cooperage::store::grid::Chain;
 use cooperage::store::ledger::LedgerRead;
 use cooperage::store::order::Orders;
-use cooperage::store::schema::BILLED_TO;
+use cooperage::store::schema::{BILLED_TO, CALLS_OPEN, ORPHANS};
+use cooperage::store::{Read, Table};
+use cooperage::wire::key::{KeyPair, Scheme};
+use cooperage::wire::tfchain::{Call, ChainClient, Outcome, Timeouts};
+use serde_json::json;
 
 use crate::kit::caller::Caller;
 use crate::kit::fault::{Fault, operator};
 use crate::kit::market::Market;
+use crate::kit::process::House;
 
 /// Alice with a VM that runs, and its contract.
 async fn running(market: &Market) -> (Visitor, Order, u64) {
@@ -39,7 +48,8 @@ fn words(market: &Market) -> Vec<&'static str> {
 
 /// Nobody who buys a server is told of chains, tokens and wallets.
 fn assert_plain(text: &str) {
-    let lower = text.to_lowercase();
+    // Who takes a server over to a key of their own has to do with the grid itself: that offer stands below all else.
+    let lower = text.split("Make it yours").next().unwrap_or_default().to_lowercase();
     for word in ["chain", "token", "wallet", "tft", "blockchain", "contract"] {
         assert!(!lower.contains(word), "“{word}” on a user's page: {text}");
     }
@@ -146,7 +156,7 @@ async fn nothing_is_booked_that_two_nodes_of_the_chain_do_not_agree_on() {
         assert!(read_to() <= head.max(before), "{fault:?}: blocks were read that nobody vouches for");
         assert_eq!(billed(&market, contract).len(), bills, "{fault:?}: booked all the same");
         let page = tom.get("/operator").await.unwrap();
-        assert!(page.says("It is left out."), "{fault:?}: {}", page.text());
+        assert!(page.says("Until two agree again nothing new is booked or signed."), "{fault:?}: {}", page.text());
         fault.heal(&market, &[]);
         market.nurse(&format!("{fault:?} is over"), || billed(&market, contract).len() > bills).await;
         market.nurse("nothing is wrong with it", || wrong().is_none()).await;
@@ -194,6 +204,7 @@ async fn an_empty_wallet_closes_the_shop_and_pauses_what_runs_until_it_is_filled
     let tom = market.log_in(&TOM).await;
     let overview = tom.get("/operator").await.unwrap();
     assert!(overview.says("Deployments are paused (1)"), "{}", overview.text());
+    market.nurse_by(MINUTE, "the part that was there is booked", || !billed(&market, contract).is_empty()).await;
     let bills = billed(&market, contract);
     market.leap(3 * HOUR);
     chain.fund(&operator(), Tft::from_units(1000 * SCALE));
@@ -202,6 +213,15 @@ async fn an_empty_wallet_closes_the_shop_and_pauses_what_runs_until_it_is_filled
     market.nurse("the time it stood still is billed", || billed(&market, contract).len() > bills.len()).await;
     let lump = billed(&market, contract)[bills.len()];
     assert!(Some(&lump) > bills.last(), "{lump} after {bills:?}: in one lump");
+    // The part that was paid when there was too little is a bill, too: what was taken is what is booked, and shared.
+    let app = &market.demo.instance.app;
+    let booked = app.read().unwrap().bills_of(contract, 100).unwrap();
+    assert_eq!((booked[0].amount.units(), booked[0].level.as_str()), (SCALE / 1000 - 500, "None"), "{booked:?}");
+    let paid_out =
+        chain.rewards().into_iter().map(|reward| reward.farmer + reward.foundation + reward.staking_pool).sum::<u128>();
+    let taken = chain.balances(&operator()).reserved + paid_out;
+    assert_eq!(u128::try_from(booked.iter().map(|bill| bill.amount.units()).sum::<i64>()), Ok(taken));
+    assert!(booked.iter().all(|bill| bill.share.units() == bill.amount.units() / 2));
     assert_reconciled(&market).await;
     market.nurse("orders are taken again", || words(&market).is_empty()).await;
     let page = alice.get(&format!("/deployments/{}", order.id)).await.unwrap();
@@ -297,5 +317,207 @@ async fn setting_one_of_relay_and_key_anew_never_loses_the_other() {
         app.owe_set_up().await.unwrap();
         market.nurse("the chain has both", || ChainView::twin(&**chain, twin).as_ref() == Some(&good)).await;
     }
+    market.close().await;
+}
+
+/// The same wallet in other hands: what a program with books of its own did with it.
+async fn by_other_hands(market: &Market, call: &Call) {
+    let client = ChainClient::connect(&market.demo.world.addresses.chain[..1], Timeouts::default()).await.unwrap();
+    let key = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).unwrap();
+    let nonce = client.next_nonce(&key.public()).await.unwrap();
+    let signed = client.sign(&key, call, nonce, 64).await.unwrap();
+    client.submit(&signed.bytes).await.unwrap();
+    let outcome = client.outcome(&signed).await.unwrap();
+    assert!(matches!(outcome, Outcome::Included { result: Ok(_), .. }), "{outcome:?}");
+}
+
+async fn contract_by_other_hands(market: &Market, node: u32, hash: &str, project: &str) -> u64 {
+    let data = json!({ "version": 3, "type": "vm", "name": "vm", "projectName": project }).to_string().into_bytes();
+    let hash = hash.as_bytes().try_into().unwrap();
+    by_other_hands(market, &Call::CreateNodeContract { node, hash, data, public_ips: 0, solution_provider: None }).await;
+    market.demo.world.chain.contracts().into_iter().map(|contract| contract.id).max().unwrap()
+}
+
+/// The contract of an order that waits for its bank, made by somebody who is further on: as after a backup was restored.
+async fn made_before(market: &Market, order: OrderId) -> u64 {
+    let attempt = market.read(order).attempt().cloned().unwrap();
+    contract_by_other_hands(market, attempt.node(), &attempt.hash, &order.to_string()).await
+}
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_the_books_have_forgotten_is_taken_up_again_or_given_back() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let (chain, cards) = (&market.demo.world.chain, &market.demo.world.cards);
+    let state = |contract| ChainView::contract(&**chain, contract).map(|contract| contract.state);
+
+    cards.set_outage(true);
+    let kept = market.order(&alice, "kept", "").await;
+    let contract = made_before(&market, kept).await;
+    // It is billed before we know of it.
+    chain.report_resources(contract, Resources { cru: 2, mru: 4 << 30, sru: 50 << 30, hru: 0 });
+    market.leap(5 * MINUTE);
+    by_other_hands(&market, &Call::BillContract { contract }).await;
+    let first = ChainView::bills(&**chain, contract);
+    assert_eq!(first.len(), 1);
+    market
+        .until("its block is read", || {
+            let app = &market.demo.instance.app;
+            app.read().unwrap().single(&BILLED_TO).unwrap() >= Some(chain.finalized())
+        })
+        .await;
+    cards.set_outage(false);
+    market.nurse_by(MINUTE, "it is at rest", || market.read(kept).state.at_rest()).await;
+    let order = market.read(kept);
+    assert_eq!(order.state, State::Active, "{:?}", order.timeline);
+    assert_eq!((order.attempts.len(), order.attempt().unwrap().contract), (1, Some(contract)), "{:?}", order.timeline);
+    market.until("what was billed before is booked", || billed(&market, contract).len() >= first.len()).await;
+    assert_eq!(u128::try_from(billed(&market, contract)[0]), Ok(first[0].amount));
+
+    cards.set_outage(true);
+    let lost = market.order(&alice, "lost", "").await;
+    let contract = made_before(&market, lost).await;
+    chain.faults.reject_submits.store(true, Ordering::SeqCst);
+    cards.set_outage(false);
+    let signed = || market.demo.instance.app.read().unwrap().call(&Purpose::CreateContract(Slot::machine(lost, 0))).unwrap();
+    market.nurse_by(MINUTE, "it is signed for", || signed().is_some()).await;
+    market.leap(31 * MINUTE);
+    market.nurse("it is given up", || market.read(lost).state == State::Undoing).await;
+    chain.faults.reject_submits.store(false, Ordering::SeqCst);
+    market.nurse_by(MINUTE, "it is over", || market.read(lost).state == State::Refunded).await;
+    assert_eq!(state(contract), Some(ContractStateView::Deleted));
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn books_of_one_chain_are_not_gone_on_with_on_another() {
+    let (clock, step) = (HostClock::new(), Duration::from_millis(20));
+    let world = World::start(clock.clone(), Arc::new(HostRandom), step).await.unwrap();
+    let mut house = House::within(&world.addresses);
+    let mut process = house.start();
+    house.ready(&mut process).await;
+    assert!(process.stop(Duration::from_secs(10)).await.is_some_and(|status| status.success()), "{}", house.said());
+    let books = |house: &House| {
+        let store = house.store();
+        let snapshot = store.read().unwrap();
+        let books = (snapshot.single(&BILLED_TO).unwrap(), format!("{:?}", snapshot.journal_head().unwrap()));
+        drop(snapshot);
+        store.close();
+        books
+    };
+    let before = books(&house);
+    assert!(before.0.is_some());
+    let other = World::start(clock, Arc::new(HostRandom), step).await.unwrap();
+    for nodes in [&other.addresses.chain[..], &other.addresses.chain[..1]] {
+        house.set("COOPERAGE_GRID__CHAIN", &nodes.join(","));
+        let end = house.try_to_start().await;
+        assert!(!end.status.success());
+        assert!(end.said.contains("This data folder was made with another chain."), "{}", end.said);
+        assert_eq!(books(&house), before, "read from another chain");
+    }
+    other.stop().await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_row_among_signed_calls_stops_nobody() {
+    const ROWS: Table<String, serde_json::Value> = Table::new("calls");
+    let market = Market::open().await;
+    let app = &market.demo.instance.app;
+    let spoil = app.store.write(|tx| {
+        tx.put(&ROWS, "cancel-contract/of-another-age", &json!({ "purpose": "unheard of" }))?;
+        tx.link(&CALLS_OPEN, 0u32, "cancel-contract/of-another-age".to_owned());
+        Ok(())
+    });
+    spoil.await.unwrap();
+    running(&market).await;
+    assert!(app.drive_open_calls().await.is_err(), "it is not passed over in silence");
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_stands_still_or_is_lost_closes_the_shop_before_anybody_pays() {
+    let market = Market::open().await;
+    let (alice, _, _) = running(&market).await;
+    let quote = market.quote(&alice, "second", "").await;
+    let chain = &market.demo.world.chain;
+    // It answers, and its newest finalized block gets old.
+    chain.faults.stall_finality.store(true, Ordering::SeqCst);
+    market.leap(11 * MINUTE);
+    market.until("we know that it stands still", || words(&market) == ["standstill"]).await;
+    assert_closed(&market, &alice, &quote).await;
+    chain.faults.stall_finality.store(false, Ordering::SeqCst);
+    market.nurse_by(MINUTE, "it goes on", || words(&market).is_empty()).await;
+    // One of two is away: nobody is believed alone.
+    let quote = market.quote(&alice, "second", "").await;
+    Fault::SecondNodeIsSilent.strike(&market, &[]);
+    market.nurse_by(MINUTE, "we know that it is lost", || words(&market) == ["unreachable"]).await;
+    assert_closed(&market, &alice, &quote).await;
+    Fault::SecondNodeIsSilent.heal(&market, &[]);
+    market.nurse_by(MINUTE, "it is back", || words(&market).is_empty()).await;
+    let id = market.order(&alice, "second", "").await;
+    assert_eq!(market.rest(id).await.state, State::Active);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_cannot_be_looked_at_hides_none_behind_it() {
+    const ROWS: Table<(u64, u32, u32), serde_json::Value> = Table::new("bills");
+    let market = Market::open().await;
+    let (alice, _, first) = running(&market).await;
+    let second = market.order(&alice, "second", "").await;
+    let second = market.rest(second).await.attempt().and_then(|attempt| attempt.contract).unwrap();
+    let (app, chain) = (&market.demo.instance.app, &market.demo.world.chain);
+    market.leap(2 * HOUR);
+    market.nurse("both are billed", || billed(&market, first).len().min(billed(&market, second).len()) >= 1).await;
+    // The newest is looked at first.
+    let spoil = app.store.write(move |tx| tx.put(&ROWS, (second, u32::MAX, 0), &json!({ "of": "another age" })));
+    spoil.await.unwrap();
+    chain.set_billing(false);
+    market.leap(6 * HOUR);
+    market.nurse("the other is seen to be unbilled", || app.heard().unbilled == [first]).await;
+    assert!(app.reconcile_contracts().await.is_err(), "it is not passed over in silence");
+    // Nor does it keep the operator from the purse.
+    let tom = market.log_in(&TOM).await;
+    let page = tom.get("/operator/purse").await.unwrap();
+    assert_eq!(page.status, 200, "{}", page.text());
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contracts_that_the_books_know_nothing_of_are_told_of_once_and_given_back_if_their_order_is_over() {
+    let market = Market::open().await;
+    let (alice, order, own) = running(&market).await;
+    let chain = &market.demo.world.chain;
+    let state = |contract| ChainView::contract(&**chain, contract).unwrap().state;
+    let path = format!("/deployments/{}/delete", order.id);
+    alice.fill(&path, &path, &[]).await.unwrap();
+    market.nurse_by(MINUTE, "it is over", || market.read(order.id).state == State::Ended).await;
+    let node = order.attempt().unwrap().node();
+    let left = contract_by_other_hands(&market, node, &"a".repeat(32), &order.id.to_string()).await;
+    let foreign = contract_by_other_hands(&market, node, &"b".repeat(32), "a hobby of Tom's").await;
+    let (other, _, live) = running(&market).await;
+    drop(other);
+    for _ in 0..3 {
+        market.leap(HOUR);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    market.nurse("what was left of an order is given back", || state(left) == ContractStateView::Deleted).await;
+    let tom = market.log_in(&TOM).await;
+    let overview = tom.get("/operator").await.unwrap();
+    assert!(overview.says("that the books know nothing of") && overview.says(&foreign.to_string()), "{}", overview.text());
+    market.leap(HOUR);
+    market
+        .nurse("it is known to be gone", || {
+            let orphans = market.demo.instance.app.read().unwrap().single(&ORPHANS).unwrap().unwrap_or_default();
+            orphans.into_keys().eq([foreign])
+        })
+        .await;
+    assert_eq!((state(foreign), state(live)), (ContractStateView::Created, ContractStateView::Created), "not ours to end");
+    assert_eq!(state(own), ContractStateView::Deleted);
+    let mails = || market.demo.world.mail.mails_to(TOM.email).into_iter().filter(|mail| mail.subject.contains("don't know"));
+    market.until("Tom was told", || mails().count() > 0).await;
+    let told: Vec<_> = mails().collect();
+    assert_eq!(told.iter().filter(|mail| mail.text.contains(&foreign.to_string())).count(), 1, "{told:?}");
+    chain.end_contract(foreign);
     market.close().await;
 }

@@ -27,12 +27,16 @@ enum Rung {
     Settling,
     Undoing,
     Ending,
+    /// It runs, and is being resized.
+    Changing,
 }
 
 impl Rung {
-    const ALL: [Rung; 6] = [Rung::Paying, Rung::Reserving, Rung::Deploying, Rung::Settling, Rung::Undoing, Rung::Ending];
+    const ALL: [Rung; 7] =
+        [Rung::Paying, Rung::Reserving, Rung::Deploying, Rung::Settling, Rung::Undoing, Rung::Ending, Rung::Changing];
 
-    fn is_of(self, state: State) -> bool {
+    fn is_of(self, order: &Order) -> bool {
+        let state = order.state;
         match self {
             Rung::Paying => state == State::Paying,
             Rung::Reserving => state == State::Reserving,
@@ -41,6 +45,7 @@ impl Rung {
             Rung::Settling => matches!(state, State::Settling | State::Active),
             Rung::Undoing => state == State::Undoing,
             Rung::Ending => state == State::Ending,
+            Rung::Changing => order.revision.is_some(),
         }
     }
 }
@@ -96,6 +101,18 @@ impl Bench {
             market.nurse(what, || market.read(id).state == State::Active).await;
             led.push((Rung::Ending, id));
         }
+        if rungs.contains(&Rung::Changing) {
+            let id = market.order(alice, "changing", &self.towns[0]).await;
+            market.nurse(what, || market.read(id).state == State::Active).await;
+            let node = market.read(id).attempt().map(|attempt| attempt.node()).expect("a node");
+            world.nodes.set_fault(node, Node::Slow(4 * slow));
+            let path = format!("/deployments/{id}/resize");
+            let page = alice.fill(&path, &path, &[("size", "large"), ("consent", "on")]).await.expect("a price");
+            alice.submit(&page, &path, &[]).await.expect("a change");
+            let sent = || market.last_revision(id).drafts.last().is_some_and(|draft| draft.sent.is_some());
+            market.nurse_by(Duration::from_secs(6), what, sent).await;
+            led.push((Rung::Changing, id));
+        }
         // Each on a node of its own: what is done to one is not done to the others.
         let mut held = Vec::new();
         let parts = [(Rung::Undoing, &self.lonely), (Rung::Settling, &self.towns[1]), (Rung::Deploying, &self.towns[2])];
@@ -119,7 +136,7 @@ impl Bench {
             let path = format!("/deployments/{id}/delete");
             alice.fill(&path, &path, &[]).await.expect("a way out");
         }
-        let arrived = |led: &[(Rung, OrderId)]| led.iter().all(|(rung, id)| rung.is_of(market.read(*id).state));
+        let arrived = |led: &[(Rung, OrderId)]| led.iter().all(|(rung, id)| rung.is_of(&market.read(*id)));
         market.until(what, || arrived(&led)).await;
         // From here on no bank is needed.
         world.cards.set_outage(rungs.contains(&Rung::Settling));
@@ -134,7 +151,8 @@ impl Bench {
 
     fn node_of(&self, quote: &Page) -> u32 {
         let id = quote.url.path().trim_start_matches("/quotes/").parse();
-        let id = id.unwrap_or_else(|_| panic!("no quote: {} {}", quote.url, quote.text()));
+        let obstacles = || self.market.demo.instance.app.obstacles();
+        let id = id.unwrap_or_else(|_| panic!("no quote: {} {:?} {}", quote.url, obstacles(), quote.text()));
         self.market.demo.instance.app.read().unwrap().quote(id).unwrap().expect("a quote").choice.best.node
     }
 
@@ -173,7 +191,7 @@ impl Bench {
         let mut nodes = self.nodes(&ids);
         nodes.extend(offer.iter().map(|offer| self.node_of(offer)));
         for (rung, id) in &led {
-            assert!(rung.is_of(market.read(*id).state), "{what}: {rung:?} was left too early: {:?}", market.read(*id).timeline);
+            assert!(rung.is_of(&market.read(*id)), "{what}: {rung:?} was left too early: {:?}", market.read(*id).timeline);
         }
         // While hours go by no offer stands: it is taken up just before.
         if let Some(offer) = offer.take_if(|_| fault.takes_hours()) {
@@ -194,8 +212,8 @@ impl Bench {
             market.leap(Duration::from_secs(6));
         }
         let sound = |id: &OrderId| self.is_sound(&market.read(*id));
-        // There are other nodes: one that fails need not come back. Everything else is there but once.
-        if fault.is_a_nodes() {
+        // There are other nodes: one that fails need not come back. Everything else is there but once, and so is the node of what runs.
+        if fault.is_a_nodes() && !rungs.contains(&Rung::Changing) {
             market.nurse(&what, || ids.iter().all(sound)).await;
         }
         fault.heal(market, &nodes);
@@ -207,7 +225,15 @@ impl Bench {
         let ends = places.zip(&ids).map(|(rung, id)| {
             let order = market.read(*id);
             let elsewhere = if order.attempts.len() > 1 { " elsewhere" } else { "" };
-            format!("{rung:?} → {}{elsewhere}", order.state.word())
+            let change = match rung {
+                Rung::Changing => format!(
+                    ", {:?}{}",
+                    market.last_revision(*id).state,
+                    if order.stopped.is_some() { " and stopped" } else { "" }
+                ),
+                _ => String::new(),
+            };
+            format!("{rung:?} → {}{elsewhere}{change}", order.state.word())
         });
         ends.collect::<Vec<_>>().join(", ")
     }
@@ -220,7 +246,7 @@ impl Bench {
         };
         let carried = order.attempt().and_then(|attempt| attempt.contract).is_some_and(live);
         let clear = order.attempts.iter().all(|attempt| attempt.cleared || (runs && attempt.outcome == Outcome::Works));
-        order.state.at_rest() && clear && (!runs || (carried && order.paused.is_none()))
+        order.state.at_rest() && order.revision.is_none() && clear && (!runs || (carried && order.paused.is_none()))
     }
 
     fn orphans(&self) -> Vec<u64> {
@@ -255,12 +281,12 @@ async fn play(part: impl Fn(usize) -> bool) {
     let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("faults are dealt by COOPERAGE_SEED={seed}");
     let mut chance = Chance::new(seed);
-    let offset = usize::try_from(chance.below(6)).unwrap();
+    let offset = usize::try_from(chance.below(7)).unwrap();
     let bench = Bench::open().await;
     for (place, fault) in Fault::ALL.into_iter().enumerate().filter(|(place, _)| part(*place)) {
         let ends = match long() {
             true => bench.round(fault, &Rung::ALL).await,
-            false => bench.round(fault, &[Rung::ALL[(place + place / 6 + offset) % 6]]).await,
+            false => bench.round(fault, &[Rung::ALL[(place + place / 7 + offset) % 7]]).await,
         };
         eprintln!("{fault:?}: {ends}");
         if place % 8 == 7 {

@@ -1,8 +1,10 @@
 //! The gate: who may do what to whose things, on every route there is; and what a stranger's page can't make a browser do.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use cooperage::base::ids::{CardId, ChargeId, FilterId, JobId, OrderId, PoolId, QuoteId, SessionId};
+use cooperage::base::time::MINUTE;
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::domain::order::State;
 use cooperage::domain::pool::{Filter, Sort};
@@ -48,6 +50,16 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/deployments/{id}/progress", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/events", [303, 200, 404, 404, 404]),
     ("GET", "/deployments/{id}/delete", [303, 200, 404, 404, 404]),
+    ("GET", "/deployments/{id}/changes", [303, 200, 404, 404, 404]),
+    ("GET", "/deployments/{id}/stop", [303, 200, 404, 404, 404]),
+    // Her system is on no disk of its own: what is lost has to be agreed to.
+    ("POST", "/deployments/{id}/stop", [303, 422, 404, 404, 404]),
+    // It runs already.
+    ("POST", "/deployments/{id}/start", [303, 409, 404, 404, 404]),
+    ("GET", "/deployments/{id}/resize", [303, 200, 404, 404, 404]),
+    ("POST", "/deployments/{id}/resize", [303, 422, 404, 404, 404]),
+    ("GET", "/deployments/{id}/move", [303, 200, 404, 404, 404]),
+    ("POST", "/deployments/{id}/move", [303, 422, 404, 404, 404]),
     // Alice's was ordered without one.
     ("GET", "/deployments/{id}/tunnel", [303, 404, 404, 404, 404]),
     ("GET", "/deployments/{id}/handover", [303, 200, 404, 404, 404]),
@@ -80,6 +92,13 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/deployments/{id}/address/check", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/address/remove", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/label", [303, 303, 404, 404, 404]),
+    // Nor has it a storage swarm; that of one who has is in tests/swarm.rs.
+    ("GET", "/deployments/{id}/swarm", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/swarm/events", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/swarm/config", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/saved", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/drill", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/swarm/replace", [303, 404, 404, 404, 404]),
     ("GET", "/cards", [303, 200, 200, 200, 200]),
     ("GET", "/cards/done", [404; 5]),
     ("GET", "/cards/new/{id}", [303, 200, 404, 404, 404]),
@@ -335,12 +354,18 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     }
     // What does not exist.
     for (method, route, _) in EXPECTED.iter().filter(|(_, path, _)| path.contains('{')) {
+        // Nobody asks for so much at once: each route gets its own seconds.
+        town.market.leap(Duration::from_secs(5));
         let malformed = ["x", "%00", "%FF", "..%2f..%2fetc%2fpasswd", "ord_", "1", "%E2%80%AE", &"a".repeat(2000)];
         // So many tries at once would be too often.
         town.market.leap(std::time::Duration::from_secs(10));
         let unknown = unknown(route);
         let who = &town.people[rightful(route)];
         let csrf = who.csrf().await;
+        if *method == "POST" {
+            // One account may send only so much at once.
+            town.market.leap(std::time::Duration::from_secs(8));
+        }
         // A node is called by a number, and there is a first one.
         let named = |id: &&str| *id == "1" && (route.starts_with("/provider/nodes/") || route.starts_with("/nodes/"));
         for id in malformed.into_iter().filter(|id| !named(id)).chain([unknown.as_str()]) {
@@ -397,6 +422,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     // Nobody may change so much at once.
     town.market.leap(std::time::Duration::from_secs(120));
     // Then the honest forms: strangers before owners, so that there is something to be seen.
+    // So much as all of this nobody asks for in a minute: what the forgeries have used up of it is given back.
+    town.market.leap(MINUTE);
     for (method, route, expected) in EXPECTED {
         for who in [GUEST, 2, 3, OPERATOR, OWNER] {
             let (path, caller) = (town.path(route), &town.people[who]);

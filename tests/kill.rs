@@ -6,16 +6,17 @@
 mod address;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cooperage::base::Clock;
 use cooperage::base::ids::OrderId;
+use cooperage::base::money::Usd;
 use cooperage::base::time::DAY;
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::backup::{BackupVm, Stage};
-use cooperage::domain::charge::{ChargeState, RefundState};
+use cooperage::domain::charge::{Charge, ChargeState, RefundState};
 use cooperage::domain::job::{Job, Work};
 use cooperage::domain::order::{Attempt, Order, State};
 use cooperage::domain::signer::{CallState, SignedCall};
@@ -31,6 +32,7 @@ use cooperage::store::grid::Chain;
 use cooperage::store::job::Jobs;
 use cooperage::store::ledger::LedgerRead;
 use cooperage::store::order::Orders;
+use cooperage::store::revision::Revisions;
 use cooperage::store::schema::{BILLED_TO, CALLS, NOTICED_TO, VERSION};
 use cooperage::store::{Read, Snapshot, Turn, Tx};
 use cooperage::wire::key::{KeyPair, Scheme};
@@ -55,6 +57,8 @@ struct Siege {
     world: World,
     house: House,
     closing: AtomicBool,
+    /// Changes that were cut off.
+    cut: AtomicUsize,
     acks: Mutex<Acks>,
 }
 
@@ -77,7 +81,7 @@ impl Siege {
         }
         let house = House::within(&world.addresses);
         world.meet(&house.url());
-        Siege { clock, world, house, closing: AtomicBool::new(false), acks: Mutex::default() }
+        Siege { clock, world, house, closing: AtomicBool::new(false), cut: AtomicUsize::new(0), acks: Mutex::default() }
     }
 
     fn closing(&self) -> bool {
@@ -181,16 +185,12 @@ impl Siege {
                 let page = self.insist(async || visitor.get(&mine).await).await;
                 assert_eq!(page.status, 200, "an acknowledged order is gone: {id}");
                 if page.body.contains(&remove) {
+                    if chance.percent(60) {
+                        self.change(&visitor, id, &mut chance).await;
+                    }
                     if chance.percent(85) {
                         tokio::time::sleep(Duration::from_millis(chance.below(300))).await;
-                        self.insist(async || match visitor.get(&remove).await? {
-                            page if page.status >= 500 || page.status == 429 => Ok(page),
-                            page if page.body.contains("<form") && page.url.path() == remove => {
-                                visitor.submit(&page, &remove, &[]).await
-                            }
-                            page => Ok(page), // pressed before, and the answer was lost
-                        })
-                        .await;
+                        self.press(&visitor, &remove, &[]).await;
                         self.acks.lock().unwrap().deleted.insert(id);
                     }
                     break;
@@ -199,6 +199,50 @@ impl Siege {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    /// Opens a page and presses its button, until somebody answers. Where the page is another one by now, it was pressed before and
+    /// the answer was lost.
+    async fn press(&self, visitor: &Visitor, path: &str, typed: &[(&str, &str)]) -> Page {
+        self.insist(async || match visitor.get(path).await? {
+            page if page.status >= 500 || page.status == 429 => Ok(page),
+            page if page.body.contains(&format!("action=\"{path}\"")) => visitor.submit(&page, path, typed).await,
+            page => Ok(page),
+        })
+        .await
+    }
+
+    /// Stops, starts, resizes or moves what runs, and does not always wait for it.
+    async fn change(&self, visitor: &Visitor, id: OrderId, chance: &mut Chance) {
+        let mine = format!("/deployments/{id}");
+        let at = |what: &str| format!("{mine}/{what}");
+        for _ in 0..1 + chance.below(3) {
+            match chance.below(4) {
+                0 => drop(self.press(visitor, &at("stop"), &[("consent", "on")]).await),
+                1 => drop(
+                    self.insist(async || match visitor.get(&mine).await? {
+                        page if page.body.contains(&at("start")) => visitor.submit(&page, &at("start"), &[]).await,
+                        page => Ok(page),
+                    })
+                    .await,
+                ),
+                2 => drop(self.press(visitor, &at("move"), &[("consent", "on")]).await),
+                _ => {
+                    let size = chance.one_of(&["small", "medium"]);
+                    let page = self.press(visitor, &at("resize"), &[("size", size), ("consent", "on")]).await;
+                    if page.body.contains("name=\"seal\"") {
+                        self.insist(async || visitor.submit(&page, &at("resize"), &[]).await).await;
+                    }
+                }
+            }
+            for _ in 0..chance.below(15) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                let page = self.insist(async || visitor.get(&mine).await).await;
+                if !page.says(" since ") {
+                    break;
+                }
             }
         }
     }
@@ -231,6 +275,7 @@ impl Siege {
         for id in acked {
             assert!(snapshot.order(*id).unwrap().is_some(), "an acknowledged order is lost: {id}");
         }
+        self.cut.fetch_add(snapshot.revisions_open(None, 1000).unwrap().len(), Ordering::SeqCst);
         let count = |state| (state, snapshot.count_in(state, 1000).unwrap());
         RUNGS.into_iter().map(count).filter(|(_, count)| *count > 0).collect()
     }
@@ -267,6 +312,7 @@ impl Siege {
             let store = self.house.store();
             left = self.open(&store.read().unwrap());
             if left.is_empty() {
+                store.close();
                 return;
             }
             // What failed often waits long: nobody here waits with it.
@@ -336,26 +382,37 @@ impl Siege {
 
     fn audit_money(&self, snapshot: &Snapshot, order: &Order) {
         let truth = self.world.cards.truth(&order.id.to_string());
-        let charge = snapshot.charge(order.charge).unwrap().unwrap();
+        let charges: Vec<Charge> = snapshot.charges_of(order.user, None, 10_000).unwrap();
+        let charges: Vec<Charge> = charges.into_iter().filter(|charge| charge.order == order.id).collect();
         let ran = order.active_since.is_some();
-        let story = || format!("{order:?}\n{charge:?}\n{truth:?}");
-        assert_eq!(truth.captures, usize::from(ran), "captured once if it ever ran: {}", story());
+        let story = || format!("{order:?}\n{charges:?}\n{truth:?}\n{:?}", snapshot.revisions_of(order.id, None, 100).unwrap());
+        let taken: Vec<&Charge> = charges.iter().filter(|charge| charge.state == ChargeState::Captured).collect();
+        assert_eq!(truth.captures, taken.len(), "captured once each: {}", story());
         assert_eq!((truth.open, truth.open_cents), (0, 0), "the bank still holds money: {}", story());
-        assert_eq!(truth.captured_cents, if ran { charge.amount.cents().unwrap() } else { 0 }, "{}", story());
-        assert_eq!(ran, charge.state == ChargeState::Captured, "{}", story());
-        let refunds = snapshot.refunds_of(charge.id).unwrap();
-        // What a backup VM that could not be had has cost goes back by itself.
-        let given_up = if ran { charge.amount.checked_sub(order.price).unwrap().cents().unwrap() } else { 0 };
-        assert!(
-            refunds.len() <= 1 + usize::from(given_up > 0) && refunds.iter().all(|refund| refund.state == RefundState::Done),
-            "{refunds:?}"
-        );
-        let due = match order.state {
-            State::Ended if ran => order.price.checked_sub(order.earned).unwrap().floor_to_cent().cents().unwrap(),
-            _ => 0,
-        } + given_up;
-        assert_eq!(truth.refunded_cents, due, "the refund: {}", story());
-        assert_eq!(refunds.iter().map(|refund| refund.amount.cents().unwrap()).sum::<i64>(), due, "{}", story());
+        let sum: i64 = taken.iter().map(|charge| charge.amount.cents().unwrap()).sum();
+        assert_eq!(truth.captured_cents, sum, "{}", story());
+        assert_eq!(ran, taken.iter().any(|charge| charge.id == order.charge), "{}", story());
+        let mut back = 0;
+        for charge in &taken {
+            let refunds = snapshot.refunds_of(charge.id).unwrap();
+            assert!(refunds.iter().all(|refund| refund.state == RefundState::Done), "{refunds:?}");
+            let gone: i64 = refunds.iter().map(|refund| refund.amount.cents().unwrap()).sum();
+            assert!(gone <= charge.amount.cents().unwrap(), "more went back than was taken: {}", story());
+            let kept = order.charges().any(|kept| kept == charge.id);
+            assert!(kept || gone == charge.amount.cents().unwrap(), "taken for a change that was not made: {}", story());
+            back += gone;
+        }
+        assert_eq!(truth.refunded_cents, back, "the refunds: {}", story());
+        let left = match order.state {
+            State::Ended if ran => {
+                let unused = order.paid().checked_sub(order.earned).unwrap().floor_to_cent();
+                order.paid().checked_sub(unused).unwrap()
+            }
+            _ if ran => order.paid(),
+            _ => Usd::ZERO,
+        };
+        assert_eq!(Usd::from_cents(sum - back), left, "what is left: {}", story());
+        assert!(order.revision.is_none(), "a change that is never done: {}", story());
     }
 
     fn audit_chain(&self, snapshot: &Snapshot, orders: &[Order]) {
@@ -398,7 +455,7 @@ impl Siege {
                 assert!(!over || attempt.cleared, "an attempt was never cleaned up: {order:?}");
             }
         }
-        let open = snapshot.open_calls(1000).unwrap();
+        let open = snapshot.open_nonces().unwrap();
         assert!(open.is_empty(), "calls whose fate nobody asked for: {open:?}");
         let own = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).unwrap().public();
         let balances = self.world.chain.balances(&own);
@@ -514,7 +571,9 @@ async fn besiege(times: usize, way: Way) -> BTreeMap<State, usize> {
         person.await.unwrap();
     }
     siege.come_to_rest(process).await;
-    println!("ended {times} times, {early} of them during a start; on these rungs: {hits:?}");
+    let cut = siege.cut.load(Ordering::SeqCst);
+    println!("ended {times} times, {early} of them during a start; on these rungs: {hits:?}; in {cut} changes");
+    assert!(times < 20 || cut > 0, "no change was ever cut off");
     let store = siege.house.store();
     siege.audit(&store.read().unwrap());
     store.close();

@@ -137,7 +137,7 @@ async fn a_processor_by_others_saves_holds_captures_refunds_and_tells() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(heard.lock().unwrap().iter().any(succeeded), "{heard:?}");
-    let listed = bench.stripe.events(since).await.unwrap();
+    let listed = bench.stripe.events(since, None, 100).await.unwrap().unwrap();
     assert!(listed.iter().any(|event| event.kind == "payment_intent.succeeded" && event.object_id.as_ref() == Some(&held.id)));
     assert_eq!(bench.stripe.detach(&request.payment_method).await.unwrap().customer, None);
 }

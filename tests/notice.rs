@@ -7,8 +7,10 @@ use cooperage::cli::demo::ALICE;
 use cooperage::domain::charge::{Charge, Notice};
 use cooperage::domain::order::{Order, State};
 use cooperage::localgrid::card::HookFaults;
+use cooperage::store::Read;
 use cooperage::store::charge::Charges;
 use cooperage::store::ledger::LedgerRead;
+use cooperage::store::schema::NOTICED_TO;
 use cooperage::wire::stripe::webhook::sign;
 use reqwest::RequestBuilder;
 
@@ -236,5 +238,28 @@ async fn without_a_secret_for_notices_there_is_no_such_route() {
         let request = caller.request("POST", HOOK).header("stripe-signature", signature).body(body.clone());
         assert_eq!(caller.send(request).await.status, 404);
     }
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_events_that_is_too_long_for_one_go_is_worked_off_in_slices() {
+    let market = Market::open().await;
+    let (app, cards) = (&market.demo.instance.app, &market.demo.world.cards);
+    // Nothing reaches us but by the list, and the sweep of the list sleeps.
+    cards.set_hook_faults(HookFaults { drop_next: usize::MAX, ..HookFaults::default() });
+    let alice = market.log_in(&ALICE).await;
+    market.save_card(&alice, GOOD_CARD).await;
+    let saved = cards.events().into_iter().find(|event| event.kind == "setup_intent.succeeded").unwrap();
+    let began = app.now();
+    // Less than the sweep's own beat: it is called below.
+    market.demo.clock.leap(Duration::from_secs(4000));
+    cards.flood(3500);
+    let end = app.now();
+    app.store.write(move |tx| tx.set(&NOTICED_TO, &began)).await.unwrap();
+    app.sweep_notices().await.unwrap();
+    assert!(notice(&market, &saved.id).is_some(), "what lies below was not reached");
+    let noticed = app.read().unwrap().single(&NOTICED_TO).unwrap().unwrap();
+    assert!(noticed + Duration::from_secs(2) >= end && noticed <= app.now(), "{noticed} {end}");
+    assert_eq!(app.sweep_notices().await.unwrap(), 0);
     market.close().await;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::{SCALE, Tft};
-use cooperage::base::time::{HOUR, SECOND};
+use cooperage::base::time::{HOUR, MINUTE};
 use cooperage::cli::demo::TOM;
 use cooperage::cli::visitor::Visitor;
 use cooperage::domain::bill::Bill;
@@ -94,7 +94,7 @@ async fn the_screen_says_to_the_unit_what_the_chain_bills() {
     let purse = read_anew(&market, 2).await;
     let tom = market.log_in(&TOM).await;
     let page = tom.get("/operator/purse").await.unwrap();
-    let mut hours = 0;
+    let (mut hours, mut reserved) = (0, 0);
     for meter in &purse.meters {
         let bills = bills(&market, meter.running.contract);
         let (last, before) = (&bills[bills.len() - 1], &bills[bills.len() - 2]);
@@ -102,20 +102,28 @@ async fn the_screen_says_to_the_unit_what_the_chain_bills() {
         let standing = purse.standing(meter);
         assert_eq!((last.amount, last.level.as_str()), (standing.hour, purse.ladder.name(standing.level)));
         assert_eq!(last.level, "Gold", "the wallet of the local world holds enough");
-        let reserved: i64 = bills.iter().map(|bill| bill.amount.units()).sum();
-        assert_eq!(meter.reserved, Tft::from_units(reserved), "nothing was paid out yet");
+        reserved += bills.iter().map(|bill| bill.amount.units()).sum::<i64>();
         for said in [format!("{} an hour", tokens(last.amount)), format!("Last bill {} at Gold", tokens(last.amount))] {
             assert!(page.says(&said), "{said}: {}", page.text());
         }
         hours += last.amount.units();
     }
     assert_eq!(purse.burn(), Tft::from_units(hours));
+    assert_eq!(purse.holdings.reserved, Tft::from_units(reserved), "nothing was paid out yet");
+    // A moment later the wallet is another one: that alone is read.
+    market.demo.world.chain.fund(&operator(), Tft::from_units(SCALE));
+    market
+        .until("the new wallet is known", || self::purse(&market).holdings.free.units() == purse.holdings.free.units() + SCALE)
+        .await;
+    assert_eq!(self::purse(&market), Arc::new(Purse { holdings: self::purse(&market).holdings, ..Purse::clone(&purse) }));
+    let usable = self::purse(&market).holdings.usable;
+    assert_eq!(units(usable), account(&market).usable());
     assert!(page.says("Every contract is at the highest level"), "{}", page.text());
     assert!(page.says("Covered") && page.says("50 % of what is billed"), "{}", page.text());
 
     let price = purse.price.rate.musd();
     market.demo.world.chain.set_price(price * 2);
-    market.leap(SECOND);
+    market.leap(MINUTE);
     market.until("the new price is read", || self::purse(&market).price.rate.musd() == price * 2).await;
     let dearer = self::purse(&market);
     assert!(dearer.burn() < purse.burn(), "a dearer token pays for more");

@@ -517,6 +517,7 @@ async fn an_operators_own_images_and_dated_prices_are_what_is_sold() {
         disk_gib: Dollars(Usd::from_units(33_333)),
         ipv4: dollars(ipv4),
         ipv6: dollars(100),
+        swarm_gib: dollars(1),
     };
     let market = Market::open_with(|settings| {
         settings.images = vec![own];

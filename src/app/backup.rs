@@ -7,22 +7,22 @@ pub(super) mod way_in;
 
 use super::lease::{Built, Signed, know};
 use super::order::{ask, new_attempt, reservation};
-use super::{App, bill, mail, refund};
-use crate::base::ids::{JobId, OrderId, RefundId, TransferId, UserId};
+use super::{App, mail, prorate};
+use crate::base::ids::{JobId, OrderId, UserId};
+use crate::base::money::Usd;
 use crate::base::time::HOUR;
 use crate::base::{Error, Random, Result, Time};
-use crate::domain::backup::{BackupVm, MAX_ATTEMPTS, Stage, apart_from, is_apart, twin};
-use crate::domain::charge::Refund;
+use crate::domain::backup::{Backup, BackupVm, MAX_ATTEMPTS, Stage, apart_from, is_apart, twin};
 use crate::domain::job::{Next, Work};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step};
 use crate::domain::placement::{Ask, Choice, Scored, choose};
 use crate::domain::pool::{Filter, Pool};
 use crate::domain::price::{backup_part, without_backup};
 use crate::domain::slot::{Kind, Slot};
+use crate::domain::term::Due;
 use crate::domain::wish::Wish;
 use crate::store::account::Accounts;
 use crate::store::backup::Backups;
-use crate::store::charge::Charges;
 use crate::store::exposure::Exposures;
 use crate::store::order::Orders;
 use crate::store::{Read, Tx};
@@ -299,7 +299,6 @@ impl App {
         if !self.clear_backup(order, backup).await? {
             return Ok(self.at_next_block().await);
         }
-        let charge = self.read()?.charge(order.charge)?.ok_or_else(|| Error::not_found("charge"))?;
         let (random, now, id) = (self.random.clone(), self.now(), order.id);
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
         self.change_backup(backup, move |tx, backup| {
@@ -309,22 +308,17 @@ impl App {
             if !matches!(order.state, State::Active | State::Ending) {
                 return Ok(());
             }
-            // What the hours until now have earned at the old price stays earned.
-            bill::earn(tx, &mut order, now)?;
-            let left = order.price.checked_sub(order.earned).unwrap_or_default();
-            let back = backup.unused(order.active_since, order.ended.unwrap_or(now)).min(left).floor_to_cent();
-            order.price = order.price.checked_sub(back).unwrap_or_default();
-            if backup.active_since.is_none() {
-                order.parts = without_backup(&order.parts);
-            }
+            // Hours that were begun are kept, and nothing goes back twice.
+            let at = order.ended.unwrap_or(now);
+            let due = Due::Back(backup.unused(order.active_since, at));
+            let price = order.price.checked_sub(backup.price).unwrap_or_default();
+            let due = prorate::reprice(tx, &mut order, (price, due, at), None, &*random, now)?;
+            let back = if let Due::Back(back) = due { back } else { Usd::ZERO };
+            order.parts = without_backup(&order.parts);
+            order.wish.backup = Backup::None;
             let why = backup.reason.clone().unwrap_or_default();
             order.trouble(now, Step::Access, format!("There is no backup VM: {} The server itself goes on.", lower(&why)));
             if back.units() > 0 {
-                let (refund, key) = (RefundId::random(&*random), hex::encode(random.bytes::<16>()));
-                let refund = Refund::new(refund, &charge, back, key, TransferId::random(&*random), now);
-                refund::hold(tx, &refund, order.user, now)?;
-                tx.put_refund(&refund)?;
-                tx.owe(JobId::random(&*random), Work::PayRefund(refund.id), now)?;
                 backup.note(now, format!("{} goes back to your card.", back.shown()));
             }
             tx.put_order(&order)?;

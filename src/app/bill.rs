@@ -43,10 +43,10 @@ impl App {
         if from > head.number {
             return Ok(0);
         }
-        let from = self.skip_forgotten(from, head.number).await?;
+        let from = self.skip_forgotten(from, &head).await?;
         let to = head.number.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
         let owners = self.read()?.single(&OWNERS)?.unwrap_or_default();
-        let reports = self.grid.reports(from, to, owners.into_iter()).await?;
+        let reports = self.grid.reports(from, to, &head, owners.into_iter()).await?;
         let wallet = match to == head.number {
             true => Some((self.grid.wallet(&head).await?, head)),
             false => None,
@@ -82,8 +82,8 @@ impl App {
 
     /// Goes on behind blocks that the chain has forgotten, and writes down which: what they billed must be booked by a person.
     /// Without this, one long outage would hold up every later bill and refund for ever.
-    async fn skip_forgotten(&self, from: u32, head: u32) -> Result<u32> {
-        if head - from < SURELY_KEPT {
+    async fn skip_forgotten(&self, from: u32, head: &Block) -> Result<u32> {
+        if head.number - from < SURELY_KEPT {
             return Ok(from);
         }
         let first = self.grid.remembered_from(from, head).await?;
@@ -103,13 +103,15 @@ impl App {
         let head = self.grid.finalized().await;
         // A runtime that was changed is learned of here, before any block of its own is read.
         let footing = match &head {
-            Ok(_) => self.grid.footing().await.ok(),
+            Ok(head) => self.grid.footing(head).await.ok(),
             Err(_) => None,
         };
+        let now = self.now();
         let mut heard = lock(&self.heard);
         heard.answers = head.is_ok();
-        if let Ok(head) = &head {
-            heard.head = Some(head.clone());
+        match &head {
+            Ok(head) => (heard.head, heard.lost) = (Some(head.clone()), None),
+            Err(_) => heard.lost = Some((heard.lost.map_or(now, |(since, _)| since), now)),
         }
         if footing.is_some() {
             heard.footing = footing;
@@ -193,6 +195,9 @@ fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, random: &dyn Random, 
             if known.slot.kind == Kind::Backup && state == ContractState::Gone {
                 super::backup::lose(tx, known.slot, random, now)?;
             }
+            if known.slot.kind == Kind::Shard {
+                super::swarm::follow_shard(tx, known.slot, state, random, now)?;
+            }
             if let Some(order) = order {
                 follow(tx, order, state, report.at.unwrap_or(now), random, now)?;
             }
@@ -215,7 +220,7 @@ pub(super) fn earn(tx: &mut Tx<'_>, order: &mut Order, now: Time) -> Result<()> 
 
 /// The part of a cent that can't be refunded.
 pub(super) fn round_off(tx: &mut Tx<'_>, order: &mut Order, refunded: Usd, now: Time) -> Result<()> {
-    let rest = order.price.checked_sub(order.earned).and_then(|rest| rest.checked_sub(refunded)).unwrap_or_default();
+    let rest = order.paid().checked_sub(order.earned).and_then(|rest| rest.checked_sub(refunded)).unwrap_or_default();
     if rest.units() > 0 && rest < Usd::from_cents(1) {
         let account = Account::rounding(Asset::Usd);
         move_once(tx, "rounding", &order.id.to_string(), Account::customer(order.user), account, rest, "part of a cent", now)?;

@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::{App, lock};
 use crate::base::ids::OrderId;
 use crate::base::money::{SCALE, Tft};
-use crate::base::time::{DAY, HOUR};
+use crate::base::time::{DAY, HOUR, MINUTE};
 use crate::base::{Error, Result, Time};
 use crate::domain::order::{Order, State};
 use crate::grid::{Block, ContractState, Footing, Wallet};
 use crate::store::grid::Chain;
 use crate::store::order::Orders;
-use crate::store::schema::{PAUSED, TWIN, USURPED};
-use crate::store::{Read, Tx};
+use crate::store::schema::{ORPHANS, PAUSED, TWIN, USURPED};
+use crate::store::{Read, Snapshot, Tx};
 
 /// What somebody hears who wants to order and can't.
 const CLOSED: &str =
@@ -25,11 +25,15 @@ const UNBILLED_AFTER: Duration = Duration::from_secs(4 * HOUR.as_secs());
 const TOLD_FOR: Duration = Duration::from_secs(7 * DAY.as_secs());
 /// Once verified, this is seldom asked again.
 const VERIFIED_FOR: Duration = HOUR;
+/// A chain that can't be read for so long is away; shorter than that it may be the moment of a change.
+const LOST_AFTER: Duration = Duration::from_secs(2 * MINUTE.as_secs());
 
 /// What the chain last told, and whether it told anything at the last time of asking.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
     pub answers: bool,
+    /// When no finalized block could be read, for the first and for the last time since one could.
+    pub lost: Option<(Time, Time)>,
     pub head: Option<Block>,
     pub footing: Option<Footing>,
     pub wallet: Option<Wallet>,
@@ -42,6 +46,10 @@ pub struct Heard {
 /// Why no order is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
+    /// No finalized block can be read: nobody answers, or no two agree.
+    Unreachable { since: Time },
+    /// The newest finalized block is an old one: nothing that is signed would ever land.
+    Standstill { since: Time },
     /// The chain's runtime lacks something we need.
     Runtime { version: u32, lacking: Vec<String> },
     /// There are no words for the wallet.
@@ -56,6 +64,8 @@ impl Obstacle {
     /// One word, for programs.
     pub const fn word(&self) -> &'static str {
         match self {
+            Obstacle::Unreachable { .. } => "unreachable",
+            Obstacle::Standstill { .. } => "standstill",
             Obstacle::Runtime { .. } => "runtime",
             Obstacle::WatchOnly => "watch-only",
             Obstacle::Funds { .. } => "funds",
@@ -66,6 +76,14 @@ impl Obstacle {
     /// For the operator.
     pub fn sentence(&self) -> String {
         match self {
+            Obstacle::Unreachable { since } => format!(
+                "No finalized block of the chain could be read since {since}: its nodes are away, or no two of them agree. No order is taken \
+                 until they do; what runs goes on."
+            ),
+            Obstacle::Standstill { since } => format!(
+                "The newest finalized block of the chain is of {since}. Either the chain stands still, or a node of it that is needed to \
+                 agree does, or this machine's clock is ahead. Nothing that is signed would land, so no order is taken until it goes on."
+            ),
             Obstacle::Runtime { version, lacking } => format!(
                 "The chain runs version {version} of its runtime, which lacks what we need: {}. Nothing is signed and no order is taken \
                  until it has it again or a newer Cooperage knows this runtime; what runs goes on and is billed.",
@@ -90,6 +108,12 @@ impl App {
         let heard = self.heard();
         let reserve = Tft::from_units(i64::try_from(self.settings.grid.reserve_tft).unwrap_or(i64::MAX).saturating_mul(SCALE));
         let mut all = Vec::new();
+        if let Some((since, _)) = heard.lost.filter(|(since, still)| still.since(*since) > LOST_AFTER) {
+            all.push(Obstacle::Unreachable { since });
+        }
+        if let (Some(head), true) = (&heard.head, heard.footing.as_ref().is_some_and(|footing| footing.stands_still)) {
+            all.push(Obstacle::Standstill { since: head.at });
+        }
         if let Some(footing) = heard.footing.filter(|footing| !footing.lacking.is_empty()) {
             all.push(Obstacle::Runtime { version: footing.spec_version, lacking: footing.lacking });
         }
@@ -118,9 +142,13 @@ impl App {
         let (heard, snapshot, now) = (self.heard(), self.read()?, self.now());
         let mut all = Vec::new();
         let endpoints = self.grid.endpoints();
+        let so = match endpoints.iter().filter(|endpoint| endpoint.wrong.is_none()).count() {
+            ..2 => "Until two agree again nothing new is booked or signed.",
+            _ => "It is left out.",
+        };
         for endpoint in &endpoints {
             if let Some(wrong) = &endpoint.wrong {
-                all.push(format!("The chain's node {} {wrong}. It is left out.", endpoint.url));
+                all.push(format!("The chain's node {} {wrong}. {so}", endpoint.url));
             }
         }
         if endpoints.len() == 1 {
@@ -133,6 +161,15 @@ impl App {
                 "The wallet was used by somebody else ({times} calls), last on {}: our calls were signed anew, nothing was done twice. \
                  If that was not you, move the tokens to a new wallet.",
                 at.day()
+            ));
+        }
+        let orphans = snapshot.single(&ORPHANS)?.unwrap_or_default();
+        let orphans: Vec<_> = orphans.iter().filter(|(_, orphan)| orphan.is_one(now)).map(|(id, _)| id.to_string()).collect();
+        if !orphans.is_empty() {
+            all.push(format!(
+                "Contracts of the wallet are on the grid that the books know nothing of, and are billed: {}. Those of orders that are over are \
+                 cancelled by themselves; cancel the others if they are not yours to keep.",
+                orphans.join(", ")
             ));
         }
         let paused = snapshot.single(&PAUSED)?.unwrap_or_default().len();
@@ -180,36 +217,53 @@ impl App {
         let (snapshot, from) = (self.read()?, *lock(&self.looked_at));
         let orders = snapshot.orders_in(State::Active, from, LOOKED_AT)?;
         let mut unbilled = if from.is_none() { Vec::new() } else { self.heard().unbilled };
+        let mut failed = None;
         for order in &orders {
             let Some(contract) = order.attempt().and_then(|attempt| attempt.contract) else { continue };
-            let state = self.grid.contract_state(contract, &head.hash).await?;
-            let made = snapshot.contract(contract)?.map(|contract| contract.created);
-            // A chain that lags does not know of it yet.
-            if state == ContractState::Gone && made.is_none_or(|made| made > head.at) {
-                continue;
-            }
-            let (id, random, now, at) = (order.id, self.random.clone(), self.now(), head.at);
-            let paused = order.paused.is_some();
-            if state == ContractState::Gone || paused != (state == ContractState::Paused) {
-                self.store
-                    .write(move |tx| match tx.order(id)? {
-                        Some(order) => follow(tx, order, state, at, &*random, now),
-                        None => Ok(()),
-                    })
-                    .await?;
-                self.nudge();
-            }
-            let last = snapshot.last_bill_of(contract)?.map(|bill| bill.at).or(made);
-            let late = last.is_some_and(|last| head.at.since(last) > UNBILLED_AFTER);
-            unbilled.retain(|known| *known != contract);
-            if state == ContractState::Runs && late {
-                tracing::warn!(contract, "a contract runs and is not billed");
-                unbilled.push(contract);
+            match self.look_at_contract(&snapshot, order, contract, &head).await {
+                Ok(late) => {
+                    unbilled.retain(|known| *known != contract);
+                    unbilled.extend(late.then_some(contract));
+                }
+                // One that can't be read hides none behind it.
+                Err(error) => {
+                    tracing::warn!(contract, ?error, "a contract can't be looked at");
+                    failed.get_or_insert(error);
+                }
             }
         }
         *lock(&self.looked_at) = orders.last().filter(|_| orders.len() == LOOKED_AT).map(|last| (last.created, last.id));
         lock(&self.heard).unbilled = unbilled;
-        Ok(orders.len())
+        failed.map_or(Ok(orders.len()), Err)
+    }
+
+    /// Lets an order follow what became of its contract. Tells whether it runs and was not billed for hours.
+    async fn look_at_contract(&self, snapshot: &Snapshot, order: &Order, contract: u64, head: &Block) -> Result<bool> {
+        let state = self.grid.contract_state(contract, &head.hash).await?;
+        let made = snapshot.contract(contract)?.map(|contract| contract.created);
+        // A chain that lags does not know of it yet.
+        if state == ContractState::Gone && made.is_none_or(|made| made > head.at) {
+            return Ok(false);
+        }
+        let (id, random, now, at) = (order.id, self.random.clone(), self.now(), head.at);
+        let paused = order.paused.is_some();
+        if state == ContractState::Gone || paused != (state == ContractState::Paused) {
+            self.store
+                .write(move |tx| match tx.order(id)? {
+                    Some(order) => follow(tx, order, state, at, &*random, now),
+                    None => Ok(()),
+                })
+                .await?;
+            self.nudge();
+        }
+        let last = snapshot.last_bill_of(contract)?.map(|bill| bill.at).or(made);
+        // Of one that is stopped little is left to bill, or nothing.
+        let silent = last.is_some_and(|last| head.at.since(last) > UNBILLED_AFTER);
+        let late = silent && order.stopped.is_none() && state == ContractState::Runs;
+        if late {
+            tracing::warn!(contract, "a contract runs and is not billed");
+        }
+        Ok(late)
     }
 }
 

@@ -288,7 +288,12 @@ fn request(charge: &Charge, site: &str) -> Result<PaymentRequest> {
         customer: charge.customer.clone(),
         payment_method: charge.method.clone(),
         metadata: Metadata::from([("charge".into(), charge.id.to_string()), ("order".into(), charge.order.to_string())]),
-        description: "Cloud hosting, one month".into(),
+        description: if charge.revision.is_some() {
+            "Cloud hosting, a change within the month"
+        } else {
+            "Cloud hosting, one month"
+        }
+        .into(),
         return_url: Some(format!("{site}/deployments/{}/progress", charge.order)),
     })
 }

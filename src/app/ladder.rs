@@ -199,7 +199,7 @@ impl App {
         match charge.state {
             ChargeState::Captured => {
                 let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
-                let random = self.random.clone();
+                let (random, locker) = (self.random.clone(), self.locker.clone());
                 self.change(order, move |tx, order| {
                     order.state = State::Active;
                     order.active_since = Some(now);
@@ -216,6 +216,7 @@ impl App {
                     if order.wish.backup == Backup::Machine {
                         tx.owe(JobId::random(&*random), Work::TendBackup(order.id), now)?;
                     }
+                    super::swarm::begin(tx, order, locker.as_ref(), &*random, now)?;
                     tell(
                         tx,
                         order,

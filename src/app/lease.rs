@@ -26,6 +26,8 @@ const SOON: Duration = Duration::from_millis(200);
 const LATER: Duration = Duration::from_secs(3);
 /// So long a contract is tried to be made.
 const SIGN_PATIENCE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
+/// How the chain says that a contract which is to be cancelled is gone.
+const GONE_ALREADY: &str = "SmartContractModule.ContractNotExists";
 
 /// Said of a node whose patience is over.
 pub(super) const LATE: &str = "did not get it done in time";
@@ -109,6 +111,12 @@ impl App {
                 }
             }
             Fate::Refused(reason) => {
+                // It may be there already: made before a backup from which these books were restored, say.
+                let head = self.grid.finalized().await?;
+                if let Some(contract) = self.found(attempt, &head).await? {
+                    tracing::warn!(%slot, contract, %reason, "a contract of ours that we did not know of is taken up");
+                    return Ok(Signed::Made { contract, block: self.grid.born(contract, &head).await? });
+                }
                 tracing::warn!(%slot, node = attempt.node(), %reason, "the chain refused a contract");
                 Ok(Signed::Refused("did not take the order"))
             }
@@ -175,26 +183,31 @@ impl App {
         let creation = Purpose::CreateContract(slot);
         let made = match (self.read()?.call(&creation)?, attempt.contract) {
             (None, None) => return Ok(true), // never signed
-            (Some(SignedCall { state: CallState::Landed { block }, .. }), _) => block,
-            (_, Some(_)) => 0,
+            (Some(SignedCall { state: CallState::Landed { block }, .. }), _) => Some(block),
+            (_, Some(_)) => None,
             (Some(_), None) => {
                 let call = self.grid.contract_call(slot.order, attempt, public_ips);
                 match self.drive_call(creation, call, Overdue::LetGo).await? {
                     Fate::Pending => return Ok(false),
-                    Fate::Refused(_) | Fate::Expired | Fate::Usurped => return Ok(true),
-                    Fate::Landed { block } => block,
+                    Fate::Landed { block } => Some(block),
+                    // This call made nothing. One that we do not know of may have: what there is, is looked up.
+                    Fate::Refused(_) | Fate::Expired | Fate::Usurped => None,
                 }
             }
         };
         let head = self.grid.finalized().await?;
-        if head.number < made {
+        if made.is_some_and(|made| head.number < made) {
             return Ok(false);
         }
         let contract = match attempt.contract {
             Some(contract) => contract,
             None => match self.found(attempt, &head).await? {
-                None => return Ok(true), // made, and gone again
+                None => return Ok(true), // never made, or gone again
                 Some(contract) => {
+                    let made = match made {
+                        Some(made) => made,
+                        None => self.grid.born(contract, &head).await?,
+                    };
                     let (row, now) = (attempt.clone(), self.now());
                     self.store
                         .write(move |tx| {
@@ -233,7 +246,7 @@ impl App {
                 }
             }
             // "It is gone already" is a success.
-            Fate::Refused(reason) if reason.contains("NotExist") => Ok(true),
+            Fate::Refused(reason) if reason == GONE_ALREADY => Ok(true),
             // The reason may pass, so the next try is a new call; if it does not, a person must look.
             Fate::Refused(reason) => {
                 if self.is_gone(contract, &self.grid.finalized().await?).await? {

@@ -10,6 +10,8 @@ use crate::domain::charge::Charge;
 use crate::domain::job::{Next, Work};
 use crate::domain::mail::{LINK, Mail};
 use crate::domain::order::Order;
+use crate::domain::revision::{self, Revision, State};
+use crate::domain::swarm::Alarm;
 use crate::store::Read;
 use crate::store::Tx;
 use crate::store::schema::MAILS;
@@ -95,6 +97,27 @@ pub fn running(brand: &str, site: &str, user: &User, order: &Order, charge: &Cha
     mail(user, format!("{brand}: {} is running", order.wish.name), text, random, now)
 }
 
+/// What became of a change that somebody waits for.
+pub fn changed(brand: &str, site: &str, user: &User, order: &Order, revision: &Revision, random: &dyn Random, now: Time) -> Mail {
+    let said = revision.story.last().map(|told| told.text.as_str()).unwrap_or_default();
+    let (name, done) = (order.shown_name(), revision.kind.done());
+    let ssh = match (&order.access, order.stopped) {
+        (Some(access), None) => format!("\n\n    {}", access.ssh()),
+        _ => String::new(),
+    };
+    let moved = match (revision.kind, revision.state) {
+        (revision::Kind::Move, State::Done) => " Its addresses are new, and so are its disks.",
+        _ => "",
+    };
+    let text =
+        format!("Your VM “{name}”: {said}{moved}{ssh}\n\nStep by step: {site}/deployments/{}/changes#{}", order.id, revision.id);
+    let subject = match revision.state {
+        State::Done => format!("{brand}: {name} was {done}"),
+        _ => format!("{brand}: {name} was not {done}"),
+    };
+    mail(user, subject, text, random, now)
+}
+
 /// To an operator: the tokens get short. Sent once for each mark that is crossed.
 pub fn runway(brand: &str, site: &str, user: &User, short: &Short, random: &dyn Random, now: Time) -> Mail {
     let floor = match (short.stopped, short.floor_days) {
@@ -109,6 +132,14 @@ pub fn runway(brand: &str, site: &str, user: &User, short: &Short, random: &dyn 
         short.a_day,
     );
     mail(user, format!("{brand}: the tokens last for less than {}", days(short.mark)), text, random, now)
+}
+
+pub fn orphans(brand: &str, site: &str, user: &User, contracts: &[u64], random: &dyn Random, now: Time) -> Mail {
+    let numbers = contracts.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "Contracts of the marketplace's wallet are on the grid that its books know nothing of: {numbers}. They are billed, and nobody uses them. That happens when a backup is restored, or when the wallet is used by another program as well.\n\nContracts that belonged to an order which is over are cancelled by themselves. All others are left alone: cancel them if they are not yours to keep. What they cost is booked as fees.\n\n{site}/operator"
+    );
+    mail(user, format!("{brand}: contracts that the books don't know"), text, random, now)
 }
 
 /// What a mail about a short runway says.
@@ -132,6 +163,63 @@ pub fn not_running(brand: &str, site: &str, user: &User, order: &Order, random: 
         order.wish.name, order.id
     );
     mail(user, format!("{brand}: {} was not started", order.wish.name), text, random, now)
+}
+
+/// All shards of a swarm are there.
+pub fn swarm_ready(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {
+    let name = order.shown_name();
+    let text = format!(
+        "The storage swarm of “{name}” is ready.\n\nDownload its configuration and keep a copy: it holds the key, which we throw away as soon as you tell us that you have it.\n\n{site}/deployments/{}/swarm",
+        order.id
+    );
+    mail(user, format!("{brand}: the storage swarm of {name} is ready"), text, random, now)
+}
+
+/// A shard was replaced.
+pub fn swarm_mended(brand: &str, site: &str, user: &User, order: &Order, version: u32, random: &dyn Random, now: Time) -> Mail {
+    let name = order.shown_name();
+    let text = format!(
+        "Shards of the storage swarm of “{name}” were away for long and have been replaced. The new ones are empty until your server knows of them: download configuration {version}, put your key into it, and send zstor SIGUSR1.\n\n{site}/deployments/{}/swarm",
+        order.id
+    );
+    mail(user, format!("{brand}: a new configuration for {name}"), text, random, now)
+}
+
+/// It could not be built.
+pub fn swarm_failed(brand: &str, site: &str, user: &User, order: &Order, back: Usd, random: &dyn Random, now: Time) -> Mail {
+    let name = order.shown_name();
+    let text = format!(
+        "The storage swarm of “{name}” could not be built. The server runs without it, and {back} goes back to your card.\n\nWhat happened: {site}/deployments/{}/swarm",
+        order.id
+    );
+    mail(user, format!("{brand}: no storage swarm for {name}"), text, random, now)
+}
+
+/// Shards are away, or back. `said` is what works now, in a sentence.
+#[allow(clippy::too_many_arguments, reason = "a mail is made of its parts")]
+pub fn swarm_alarm(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    own: bool,
+    alarm: Alarm,
+    said: &str,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let name = order.shown_name();
+    let what = match alarm {
+        Alarm::None => "is well again",
+        Alarm::Waits => "can't store anything now",
+        Alarm::Danger => "needs attention",
+    };
+    let place =
+        if own { format!("{site}/deployments/{}/swarm", order.id) } else { format!("{site}/operator/orders/{}", order.id) };
+    let text = format!(
+        "The storage swarm of “{name}” {what}.\n\n{said}\n\nShards that stay away are replaced by themselves after two hours, as long as nothing that is stored is lost by it.\n\n{place}"
+    );
+    mail(user, format!("{brand}: the storage swarm of {name} {what}"), text, random, now)
 }
 
 pub fn backup_up(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {

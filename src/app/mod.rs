@@ -19,14 +19,19 @@ pub mod node;
 pub mod notice;
 pub mod operator;
 pub mod order;
+mod orphan;
 pub mod post_office;
 mod proof;
+mod prorate;
 pub mod provider;
 pub mod purse;
 pub mod refund;
 pub mod report;
+pub mod revise;
+pub mod revision;
 pub mod saved_filter;
 pub mod signer;
+pub mod swarm;
 pub mod sync;
 pub mod twin;
 pub mod web_address;
@@ -39,6 +44,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::base::money::Rate;
+use crate::base::seal::Locker;
 use crate::base::time::DAY;
 use crate::base::{Clock, Random, Result, Time};
 use crate::domain::benchmark::Benchmark;
@@ -74,6 +80,8 @@ pub struct App {
     pub(crate) cards: Stripe,
     hasher: hasher::Hasher,
     post_office: post_office::PostOffice,
+    /// Locks secrets of customers away under the wallet's words; None without them.
+    locker: Option<Locker>,
     resolver: Resolver,
     visitor: Visitor,
     /// Nodes as the index last told.
@@ -102,6 +110,8 @@ pub struct App {
     checked: Mutex<Option<operator::LedgerCheck>>,
     /// When leftovers were last cleared away.
     cleared: Mutex<Option<Time>>,
+    /// When contracts that nobody knows were last looked for.
+    orphans_sought: Mutex<Option<Time>>,
     leap: OnceLock<Leap>,
     /// One call is signed at a time: nonces go up by one.
     signing: tokio::sync::Mutex<()>,
@@ -116,6 +126,8 @@ impl App {
             .map_err(|cause| crate::base::Error::internal("The card processor's address can't be used.").because(cause))?;
         let hasher = hasher::Hasher::new(&*random)?;
         let post_office = post_office::PostOffice::new(&settings)?;
+        let words = &settings.grid.mnemonic;
+        let locker = (!words.reveal().is_empty()).then(|| Locker::new(words, "cooperage storage swarms 1"));
         let resolver = Resolver::new(settings.gateways.name_servers()?);
         let visitor = Visitor::new(settings.gateways.door()?);
         let mut catalogue = Catalogue::default();
@@ -137,6 +149,7 @@ impl App {
             cards,
             hasher,
             post_office,
+            locker,
             resolver,
             visitor,
             pool: Mutex::default(),
@@ -153,6 +166,7 @@ impl App {
             heads: Notify::new(),
             checked: Mutex::default(),
             cleared: Mutex::default(),
+            orphans_sought: Mutex::default(),
             leap: OnceLock::new(),
             signing: tokio::sync::Mutex::new(()),
             asking: tokio::sync::Mutex::new(()),

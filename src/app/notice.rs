@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::App;
 use super::charge::no_answer;
 use crate::base::ids::{ChargeId, JobId};
-use crate::base::time::{DAY, HOUR};
+use crate::base::time::{DAY, HOUR, SECOND};
 use crate::base::{Error, Kind, Result, Time};
 use crate::domain::charge::{ChargeState, Notice};
 use crate::domain::job::{Next, Work};
@@ -16,6 +16,8 @@ use crate::wire::stripe::{EventHead, PaymentStatus, StripeError, webhook};
 
 /// So far back the processor's list is read again: what happens there is not listed in the order in which it is written down.
 const OVERLAP: Duration = Duration::from_secs(HOUR.as_secs());
+/// Pages of a hundred that are read of one slice of the list.
+const PAGES_AT_ONCE: usize = 10;
 
 fn notice(id: String, kind: String, object: Option<String>, now: Time) -> Notice {
     Notice { id, kind, object: object.unwrap_or_default(), received: now, handled: None, note: String::new() }
@@ -63,14 +65,41 @@ impl App {
 
     /// Asks the processor what it told us and did not reach us: without a webhook, or with one that was away for longer than the processor
     /// repeats itself, nobody would hear of a refund that came back. Gives how many notices were new.
+    ///
+    /// The list is told newest first, and may be longer than can be read in one go: then it is read in slices of time, oldest
+    /// first, and how far it came is stored with each.
     pub async fn sweep_notices(&self) -> Result<usize> {
+        let mut fresh = 0;
+        let mut from = self.read()?.single(&NOTICED_TO)?.unwrap_or(self.now()) - OVERLAP;
+        // None: up to whatever is the newest.
+        let mut span = None;
+        loop {
+            let until = span.map(|span| from + span).filter(|until| *until < self.now());
+            let Some(told) = self.cards.events(from, until, PAGES_AT_ONCE).await.map_err(no_answer)? else {
+                let half = until.unwrap_or(self.now()).since(from) / 2;
+                if half < SECOND {
+                    return Err(Error::internal("The card processor lists more in a second than can be read."));
+                }
+                span = Some(Duration::from_secs(half.as_secs()));
+                continue;
+            };
+            fresh += self.take_notices(told, until).await?;
+            let Some(until) = until else { break };
+            (from, span) = (until, span.map(|span| span * 2));
+        }
+        if fresh > 0 {
+            tracing::info!(fresh, "card notices that had not reached us");
+            self.nudge();
+        }
+        Ok(fresh)
+    }
+
+    /// Records what was listed; `until` is the end of a slice of the list.
+    async fn take_notices(&self, told: Vec<EventHead>, until: Option<Time>) -> Result<usize> {
         let now = self.now();
-        let since = self.read()?.single(&NOTICED_TO)?.unwrap_or(now) - OVERLAP;
-        let told = self.cards.events(since).await.map_err(no_answer)?;
-        let newest = told.iter().map(|event| event.created).max();
+        let newest = until.or_else(|| told.iter().map(|event| event.created).max());
         let random = self.random.clone();
-        let fresh = self
-            .store
+        self.store
             .write(move |tx| {
                 let mut fresh = 0;
                 for event in told.into_iter().filter(is_about_ours) {
@@ -83,15 +112,11 @@ impl App {
                 let before = tx.single(&NOTICED_TO)?;
                 // What is older than a day is known by now, however wrong our clock is; looked at for ever it would be written down anew
                 // each time it is cleared away.
-                tx.set(&NOTICED_TO, &newest.max(before).unwrap_or(now).max(now - DAY))?;
+                let oldest = if until.is_some() { None } else { Some(now - DAY) };
+                tx.set(&NOTICED_TO, &newest.max(before).max(oldest).unwrap_or(now))?;
                 Ok(fresh)
             })
-            .await?;
-        if fresh > 0 {
-            tracing::info!(fresh, "card notices that had not reached us");
-            self.nudge();
-        }
-        Ok(fresh)
+            .await
     }
 
     /// Looks at the object a notice points to, and lets the order it belongs to look for itself.
@@ -115,7 +140,8 @@ impl App {
                 Some(charge) => {
                     // The order's own climb asks the processor; the notice only says when.
                     let (job, now) = (JobId::random(&*self.random), self.now());
-                    self.store.write(move |tx| tx.owe(job, Work::ClimbOrder(charge.order), now)).await?;
+                    let work = charge.revision.map_or(Work::ClimbOrder(charge.order), Work::Revise);
+                    self.store.write(move |tx| tx.owe(job, work, now)).await?;
                     self.nudge();
                     format!("order {} looks for itself", charge.order)
                 }

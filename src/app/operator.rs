@@ -44,11 +44,11 @@ impl App {
 
     /// Refuses to go on with books that were made with another chain: contract numbers would mean other contracts.
     pub async fn same_chain(&self) -> Result<()> {
-        let chain = self.grid.genesis().await?;
-        match self.read()?.single(&CHAIN)? {
-            None => self.store.write(move |tx| tx.set(&CHAIN, &chain)).await,
-            Some(known) if known == chain => Ok(()),
-            Some(_) => Err(Error::conflict(
+        let (chain, known) = (self.grid.genesis().await?, self.read()?.single(&CHAIN)?);
+        match (chain, known) {
+            (Some(chain), None) => self.store.write(move |tx| tx.set(&CHAIN, &chain)).await,
+            (Some(chain), Some(known)) if known == chain => Ok(()),
+            _ => Err(Error::conflict(
                 "This data folder was made with another chain. Take another folder with --data, or the network it belongs to. \
                  (The built-in local grid begins anew at each start, and so must its data.)",
             )),
@@ -140,6 +140,7 @@ impl App {
                 }
             }
         }
+        self.reconcile_revisions().await?;
         let (count, now) = (lost.len(), self.now());
         if count > 0 {
             tracing::warn!(count, "orders without a job were found and taken up again");

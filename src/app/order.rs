@@ -4,6 +4,7 @@ use super::limit::Limit;
 use super::wish::wish;
 use super::{App, backup};
 use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
+use crate::base::money::Usd;
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
 use crate::domain::backup::{Backup, Consent, apart_from};
@@ -15,7 +16,7 @@ use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
 use crate::domain::placement::{Ask, Choice, choose};
 use crate::domain::pool::{Filter, Pool};
-use crate::domain::price::{UnitPrices, total};
+use crate::domain::price::{Part, UnitPrices, total};
 use crate::grid::Plan;
 use crate::store::Tx;
 use crate::store::account::Accounts;
@@ -52,6 +53,20 @@ pub struct OrderForm {
     pub wireguard: String,
     /// What shall stand beside it; empty for nothing.
     pub backup: String,
+    pub swarm: SwarmForm,
+}
+
+/// What it sends of a storage swarm.
+#[derive(Debug, Clone, Default)]
+pub struct SwarmForm {
+    /// Empty for none.
+    pub usable_gib: String,
+    /// Empty for the usual layout's.
+    pub minimal: String,
+    pub expected: String,
+    pub spares: String,
+    /// What can be lost was read.
+    pub agreed: bool,
 }
 
 /// Live VMs and orders under way that one person may have: a stolen account must not empty the grid.
@@ -81,6 +96,9 @@ impl App {
             Backup::None => None,
             Backup::Machine => Some(backup::beside(&snapshot, &nodes, &wish, user.id, &choice.best, &[], now)?),
         };
+        if let Some(swarm) = &wish.swarm {
+            self.swarm_fits(&nodes, &snapshot.market(now)?, swarm, choice.best.node, &snapshot.buyer(user)?)?;
+        }
         let quote = Quote {
             id: QuoteId::random(&*self.random),
             user: user.id,
@@ -119,6 +137,7 @@ impl App {
             disk_gib: rule.disk_gib.0,
             ipv4: rule.ipv4.0,
             ipv6: rule.ipv6.0,
+            swarm_gib: rule.swarm_gib.0,
         }
     }
 
@@ -169,6 +188,9 @@ impl App {
                 }
                 let choice = still_free(tx, &nodes, &quote, now)?;
                 let second = backup::still_free(tx, &nodes, &quote, &choice.best, now)?;
+                if let Some(swarm) = &quote.wish.swarm {
+                    super::swarm::still_fits(&nodes, &tx.market(now)?, swarm, choice.best.node, &tx.buyer_of(user)?)?;
+                }
                 sales.admit(tx, &quote.wish, now)?;
                 let id = OrderId::random(&*random);
                 let plan = planner.plan(&quote.wish, id, &choice, &*random)?;
@@ -211,6 +233,10 @@ impl App {
                     tags: Default::default(),
                     handed_over: None,
                     consent: second.is_some().then(|| Consent::now(now)),
+                    term: None,
+                    more_charges: vec![],
+                    revision: None,
+                    stopped: None,
                 };
                 order.note(
                     now,
@@ -289,7 +315,7 @@ pub(super) fn begin_end_at(
     tx.put_order(&order)
 }
 
-fn no_card() -> Error {
+pub(super) fn no_card() -> Error {
     Error::invalid("card", "Please add a card first.")
 }
 
@@ -340,6 +366,17 @@ fn new_charge(
         fee: None,
         refunded: Default::default(),
         receipt: None,
+        lines: receipt_lines(&quote.wish, &quote.parts, quote.price),
+        revision: None,
+    }
+}
+
+/// What a month is charged for: the server first, by name, then what comes with it.
+fn receipt_lines(wish: &Wish, parts: &[Part], price: Usd) -> Vec<Part> {
+    let what = format!("{} ({}, {}), 30 days", wish.name, wish.size.name, wish.image.name);
+    match parts.split_first().filter(|_| total(parts) == Some(price)) {
+        Some((machine, extras)) => std::iter::once(Part { what, amount: machine.amount }).chain(extras.iter().cloned()).collect(),
+        None => vec![Part { what, amount: price }],
     }
 }
 
@@ -370,6 +407,7 @@ pub fn new_attempt(choice: Choice, plan: Plan, now: Time) -> Attempt {
         contract: None,
         sent: None,
         outcome: Outcome::Trying,
+        off: None,
         cleared: false,
     }
 }

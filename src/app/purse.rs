@@ -8,15 +8,19 @@ use super::{App, lock};
 use crate::base::money::{Tft, Usd};
 use crate::base::time::MINUTE;
 use crate::base::{Error, Kind, Result, Time};
-use crate::domain::backup::Backup;
+use crate::domain::backup::{Backup, BackupVm, twin};
 use crate::domain::catalogue::Capacity;
 use crate::domain::order::{Attempt, Order, State, Wish};
 use crate::domain::purse::{Line, Purse, Running};
+use crate::domain::swarm::place::need;
+use crate::domain::swarm::{Shard, Stage, Swarm};
+use crate::domain::web_address::WebAddress;
 use crate::grid::{Grid, Wallet};
 use crate::store::account::Accounts;
 use crate::store::backup::Backups;
 use crate::store::order::Orders;
 use crate::store::schema::{RUNWAY, TWIN};
+use crate::store::swarm::Swarms;
 use crate::store::web_address::WebAddresses;
 use crate::store::{Read, Tx};
 
@@ -42,17 +46,23 @@ pub struct Sales {
 impl Sales {
     /// Refuses what the tokens would not carry for as long as the floor says. Orders that are on their way count already.
     pub(super) fn admit(&self, tx: &Tx<'_>, wish: &Wish, now: Time) -> Result<()> {
+        self.admit_room(tx, wish.everywhere(), wish.addresses_everywhere(), now)
+    }
+
+    /// The same for so much room and so many addresses, which come to what is there already. What its owner has stopped counts as
+    /// if it ran: it may be started at any moment.
+    pub(super) fn admit_room(&self, tx: &Tx<'_>, room: Capacity, addresses: u32, now: Time) -> Result<()> {
         let Some(purse) = &self.purse else { return Ok(()) };
         let metered: BTreeSet<_> =
             purse.meters.iter().filter(|meter| meter.line.list > Tft::ZERO).map(|meter| meter.running.order).collect();
         let mut lines = vec![];
-        lines.extend(hour(purse, wish.everywhere()));
+        lines.extend(hour(purse, room, addresses));
         for state in COMING {
             // One that runs is soon read: only the newest can be missing in the purse.
             let most = if state == State::Active { NEWEST } else { SLICE };
             let orders = tx.orders_in(state, None, most)?;
             let unseen = orders.iter().filter(|order| !metered.contains(&order.id));
-            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.everywhere())));
+            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.everywhere(), order.wish.addresses_everywhere())));
         }
         match purse.carries(&lines, self.floor_days, now) {
             true => Ok(()),
@@ -61,7 +71,7 @@ impl Sales {
     }
 }
 
-fn hour(purse: &Purse, (capacity, addresses): (Capacity, u32)) -> Option<Line> {
+fn hour(purse: &Purse, capacity: Capacity, addresses: u32) -> Option<Line> {
     Grid::hour(&purse.tariff, &purse.price, capacity, addresses).map(|(_, line)| line)
 }
 
@@ -96,7 +106,7 @@ impl App {
     /// Whether new orders are taken: the smallest plan must be carried for as long as the floor says, beside all that runs.
     pub fn sells(&self, purse: &Purse, now: Time) -> bool {
         let floor = self.settings.grid.runway_floor_days;
-        let plans = self.catalogue.sizes.iter().filter_map(|size| hour(purse, (size.capacity, 0)));
+        let plans = self.catalogue.sizes.iter().filter_map(|size| hour(purse, size.capacity, 0));
         floor == 0 || plans.min_by_key(|line| line.list).is_none_or(|least| purse.carries(&[least], floor, now))
     }
 
@@ -120,10 +130,15 @@ impl App {
         }
     }
 
-    /// Reads tokens and contracts at one finalized block, and tells operators when they get short.
+    /// Reads tokens and contracts at one finalized block, contracts once a minute, and tells operators when they get short.
     pub async fn refresh_purse(&self) -> Result<()> {
-        let (twin, running) = self.running()?;
-        let purse = Arc::new(self.grid.purse(twin, running).await?);
+        let purse = match self.purse_with_new_wallet() {
+            Some(purse) => Arc::new(purse),
+            None => {
+                let (twin, running) = self.running()?;
+                Arc::new(self.grid.purse(twin, running).await?)
+            }
+        };
         let newer = {
             let mut known = lock(&self.purse);
             let newer = known.as_ref().is_none_or(|known| known.block <= purse.block);
@@ -135,6 +150,20 @@ impl App {
         if newer { self.watch_runway(&purse).await } else { Ok(()) }
     }
 
+    /// The purse with the wallet that was heard of last. None once the rest of it is a minute old: then all is read anew. Some
+    /// contract is billed in almost every block, and what the others cost is the same as a moment ago.
+    fn purse_with_new_wallet(&self) -> Option<Purse> {
+        let (mut purse, heard) = (Purse::clone(&*self.purse()?), self.heard());
+        let wallet = heard.wallet?;
+        if heard.head?.at.since(purse.at) >= MINUTE {
+            return None;
+        }
+        let held = &mut purse.holdings;
+        (held.free, held.reserved) = (wallet.free, wallet.reserved);
+        held.usable = wallet.free.checked_sub(held.kept).unwrap_or_default().max(Tft::ZERO);
+        Some(purse)
+    }
+
     /// Our twin, and every contract of ours that may be on the chain.
     fn running(&self) -> Result<(Option<u32>, Vec<Running>)> {
         let (snapshot, until) = (self.read()?, self.now());
@@ -144,12 +173,16 @@ impl App {
             loop {
                 let orders = snapshot.orders_until(state, until, last, SLICE)?;
                 for order in &orders {
-                    running.extend(contracts(order, &order.attempts));
+                    running.extend(contracts(order));
                     if order.wish.backup == Backup::Machine {
-                        running.extend(snapshot.backup(order.id)?.iter().flat_map(|backup| contracts(order, &backup.attempts)));
+                        running.extend(snapshot.backup(order.id)?.iter().flat_map(|backup| beside(order, backup)));
+                    }
+                    if order.wish.swarm.is_some() {
+                        let swarm = snapshot.swarm(order.id)?;
+                        running.extend(swarm.iter().flat_map(|swarm| shards(order, swarm)));
                     }
                     if let Some(address) = snapshot.web_address_of(order.id)? {
-                        running.extend(contracts(order, &address.attempts));
+                        running.extend(gateways(order, &address));
                     }
                 }
                 match orders.last() {
@@ -200,11 +233,37 @@ impl App {
     }
 }
 
-/// Contracts of an order that may be on the chain.
-fn contracts(order: &Order, attempts: &[Attempt]) -> Vec<Running> {
-    let paid_until = order.paid_until().filter(|_| order.state == State::Active);
-    let kept = attempts.iter().filter(|attempt| !attempt.cleared);
-    let row =
-        |attempt: &Attempt| Some(Running { contract: attempt.contract?, order: order.id, node: attempt.node(), paid_until });
-    kept.filter_map(row).collect()
+/// The contract of an attempt that may be on the chain, for so much room.
+fn leased(order: &Order, attempt: &Attempt, capacity: Capacity, addresses: u32) -> Option<Running> {
+    Some(Running {
+        contract: attempt.contract.filter(|_| !attempt.cleared)?,
+        order: order.id,
+        node: attempt.node(),
+        paid_until: order.paid_until().filter(|_| order.state == State::Active),
+        capacity,
+        addresses,
+    })
+}
+
+fn contracts(order: &Order) -> impl Iterator<Item = Running> {
+    let (room, addresses) = (order.wish.capacity(), order.wish.public_ips());
+    order.attempts.iter().filter_map(move |attempt| leased(order, attempt, room, addresses))
+}
+
+/// Of its backup VM.
+fn beside(order: &Order, backup: &BackupVm) -> Vec<Running> {
+    let wish = twin(&order.wish);
+    let of = |attempt: &Attempt| leased(order, attempt, wish.capacity(), wish.public_ips());
+    backup.attempts.iter().filter_map(of).collect()
+}
+
+/// What its web address has on gateways. Names cost next to nothing and are on nobody's node.
+fn gateways(order: &Order, address: &WebAddress) -> Vec<Running> {
+    address.attempts.iter().filter_map(|attempt| leased(order, attempt, Capacity::default(), 0)).collect()
+}
+
+fn shards(order: &Order, swarm: &Swarm) -> Vec<Running> {
+    let paid = |running: Running| Running { paid_until: running.paid_until.filter(|_| swarm.stage == Stage::Ready), ..running };
+    let of = |shard: &Shard| leased(order, &shard.attempt, need(&swarm.wish, shard.role), 0).map(paid);
+    swarm.shards.iter().filter_map(of).collect()
 }

@@ -6,10 +6,10 @@ use super::App;
 use crate::base::{Error, Kind, Result};
 use crate::domain::signer::{CallState, Purpose, SignedCall, free_nonce};
 use crate::grid::{Call, Fate, Signed};
+use crate::store::Read;
 use crate::store::grid::Chain;
+use crate::store::schema::CALLS;
 
-/// Calls that may be on their way at once, and then some.
-const OPEN_MAX: usize = 1000;
 /// So long a call is left to whoever wanted it; then it is looked after for everybody behind it.
 const LEFT_ALONE: Duration = Duration::from_secs(20);
 
@@ -38,21 +38,38 @@ impl App {
         }
     }
 
+    /// What became of a call that is not wanted any more; None if it was never signed.
+    pub(super) async fn fate_of(&self, purpose: &Purpose) -> Result<Option<Fate>> {
+        match self.read()?.call(purpose)? {
+            Some(known) => self.drive_signed(&known).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Looks after the calls that nobody has asked about for a while: one that did not land blocks all those behind it,
     /// and whoever wanted it may be waiting for a person.
     pub async fn drive_open_calls(&self) -> Result<usize> {
-        let now = self.now();
-        let open = self.read()?.open_calls(OPEN_MAX)?;
-        let left: Vec<_> = open.into_iter().filter(|call| now.since(call.signed) >= LEFT_ALONE).collect();
-        let mut failed = None;
-        for call in &left {
-            // One whose fate can't be learnt holds up nobody behind it.
-            if let Err(error) = self.drive_signed(call).await {
-                tracing::info!(call = %call.purpose.key(), ?error, "what became of a call is not known yet");
-                failed.get_or_insert(error);
+        let (mut count, mut failed) = (0, None);
+        for (_, key) in self.read()?.open_nonces()? {
+            // One whose fate can't be learnt, or that can't even be read, holds up nobody behind it.
+            match self.drive_left(&key).await {
+                Ok(driven) => count += usize::from(driven),
+                Err(error) => {
+                    tracing::info!(call = %key, ?error, "what became of a call is not known yet");
+                    failed.get_or_insert(error);
+                }
             }
         }
-        failed.map_or(Ok(left.len()), Err)
+        failed.map_or(Ok(count), Err)
+    }
+
+    /// Drives an open call by its key, unless it was signed just now.
+    async fn drive_left(&self, key: &str) -> Result<bool> {
+        let call = self.read()?.get(&CALLS, key)?;
+        match call.filter(|call| self.now().since(call.signed) >= LEFT_ALONE) {
+            Some(call) => self.drive_signed(&call).await.map(|_| true),
+            None => Ok(false),
+        }
     }
 
     /// Sends a signed call once more, and asks what became of it.
@@ -108,7 +125,8 @@ impl App {
         if let Some(known) = before.as_ref().filter(|known| known.state != CallState::Expired) {
             return Ok(known.clone());
         }
-        let nonce = free_nonce(chain_next, snapshot.nonces_used_to(&self.grid.address())?, &snapshot.open_calls(OPEN_MAX)?);
+        let taken = snapshot.open_nonces()?.into_iter().map(|(nonce, _)| nonce).collect();
+        let nonce = free_nonce(chain_next, snapshot.nonces_used_to(&self.grid.address())?, &taken);
         let signed = self.grid.sign(call, nonce).await?;
         let row = SignedCall {
             purpose,

@@ -60,6 +60,7 @@ impl App {
             return Err(Error::conflict("Only a server that runs can be taken over."));
         }
         own_account(user)?;
+        super::swarm::none_left(&self.read()?, id)?;
         let here = order.attempt().ok_or_else(|| Error::internal("An order without an attempt."))?.node();
         let snapshot = self.read()?;
         let (nodes, market) = (self.known_nodes().await?, snapshot.market(self.now())?);
@@ -102,6 +103,7 @@ impl App {
                 if order.state != State::Active || order.handed_over.is_some() {
                     return Ok(());
                 }
+                super::swarm::none_left(tx, id)?;
                 order.handed_over = Some(taken);
                 let Taken { twin, contract, node } = taken;
                 order.note(now, Step::Access, format!("Yours now: contract {contract} of your twin {twin}, on node {node}."));

@@ -343,6 +343,14 @@ pub(super) fn point(tx: &mut Tx<'_>, order: OrderId, to: IpAddr, random: &dyn Ra
     tx.owe(JobId::random(random), Work::TendAddress(address.id), now)
 }
 
+/// The machine may have come up elsewhere: visitors are led to where it is.
+pub(super) fn point_at_machine(tx: &mut Tx<'_>, order: &Order, random: &dyn Random, now: Time) -> Result<()> {
+    match way_in(order) {
+        Ok(ip) => point(tx, order.id, ip, random, now),
+        Err(_) => Ok(()), // it is switched off, and comes up where it was
+    }
+}
+
 /// The chain did something to a contract: whoever tends the address looks what.
 pub(super) fn follow(tx: &mut Tx<'_>, slot: Slot, random: &dyn Random, now: Time) -> Result<()> {
     if !matches!(slot.kind, SlotKind::Gateway | SlotKind::Name) {

@@ -1,6 +1,7 @@
 //! An order form read field by field: what comes out can be priced and placed as it stands.
 
-use super::order::OrderForm;
+use super::order::{OrderForm, SwarmForm};
+use crate::base::money::Usd;
 use crate::base::text::{MountPath, SshKey, VmName, WgKey};
 use crate::base::{Error, Result};
 use crate::domain::account::User;
@@ -8,6 +9,7 @@ use crate::domain::backup::Backup;
 use crate::domain::catalogue::{Boot, Capacity, Catalogue, GIB, Image, Place, Size};
 use crate::domain::pool::Filter;
 use crate::domain::price::UnitPrices;
+use crate::domain::swarm::{CONSENT, Layout, SwarmWish};
 use crate::domain::wish::{DataDisk, Net, Wish};
 use crate::settings::{BootRule, ImageRule, Limits};
 
@@ -32,6 +34,7 @@ pub(super) fn wish(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, 
         "" => None,
         key => Some(WgKey::parse(key).map_err(|why| Error::invalid("wireguard", why))?),
     };
+    let swarm = swarm(limits, prices, &image, &form.swarm)?;
     Ok(Wish {
         name,
         image,
@@ -41,13 +44,14 @@ pub(super) fn wish(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, 
         place: place(form)?,
         filter,
         disks: disks(limits, form)?,
+        swarm,
         net: Net { ipv4: form.ipv4, ipv6: form.ipv6, tunnel },
         backup: Backup::parse(&form.backup).ok_or_else(|| Error::invalid("backup", "Please choose one of these."))?,
     })
 }
 
 /// The size that was picked, or one of its own where other measures were typed.
-fn size(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, form: &OrderForm) -> Result<Size> {
+pub(super) fn size(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, form: &OrderForm) -> Result<Size> {
     let picked = catalogue.size(&form.size).ok_or_else(|| Error::invalid("size", "Please choose one of the sizes."))?;
     let own = picked.capacity;
     let measures = Capacity {
@@ -108,6 +112,34 @@ fn disks(limits: &Limits, form: &OrderForm) -> Result<Vec<DataDisk>> {
     Ok(disks)
 }
 
+/// The swarm that was asked for. Its fields may be left as they are: any that is empty has its usual value.
+fn swarm(limits: &Limits, prices: &UnitPrices, image: &Image, form: &SwarmForm) -> Result<Option<SwarmWish>> {
+    let Some(gib) = number("swarm_gib", &form.usable_gib, 1, limits.swarm_gib)? else { return Ok(None) };
+    if limits.swarm_gib == 0 {
+        return Err(Error::invalid("swarm_gib", "Storage swarms are not sold here."));
+    }
+    if !image.boot.own_kernel() {
+        return Err(Error::invalid("swarm_gib", "A storage swarm needs FUSE: please choose a system with a kernel of its own."));
+    }
+    let usual = Layout::default();
+    let count = |field, text: &str, usual: u8| -> Result<u8> {
+        let number = number(field, text, 0, u8::MAX.into())?.map(u8::try_from).transpose();
+        Ok(number.ok().flatten().unwrap_or(usual))
+    };
+    let layout = Layout::new(
+        count("swarm_minimal", &form.minimal, usual.minimal)?,
+        count("swarm_expected", &form.expected, usual.expected)?,
+        count("swarm_spares", &form.spares, usual.spares)?,
+    )
+    .map_err(|(field, why)| Error::invalid(field, why))?;
+    if !form.agreed {
+        return Err(Error::invalid("swarm_agreed", "Please read what can be lost, and say that you have."));
+    }
+    let wish = SwarmWish { usable: gib * GIB, layout, price: Usd::ZERO, consent: CONSENT.into() };
+    let price = prices.swarm(&wish).ok_or_else(|| Error::invalid("swarm_gib", "So much of it can't be priced."))?;
+    Ok(Some(SwarmWish { price, ..wish }))
+}
+
 /// Names of the fields of a data disk, from 1 on.
 pub fn disk_fields(number: u64) -> (&'static str, &'static str) {
     const FIELDS: [(&str, &str); 8] = [
@@ -124,7 +156,7 @@ pub fn disk_fields(number: u64) -> (&'static str, &'static str) {
 }
 
 /// A whole number from `least` to `most`; None for an empty field.
-fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<Option<u64>> {
+pub(super) fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<Option<u64>> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

@@ -110,6 +110,7 @@ ids! {
     PoolId "pool" "A private pool of nodes.",
     QuoteId "quo" "A price given once and kept.",
     RefundId "ref" "An intent to give money back to a card.",
+    RevisionId "rev" "A change of something that runs.",
     SessionId "ses" "A browser session as people see it in a list; not the cookie's secret.",
     TransferId "trf" "One movement in the ledger.",
     UserId "usr" "A person's account.",

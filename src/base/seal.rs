@@ -1,9 +1,11 @@
-//! Secrets at rest: sealed under a passphrase, so that a copy of the disk alone tells nothing.
+//! Secrets at rest: sealed under a passphrase, or under what is unlocked while we run, so that a copy of the disk alone tells nothing.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{Error, Kind, Random, Result, Secret};
@@ -71,6 +73,48 @@ fn cipher(passphrase: &Secret<String>, salt: &[u8], memory_kib: u32, passes: u32
     XChaCha20Poly1305::new_from_slice(&*key).map_err(|_| out_of_range())
 }
 
+/// Something small that was locked away: hex of its nonce and of what XChaCha20-Poly1305 made of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Locked(String);
+
+/// Locks small secrets away under a key that is made of a long one, so that it costs nothing each time. Made of a passphrase that
+/// somebody thought up it would be no lock.
+#[derive(Clone)]
+pub struct Locker {
+    cipher: XChaCha20Poly1305,
+}
+
+impl Locker {
+    /// `purpose` keeps two lockers of one secret apart.
+    pub fn new(secret: &Secret<String>, purpose: &str) -> Locker {
+        let mut key = <Hmac<Sha256> as Mac>::new_from_slice(secret.reveal().as_bytes()).expect("HMAC takes keys of any length");
+        key.update(purpose.as_bytes());
+        let key = Zeroizing::new(<[u8; 32]>::from(key.finalize().into_bytes()));
+        Locker { cipher: XChaCha20Poly1305::new((&*key).into()) }
+    }
+
+    /// `label` says what it is and whose: what is locked under one can't be passed off for another.
+    pub fn lock(&self, label: &str, secret: &[u8], random: &dyn Random) -> Result<Locked> {
+        let nonce: [u8; 24] = random.bytes();
+        let sealed = self
+            .cipher
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: secret, aad: label.as_bytes() })
+            .map_err(|_| Error::internal("A secret can't be locked away."))?;
+        Ok(Locked(hex::encode([&nonce[..], &sealed].concat())))
+    }
+
+    /// # Errors
+    /// `Internal` when it was locked under another secret or label, or was changed.
+    pub fn open(&self, label: &str, locked: &Locked) -> Result<Zeroizing<Vec<u8>>> {
+        let wrong = || Error::internal("A secret can't be unlocked: it was locked under another wallet, or was changed.");
+        let bytes = hex::decode(&locked.0).map_err(|_| wrong())?;
+        let (nonce, sealed) = bytes.split_at_checked(24).ok_or_else(wrong)?;
+        let opened = self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: label.as_bytes() });
+        opened.map(Zeroizing::new).map_err(|_| wrong())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +144,25 @@ mod tests {
             Sealed { nonce: "zz".into(), ..sealed.clone() },
         ] {
             assert!(changed.open(&passphrase).is_err(), "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_locked_away_opens_under_the_same_secret_and_label_only() {
+        let locker = |secret: &str| Locker::new(&Secret::from(secret), "swarms");
+        let locked = locker("many words").lock("order 1", b"a key", &Counting).unwrap();
+        assert_eq!(*locker("many words").open("order 1", &locked).unwrap(), b"a key");
+        assert!(!format!("{locked:?}").contains(&hex::encode("a key")));
+        let other = Locker::new(&Secret::from("many words"), "others");
+        let cut = Locked(locked.0[..40].to_owned());
+        for (locker, label, locked) in [
+            (&locker("other words"), "order 1", &locked),
+            (&other, "order 1", &locked),
+            (&locker("many words"), "order 2", &locked),
+            (&locker("many words"), "order 1", &cut),
+            (&locker("many words"), "order 1", &Locked::default()),
+        ] {
+            assert!(locker.open(label, locked).is_err(), "{label} {locked:?}");
         }
     }
 }

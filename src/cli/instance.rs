@@ -17,7 +17,8 @@ use crate::base::{Clock, Error, Kind, Random, Result};
 use crate::grid::{Config, Grid};
 use crate::jobs::Jobs;
 use crate::settings::Settings;
-use crate::store::{Options, Store};
+use crate::store::schema::CHAIN;
+use crate::store::{Options, Read, Store};
 use crate::web::guest::shelf::Shelf;
 use crate::web::routes::{Policy, around, routes};
 use crate::web::user::progress::Streams;
@@ -34,9 +35,11 @@ pub fn grid_config(settings: &Settings, answer: Duration, clock: Arc<dyn Clock>,
     let grid = &settings.grid;
     Config {
         chain: grid.chain.clone(),
+        genesis: None,
         relay: grid.relay.clone(),
         index: grid.index.clone(),
         identity: grid.identity.clone(),
+        stores: grid.stores.clone(),
         mnemonic: grid.mnemonic.clone(),
         watch: grid.watch.clone(),
         answer,
@@ -88,7 +91,8 @@ impl Instance {
         leaps: Option<watch::Receiver<u64>>,
     ) -> Result<Instance> {
         let answer = Duration::from_secs(settings.grid.answer_seconds);
-        let grid = Grid::new(grid_config(&settings, answer, clock.clone(), random.clone()))?;
+        let genesis = store.read()?.single(&CHAIN)?;
+        let grid = Grid::new(Config { genesis, ..grid_config(&settings, answer, clock.clone(), random.clone()) })?;
         let url = settings.server.public_url.clone();
         let app = App::new(store, clock, random, settings, grid)?;
         app.wake_sleepers().await?;

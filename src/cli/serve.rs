@@ -14,6 +14,10 @@ use crate::settings::{Network, Settings};
 
 /// A node of the local grid takes this long for each part of a deployment.
 pub const STEP: Duration = Duration::from_millis(120);
+/// How often the chain is asked whether it is still the same.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How soon, while it has not said yet.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 pub async fn run(context: &Context) -> Result<()> {
     let mut settings = context.settings.clone();
@@ -26,12 +30,6 @@ pub async fn run(context: &Context) -> Result<()> {
     super::wallet::unlock(&mut settings)?;
     needs(&settings)?;
     let instance = Instance::start(settings, listener, clock, random, None).await?;
-    if world.is_some()
-        && let Err(other) = instance.app.same_chain().await
-    {
-        instance.stop().await;
-        return Err(other);
-    }
     if let Some(world) = &world {
         world.meet(&instance.url);
         eprintln!("The local grid begins anew at each start. Mails are at {}", world.addresses.mail);
@@ -40,12 +38,29 @@ pub async fn run(context: &Context) -> Result<()> {
     if let Some(link) = instance.app.offer_set_up().await? {
         eprintln!("\nThere is no operator yet. Make one here, within a week:\n\n    {link}\n");
     }
-    until_stopped(&instance).await?;
+    let ended = tokio::select! {
+        stopped = until_stopped(&instance) => {
+            stopped?;
+            Ok(())
+        }
+        other = other_chain(&instance) => Err(other),
+    };
     instance.stop().await;
     if let Some(world) = world {
         world.stop().await;
     }
-    Ok(())
+    ended
+}
+
+/// Resolves when another chain answers than the one the data belongs to. Until then nobody there is asked anything.
+async fn other_chain(instance: &Instance) -> Error {
+    loop {
+        match instance.app.same_chain().await {
+            Err(other) if other.kind() == Kind::Conflict => return other,
+            // Who does not answer may still turn out to be another one.
+            answer => tokio::time::sleep(if answer.is_ok() { LOOK_AGAIN } else { ASK_AGAIN }).await,
+        }
+    }
 }
 
 /// Starts the local grid and writes its addresses into the settings.
@@ -57,6 +72,7 @@ pub async fn start_world(clock: &Arc<HostClock>, settings: &mut Settings, step: 
     settings.grid.relay = at.relay.clone();
     settings.grid.index = vec![at.index.clone()];
     settings.grid.identity = at.identity.clone();
+    settings.grid.stores = at.stores.clone();
     settings.grid.mnemonic = at.mnemonic.clone();
     settings.gateways.dns = vec![at.dns.to_string()];
     settings.gateways.via = at.web.to_string();

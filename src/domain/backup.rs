@@ -288,7 +288,7 @@ pub fn twin(wish: &Wish) -> Wish {
     };
     // Who chose one node, farm or farmer chose the first machine's.
     let filter = Filter { nodes: BTreeSet::new(), farm: None, owner: None, ..wish.filter.clone() };
-    Wish { place, filter, net: Net { tunnel: None, ..wish.net.clone() }, backup: Backup::None, ..wish.clone() }
+    Wish { place, filter, net: Net { tunnel: None, ..wish.net.clone() }, backup: Backup::None, swarm: None, ..wish.clone() }
 }
 
 /// What the second machine must keep away from.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::price::Part;
 use crate::base::Time;
-use crate::base::ids::{CardId, ChargeId, OrderId, RefundId, TransferId, UserId};
+use crate::base::ids::{CardId, ChargeId, OrderId, RefundId, RevisionId, TransferId, UserId};
 use crate::base::money::Usd;
 
 /// A card that the processor keeps for a person. We only know what is printed on a receipt.
@@ -101,6 +102,12 @@ pub struct Charge {
     /// Receipt number, gap-free, taken when captured.
     #[serde(default)]
     pub receipt: Option<u64>,
+    /// What it is for, line by line; their sum is the amount. Empty in charges from before there were lines.
+    #[serde(default)]
+    pub lines: Vec<Part>,
+    /// The change it pays for, if it is not the order itself.
+    #[serde(default)]
+    pub revision: Option<RevisionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

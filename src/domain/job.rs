@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Time;
-use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId, WebAddressId};
+use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId, RevisionId, WebAddressId};
 
 /// What is owed. One job a work: asking twice is asking once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Work {
     },
     /// Build an order's backup VM, or take it down.
     TendBackup(OrderId),
+    /// Take a change of something that runs onwards, or back.
+    Revise(RevisionId),
     /// Take a web address onwards, or look whether it works.
     TendAddress(WebAddressId),
     /// Book what the card processor kept for a charge.
@@ -29,6 +31,10 @@ pub enum Work {
     /// Look at what a webhook points to.
     ReadNotice(String),
     SendMail(MailId),
+    /// Build an order's storage swarm, mend it, or take it down.
+    TendSwarm(OrderId),
+    /// Try whether a swarm keeps what it promises.
+    DrillSwarm(OrderId),
     /// Terms, twin, relay: what the operator's account on the grid needs.
     SetUpGrid,
 }
@@ -40,11 +46,14 @@ impl Work {
             Work::ClimbOrder(order) => format!("climb-order/{order}"),
             Work::CancelAttempt { order, attempt } => format!("cancel-attempt/{order}/{attempt}"),
             Work::TendBackup(order) => format!("tend-backup/{order}"),
+            Work::Revise(revision) => format!("revise/{revision}"),
             Work::TendAddress(address) => format!("tend-address/{address}"),
             Work::BookFee(charge) => format!("book-fee/{charge}"),
             Work::PayRefund(refund) => format!("pay-refund/{refund}"),
             Work::ReadNotice(notice) => format!("read-notice/{notice}"),
             Work::SendMail(mail) => format!("send-mail/{mail}"),
+            Work::TendSwarm(order) => format!("tend-swarm/{order}"),
+            Work::DrillSwarm(order) => format!("drill-swarm/{order}"),
             Work::SetUpGrid => "set-up-grid".into(),
         }
     }
@@ -55,11 +64,14 @@ impl Work {
             Work::ClimbOrder(order) => format!("Take order {order} onwards"),
             Work::CancelAttempt { order, attempt } => format!("Clean up attempt {} of order {order}", attempt + 1),
             Work::TendBackup(order) => format!("Look after the backup VM of order {order}"),
+            Work::Revise(revision) => format!("Take change {revision} onwards"),
             Work::TendAddress(address) => format!("Look after web address {address}"),
             Work::BookFee(charge) => format!("Book the card fee of {charge}"),
             Work::PayRefund(refund) => format!("Pay refund {refund}"),
             Work::ReadNotice(notice) => format!("Look into card notice {notice}"),
             Work::SendMail(mail) => format!("Send mail {mail}"),
+            Work::TendSwarm(order) => format!("Look after the storage swarm of order {order}"),
+            Work::DrillSwarm(order) => format!("Drill the storage swarm of order {order}"),
             Work::SetUpGrid => "Set up the grid account".into(),
         }
     }

@@ -153,6 +153,8 @@ impl Features {
     pub const VM: Features = Features(0b111);
     /// Ends customers' tunnels.
     pub const WIREGUARD: Features = Features(1 << 3);
+    /// Keeps stores.
+    pub const STORAGE: Features = Features(1 << 10);
     /// Lets visitors in by a name of its own, and by one of theirs.
     pub const GATEWAY: Features = Features(0b11 << 12);
     /// Gives machines public addresses.
@@ -451,6 +453,7 @@ pub(crate) mod tests {
         let features = Features::of(["network", "zmachine", "mycelium", "teleport"]);
         assert!(features.has(Features::VM));
         assert_eq!((Features::WIREGUARD, Features::IP), (Features::of(["wireguard"]), Features::of(["ip"])));
+        assert_eq!(Features::STORAGE, Features::of(["zdb"]));
         assert_eq!(Features::GATEWAY, Features::of(["gateway-name-proxy", "gateway-fqdn-proxy"]));
         assert_eq!(features.words().collect::<Vec<_>>(), ["zmachine", "network", "mycelium"]);
         assert!(!Features::of(["zmachine-light", "network-light", "mycelium"]).has(Features::VM));

@@ -10,13 +10,15 @@ use super::catalogue::Sla;
 use super::handover::Taken;
 use super::placement::Choice;
 use super::price::Part;
+use super::revision::Open;
+use super::term::{Due, Proration, Term};
 use super::tunnel::Tunnel;
 pub use super::wish::Wish;
 use crate::base::Time;
 use crate::base::ids::{CardId, ChargeId, OrderId, QuoteId, UserId};
 use crate::base::money::Usd;
 use crate::base::text::{ShownName, Tag};
-use crate::base::time::{HOUR, MINUTE, MONTH};
+use crate::base::time::{MINUTE, MONTH};
 
 /// How long a price stands.
 pub const QUOTE_LIFE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
@@ -154,7 +156,11 @@ pub struct Entry {
 pub enum Outcome {
     Trying,
     Works,
-    Failed { why: String },
+    Failed {
+        why: String,
+    },
+    /// It worked, and was left for another node.
+    Left,
 }
 
 /// One node tried for an order.
@@ -175,6 +181,9 @@ pub struct Attempt {
     #[serde(default)]
     pub sent: Option<Time>,
     pub outcome: Outcome,
+    /// The machine as it is kept while it is stopped. Opaque here.
+    #[serde(default)]
+    pub off: Option<serde_json::Value>,
     /// The contract is gone from the chain, or never was there.
     #[serde(default)]
     pub cleared: bool,
@@ -264,6 +273,18 @@ pub struct Order {
     /// To what can be lost although there is a backup VM.
     #[serde(default)]
     pub consent: Option<Consent>,
+    /// The month since the last change of its price; None while there was none.
+    #[serde(default)]
+    pub term: Option<Term>,
+    /// Charges beside the first, for what became dearer.
+    #[serde(default)]
+    pub more_charges: Vec<ChargeId>,
+    /// The change under way.
+    #[serde(default)]
+    pub revision: Option<Open>,
+    /// Since when its owner has it stopped.
+    #[serde(default)]
+    pub stopped: Option<Time>,
 }
 
 impl Order {
@@ -293,9 +314,15 @@ impl Order {
         }
     }
 
-    /// The attempt under way, or the one that works.
+    /// The attempt that works, or the one under way.
     pub fn attempt(&self) -> Option<&Attempt> {
-        self.attempts.last()
+        self.attempts.get(self.attempt_number()?)
+    }
+
+    /// Its place among the attempts. While something moves, the one that works stays the one that counts.
+    pub fn attempt_number(&self) -> Option<usize> {
+        let works = self.attempts.iter().rposition(|attempt| attempt.outcome == Outcome::Works);
+        works.or(self.attempts.len().checked_sub(1))
     }
 
     /// What people see as its name.
@@ -316,13 +343,46 @@ impl Order {
         self.active_since.map(|since| since + MONTH)
     }
 
-    /// What the price has earned after running from `active_since` until it ended, or until `now`: by the started hour, at most all of it.
+    fn term(&self) -> Option<Term> {
+        self.term.or_else(|| Some(Term::first(self.active_since?, self.price)))
+    }
+
+    /// What was paid for the month and not given back: all of it was earned or will be, unless it goes back.
+    pub fn paid(&self) -> Usd {
+        self.term().map_or(self.price, |term| term.paid())
+    }
+
+    /// What running has earned until it ended, or until `now`: by the started hour, at most all that was paid.
     /// Never less than what was earned before, whatever the clock says.
     pub fn earned_by(&self, now: Time) -> Usd {
-        let Some(since) = self.active_since else { return Usd::ZERO };
-        let ran = self.ended.unwrap_or(now).since(since);
-        let hours = ran.as_millis().div_ceil(HOUR.as_millis()).min(720);
-        self.price.part(u64::try_from(hours).unwrap_or(720), 720).unwrap_or(self.price).max(self.earned)
+        let Some(term) = self.term() else { return Usd::ZERO };
+        term.earned_by(self.ended.unwrap_or(now)).max(self.earned)
+    }
+
+    /// What another price means for the rest of the month.
+    pub fn prorate(&self, price: Usd, now: Time) -> Option<Proration> {
+        self.term()?.prorate(self.price, price, now)
+    }
+
+    /// Takes over another price, as of the moment at which it was agreed on. Gives what is really due: what was earned meanwhile
+    /// does not go back.
+    pub fn reprice(&mut self, price: Usd, due: Due, agreed: Time) -> Due {
+        let Some(term) = self.term() else { return Due::Nothing };
+        let kept = term.earned_by(agreed).max(self.earned);
+        let left = term.paid().checked_sub(kept).unwrap_or_default().floor_to_cent();
+        let due = match due {
+            Due::Back(back) if back.min(left) == Usd::ZERO => Due::Nothing,
+            Due::Back(back) => Due::Back(back.min(left)),
+            due => due,
+        };
+        self.term = Some(term.followed(agreed, due));
+        self.price = price;
+        due
+    }
+
+    /// Every charge that was made for it, the first one first.
+    pub fn charges(&self) -> impl Iterator<Item = ChargeId> {
+        std::iter::once(self.charge).chain(self.more_charges.iter().copied())
     }
 
     /// The step people see as current, and the percentage of the way.
@@ -340,8 +400,10 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::base::time::DAY;
+    use crate::base::time::{DAY, HOUR};
 
     pub(crate) fn order() -> Order {
         Order {
@@ -368,6 +430,10 @@ mod tests {
             tags: BTreeSet::new(),
             handed_over: None,
             consent: None,
+            term: None,
+            more_charges: vec![],
+            revision: None,
+            stopped: None,
         }
     }
 
@@ -385,6 +451,96 @@ mod tests {
         order.ended = None;
         order.earned = order.price.part(5, 720).unwrap();
         assert_eq!(order.earned_by(Time::EPOCH + HOUR), order.earned);
+    }
+
+    #[test]
+    fn what_was_earned_while_a_lower_price_was_on_its_way_does_not_go_back() {
+        let mut order = order();
+        let asked = Time::EPOCH + HOUR * 710;
+        let due = order.prorate(Usd::from_cents(100), asked).unwrap().due;
+        assert_eq!(due, Due::Back(Usd::from_cents(12)), "9.00 × 10 ÷ 720 = 0.125");
+        // The node was away until the month was over, and every hour was booked at the old price.
+        order.earned = order.earned_by(Time::EPOCH + MONTH);
+        assert_eq!(order.reprice(Usd::from_cents(100), due, asked), Due::Nothing);
+        assert_eq!((order.paid(), order.earned_by(Time::EPOCH + MONTH)), (Usd::from_cents(1000), Usd::from_cents(1000)));
+    }
+
+    proptest! {
+        /// Whatever is agreed on, however long it takes to be done, and whenever hours are booked: never more is earned than was
+        /// paid, and at the end every unit that was paid is earned, goes back, or is the part of a cent that can't.
+        #[test]
+        fn changes_of_price_lose_nothing_and_make_nothing(
+            changes in proptest::collection::vec((0u64..500_000_000, 1i64..100_000, 0u64..50_000_000, any::<bool>()), 0..12),
+            end in 0u64..4_000_000_000,
+        ) {
+            let (mut order, mut now) = (order(), Time::EPOCH);
+            let mut paid = order.price;
+            for (wait, cents, takes, booked) in changes {
+                now = now + Duration::from_millis(wait);
+                let price = Usd::from_cents(cents);
+                let due = order.prorate(price, now).unwrap().due;
+                let agreed = now;
+                now = now + Duration::from_millis(takes);
+                if booked {
+                    order.earned = order.earned_by(now);
+                }
+                paid = match order.reprice(price, due, agreed) {
+                    Due::Nothing => paid,
+                    Due::Pay(more) => {
+                        prop_assert_eq!(Due::Pay(more), due, "what is charged is what was shown");
+                        paid.checked_add(more).unwrap()
+                    }
+                    Due::Back(back) => paid.checked_sub(back).unwrap(),
+                };
+                prop_assert_eq!(order.paid(), paid);
+                prop_assert!(order.earned <= paid && order.earned_by(now) <= paid);
+            }
+            order.ended = Some(now + Duration::from_millis(end));
+            let earned = order.earned_by(now + MONTH);
+            let unused = paid.checked_sub(earned).unwrap();
+            prop_assert!(unused >= Usd::ZERO && unused.checked_sub(unused.floor_to_cent()).unwrap() < Usd::from_cents(1));
+            order.ended = None;
+            prop_assert_eq!(order.earned_by(Time::EPOCH + MONTH + DAY), paid);
+        }
+    }
+
+    #[test]
+    fn while_something_moves_the_one_that_works_counts() {
+        let attempt = |outcome| Attempt {
+            choice: Choice {
+                best: super::super::placement::Scored {
+                    node: 1,
+                    twin: 1,
+                    farm: 1,
+                    farm_name: String::new(),
+                    owner: 1,
+                    country: String::new(),
+                    city: String::new(),
+                    parts: vec![],
+                    address: None,
+                },
+                runner_up: None,
+                fitting: 1,
+            },
+            started: Time::EPOCH,
+            deployment: serde_json::Value::Null,
+            hash: String::new(),
+            tunnel: None,
+            contract: None,
+            sent: None,
+            outcome,
+            off: None,
+            cleared: false,
+        };
+        let mut order = order();
+        assert_eq!(order.attempt_number(), None);
+        order.attempts = vec![attempt(Outcome::Failed { why: String::new() }), attempt(Outcome::Trying)];
+        assert_eq!(order.attempt_number(), Some(1));
+        order.attempts[1].outcome = Outcome::Works;
+        order.attempts.push(attempt(Outcome::Trying));
+        assert_eq!(order.attempt_number(), Some(1));
+        (order.attempts[1].outcome, order.attempts[2].outcome) = (Outcome::Left, Outcome::Works);
+        assert_eq!(order.attempt_number(), Some(2));
     }
 
     #[test]

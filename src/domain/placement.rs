@@ -2,6 +2,7 @@
 
 mod refusal;
 mod scale;
+mod spread;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::refusal::{Extra, Lack, NoNode};
 use self::scale::Scale;
+pub use self::spread::{Caps, choose_spread};
 use super::catalogue::{Capacity, Place};
 use super::exposure::{Buyer, Market, open_to};
 use super::node::Spot;
@@ -41,6 +43,11 @@ pub struct Scored {
 impl Scored {
     pub fn points(&self) -> u32 {
         self.parts.iter().map(|part| part.points).sum()
+    }
+
+    /// `Ghent, Belgium`
+    pub fn place(&self) -> String {
+        format!("{}, {}", self.city, self.country)
     }
 
     pub fn of(&self) -> u32 {
@@ -90,6 +97,8 @@ pub struct Reach {
     pub ipv6: bool,
     /// An address of its own on which a customer's tunnel can end.
     pub tunnel: bool,
+    /// Keeps stores for swarms.
+    pub storage: bool,
 }
 
 /// Who is not wanted.
@@ -501,7 +510,7 @@ mod tests {
             let market = Market { addresses: promised.iter().copied().collect(), ..Market::default() };
             choose(&pool, &Ask { reach, ..ask("Belgium") }, &market).map(|choice| choice.best.node)
         };
-        let (none, all) = (Reach::default(), Reach { ipv4: true, ipv6: true, tunnel: false });
+        let (none, all) = (Reach::default(), Reach { ipv4: true, ipv6: true, ..Reach::default() });
         assert_eq!(with(none, &[]), Ok(1));
         assert_eq!(with(Reach { ipv4: true, ..none }, &[]), Ok(2));
         assert_eq!(with(Reach { ipv6: true, ..none }, &[]), Ok(3));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::Backup;
 use super::catalogue::{Capacity, GIB, Size};
+use super::swarm::SwarmWish;
 use super::wish::Wish;
 use crate::base::money::Usd;
 
@@ -19,6 +20,8 @@ pub struct UnitPrices {
     /// Of a public address.
     pub ipv4: Usd,
     pub ipv6: Usd,
+    /// Of room on a store of a swarm: what can be used takes more than one of them.
+    pub swarm_gib: Usd,
 }
 
 /// One line of a price.
@@ -68,8 +71,17 @@ impl UnitPrices {
         if wish.net.ipv6 {
             add("Public IPv6 address".into(), up_to_cent(self.ipv6)?);
         }
+        if let Some(swarm) = &wish.swarm {
+            let what = format!("Storage swarm, {} GB on {} shards", swarm.usable.div_ceil(GIB), swarm.layout.members());
+            add(what, self.swarm(swarm)?);
+        }
         if wish.backup == Backup::Machine {
-            let again = total(&parts)?;
+            // The swarm is the server's own.
+            let swarm = match &wish.swarm {
+                Some(swarm) => self.swarm(swarm)?,
+                None => Usd::ZERO,
+            };
+            let again = total(&parts)?.checked_sub(swarm)?;
             parts.push(Part { what: BACKUP.into(), amount: again });
         }
         Some(parts)
@@ -87,6 +99,13 @@ pub fn backup_part(parts: &[Part]) -> Usd {
 /// The parts without the backup VM's.
 pub fn without_backup(parts: &[Part]) -> Vec<Part> {
     parts.iter().filter(|part| part.what != BACKUP).cloned().collect()
+}
+
+impl UnitPrices {
+    /// Of a whole swarm: by the room that all its shards take.
+    pub fn swarm(&self, wish: &SwarmWish) -> Option<Usd> {
+        up_to_cent(times(self.swarm_gib, wish.raw().div_ceil(GIB))?)
+    }
 }
 
 pub fn total(parts: &[Part]) -> Option<Usd> {
@@ -116,6 +135,7 @@ mod tests {
         disk_gib: Usd::from_cents(5),
         ipv4: Usd::from_cents(400),
         ipv6: Usd::ZERO,
+        swarm_gib: Usd::from_cents(1),
     };
 
     fn measures(cores: u64, memory: u64, ssd: u64) -> Capacity {
@@ -137,6 +157,18 @@ mod tests {
         let third = UnitPrices { disk_gib: Usd::from_units(33_333), ..PRICES };
         assert_eq!(third.machine(measures(1, 1, 7), &[]), Some(Usd::from_cents(200 + 100 + 125 + 3)));
         assert_eq!(up_to_cent(Usd::from_units(i64::MAX)), None);
+    }
+
+    #[test]
+    fn a_swarm_costs_what_all_its_shards_take() {
+        let layout = crate::domain::swarm::Layout::default();
+        let wish = SwarmWish { usable: 1000 * GIB, layout, price: Usd::ZERO, consent: String::new() };
+        assert_eq!(PRICES.swarm(&wish), Some(Usd::from_cents(24 * 84 + 4)));
+        assert_eq!(PRICES.swarm(&SwarmWish { usable: u64::MAX, ..wish.clone() }).map(|price| price > Usd::ZERO), Some(true));
+        let with = Wish { swarm: Some(wish), ..crate::domain::wish::tests::wish() };
+        let parts = PRICES.parts(&with).unwrap();
+        assert_eq!(parts.last().unwrap().what, "Storage swarm, 1000 GB on 28 shards");
+        assert_eq!(total(&parts), Some(Usd::from_cents(1000 + 2020)));
     }
 
     proptest! {

@@ -75,23 +75,20 @@ pub struct Running {
     pub node: u32,
     /// Until when its customer has paid; None while it is being made or undone.
     pub paid_until: Option<Time>,
+    /// What was ordered: it counts where what is used can't be read.
+    pub capacity: Capacity,
+    pub addresses: u32,
 }
 
 /// What the grid says about one of our contracts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meter {
     pub running: Running,
-    pub used: Capacity,
-    pub addresses: u32,
     /// An hour at list price.
     pub usd: Usd,
     pub line: Line,
-    /// Traffic that the next bill adds.
-    pub unbilled: Usd,
     /// Billed and not paid, because there was too little.
     pub owed: Tft,
-    /// Set aside for it, and not paid out yet.
-    pub reserved: Tft,
     /// Its time of grace is running: the node has put it to sleep.
     pub paused: bool,
 }
@@ -319,14 +316,17 @@ pub(crate) mod tests {
     /// A purse with `usable` units, in which contracts run whose hours cost this at list price.
     pub(crate) fn purse(usable: i64, hours: &[i64]) -> Purse {
         let meters = (1..).zip(hours).map(|(contract, list)| Meter {
-            running: Running { contract, order: OrderId::from_bits(contract.into()), node: 1, paid_until: Some(NOW + DAY * 3) },
-            used: Capacity::default(),
-            addresses: 0,
+            running: Running {
+                contract,
+                order: OrderId::from_bits(contract.into()),
+                node: 1,
+                paid_until: Some(NOW + DAY * 3),
+                capacity: Capacity::default(),
+                addresses: 0,
+            },
             usd: Usd::ZERO,
             line: line(*list),
-            unbilled: Usd::ZERO,
             owed: Tft::ZERO,
-            reserved: Tft::ZERO,
             paused: false,
         });
         Purse {

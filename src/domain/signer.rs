@@ -1,10 +1,12 @@
 //! Calls we signed for the chain: stored before they are sent, sent again byte for byte, signed anew only when they can never land.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::slot::Slot;
 use crate::base::Time;
-use crate::base::ids::WebAddressId;
+use crate::base::ids::{RevisionId, WebAddressId};
 
 /// What a signed call is for. At most one open call a purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,11 +17,18 @@ pub enum Purpose {
     UpdateTwin,
     CreateContract(Slot),
     CancelContract(Slot),
+    /// One draft of a revision: the hash of what its node is to have.
+    UpdateContract {
+        revision: RevisionId,
+        draft: u32,
+    },
     /// A gateway's contract, for the hash of its next version.
     PointAddress {
         address: WebAddressId,
         change: u32,
     },
+    /// Of a contract, by its number, that the books know nothing of.
+    CancelOrphan(u64),
 }
 
 impl Purpose {
@@ -31,7 +40,9 @@ impl Purpose {
             Purpose::UpdateTwin => "update-twin".into(),
             Purpose::CreateContract(slot) => format!("create-contract/{slot}"),
             Purpose::CancelContract(slot) => format!("cancel-contract/{slot}"),
+            Purpose::UpdateContract { revision, draft } => format!("update-contract/{revision}/{draft}"),
             Purpose::PointAddress { address, change } => format!("point-address/{address}/{change}"),
+            Purpose::CancelOrphan(contract) => format!("cancel-orphan/{contract}"),
         }
     }
 }
@@ -68,9 +79,8 @@ pub struct SignedCall {
 }
 
 /// The least nonce that the chain has left, that no call of ours has used up (`used_to` is the first such), and that none
-/// which may still land carries. A gap is filled first: what waits behind it could not land before.
-pub fn free_nonce(chain_next: u32, used_to: u32, open: &[SignedCall]) -> u32 {
-    let taken: std::collections::BTreeSet<u32> = open.iter().map(|call| call.nonce).collect();
+/// which may still land carries (`taken`). A gap is filled first: what waits behind it could not land before.
+pub fn free_nonce(chain_next: u32, used_to: u32, taken: &BTreeSet<u32>) -> u32 {
     let mut nonce = chain_next.max(used_to);
     while taken.contains(&nonce) {
         nonce = nonce.saturating_add(1);
@@ -82,27 +92,13 @@ pub fn free_nonce(chain_next: u32, used_to: u32, open: &[SignedCall]) -> u32 {
 mod tests {
     use super::*;
 
-    fn open(nonce: u32) -> SignedCall {
-        SignedCall {
-            purpose: Purpose::CreateTwin,
-            nonce,
-            bytes: String::new(),
-            hash: String::new(),
-            birth_block: 0,
-            last_block: 0,
-            signed: Time::EPOCH,
-            state: CallState::Open,
-            renewals: 0,
-        }
-    }
-
     #[test]
     fn a_gap_among_the_nonces_is_filled_before_a_new_one_is_begun() {
-        assert_eq!(free_nonce(4, 0, &[]), 4);
-        assert_eq!(free_nonce(4, 0, &[open(4), open(5)]), 6);
+        assert_eq!(free_nonce(4, 0, &[].into()), 4);
+        assert_eq!(free_nonce(4, 0, &[4, 5].into()), 6);
         // 4 was given up: 5 and 6 wait for somebody who takes it.
-        assert_eq!(free_nonce(4, 0, &[open(5), open(6)]), 4);
+        assert_eq!(free_nonce(4, 0, &[5, 6].into()), 4);
         // A node of the chain that lags counts too few.
-        assert_eq!(free_nonce(4, 7, &[open(7)]), 8);
+        assert_eq!(free_nonce(4, 7, &[7].into()), 8);
     }
 }

@@ -6,6 +6,7 @@ use super::backup::{self, Backup};
 use super::catalogue::{Boot, Capacity, GIB, Image, Place, Size};
 use super::placement::Reach;
 use super::pool::Filter;
+use super::swarm::SwarmWish;
 use crate::base::text::{MountPath, SshKey, VmName, WgKey};
 
 /// The writable layer that a node keeps for a disk image beside its boot disk (`threefoldtech/zosbase: pkg/gridtypes`).
@@ -33,6 +34,9 @@ pub struct Wish {
     /// What stands beside it.
     #[serde(default)]
     pub backup: Backup,
+    /// Many small stores elsewhere for what it keeps.
+    #[serde(default)]
+    pub swarm: Option<SwarmWish>,
 }
 
 /// A disk for data: empty at first, and gone with the machine.
@@ -67,6 +71,7 @@ impl Wish {
             disks: vec![],
             net: Net::default(),
             backup: Backup::None,
+            swarm: None,
         }
     }
 
@@ -80,6 +85,15 @@ impl Wish {
         self.disks.iter().fold(0, |sum, disk| sum.saturating_add(disk.size))
     }
 
+    /// `Medium (2 cores, 4 GB memory, 50 GB disk)`
+    pub fn measures(&self) -> String {
+        let (size, data) = (self.size.capacity, self.data() / GIB);
+        let disks = if data > 0 { format!(", {data} GB of data disks") } else { String::new() };
+        let cores = if size.cores == 1 { "core" } else { "cores" };
+        let (name, memory, ssd) = (&self.size.name, size.memory / GIB, size.ssd / GIB);
+        format!("{name} ({} {cores}, {memory} GB memory, {ssd} GB disk{disks})", size.cores)
+    }
+
     /// Everything that the node must have free.
     pub fn capacity(&self) -> Capacity {
         let layer = if self.image.boot == Boot::Full { LAYER } else { 0 };
@@ -87,21 +101,38 @@ impl Wish {
         Capacity { ssd, ..self.size.capacity }
     }
 
-    /// Everything that it takes on all nodes together.
-    pub fn everywhere(&self) -> (Capacity, u32) {
-        let (own, ips) = (self.capacity(), self.public_ips());
+    /// What of it the machine takes that is gone from the node while it is stopped: its disks stay.
+    pub fn machine_room(&self) -> Capacity {
+        let ssd = if self.image.boot == Boot::Full { LAYER } else { self.size.capacity.ssd };
+        Capacity { ssd, ..self.size.capacity }
+    }
+
+    /// Whether stopping it loses what is on its system's disk: only what is a disk to the node stays.
+    pub fn forgets(&self) -> bool {
+        self.image.boot != Boot::Full
+    }
+
+    /// Everything that all nodes together must have free: the machine's, its backup VM's and the swarm's.
+    pub fn everywhere(&self) -> Capacity {
+        let swarm = self.swarm.as_ref().map_or(0, SwarmWish::raw);
+        let own = Capacity { hdd: self.size.capacity.hdd.saturating_add(swarm), ..self.capacity() };
         match self.backup {
-            Backup::None => (own, ips),
-            Backup::Machine => {
-                let twin = backup::twin(self);
-                (own.plus(twin.capacity()), ips.saturating_add(twin.public_ips()))
-            }
+            Backup::None => own,
+            Backup::Machine => own.plus(backup::twin(self).capacity()),
+        }
+    }
+
+    /// Public IPv4 addresses of all contracts together.
+    pub fn addresses_everywhere(&self) -> u32 {
+        match self.backup {
+            Backup::None => self.public_ips(),
+            Backup::Machine => self.public_ips().saturating_add(backup::twin(self).public_ips()),
         }
     }
 
     /// What the node must have beside room.
     pub fn reach(&self) -> Reach {
-        Reach { ipv4: self.net.ipv4, ipv6: self.net.ipv6, tunnel: self.net.tunnel.is_some() }
+        Reach { ipv4: self.net.ipv4, ipv6: self.net.ipv6, tunnel: self.net.tunnel.is_some(), storage: false }
     }
 
     /// Public IPv4 addresses that the contract must reserve.
@@ -130,7 +161,7 @@ pub(crate) mod tests {
     #[test]
     fn a_wish_that_was_stored_before_there_were_disks_still_reads() {
         let mut old = serde_json::to_value(wish()).unwrap();
-        for new in ["more_keys", "disks", "net", "filter", "backup"] {
+        for new in ["more_keys", "disks", "net", "filter", "backup", "swarm"] {
             old.as_object_mut().unwrap().remove(new).unwrap();
         }
         old["image"].as_object_mut().unwrap().remove("least_disk").unwrap();

@@ -5,13 +5,14 @@ mod standing;
 mod tfgrid;
 
 pub use standing::{Endpoint, Footing};
-pub use tfgrid::{Config, Deployed, Tfgrid as Grid};
+pub use tfgrid::{Config, Deployed, Planner, Tfgrid as Grid, Version, with_password};
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::Value;
 
 use crate::base::Time;
+use crate::base::ids::OrderId;
 use crate::base::money::Tft;
 use crate::domain::node::Node;
 use crate::domain::tunnel::Tunnel;
@@ -110,6 +111,15 @@ pub enum ContractState {
     Gone,
 }
 
+/// A contract that our account has on the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub contract: u64,
+    pub node: Option<u32>,
+    /// The order that its public text names.
+    pub order: Option<OrderId>,
+}
+
 /// How far a node is with a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
@@ -121,6 +131,17 @@ pub enum Progress {
         of: usize,
         now: String,
     },
+    Ready(Deployed),
+    Failed(String),
+}
+
+/// How far a node is with another version of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revised {
+    /// It has not taken it.
+    NotTaken,
+    Working,
+    /// All is as it should be.
     Ready(Deployed),
     Failed(String),
 }

@@ -1,8 +1,17 @@
 //! On what ground we stand: which runtime the chain runs, which of its nodes can be believed, whether we are known.
 
+use std::time::Duration;
+
+use super::Block;
 use super::tfgrid::{Tfgrid, chain_error};
+use crate::base::time::MINUTE;
 use crate::base::{Error, Result};
 use crate::wire::tfchain::Standing;
+
+/// A finalized block older than this is old: a hundred should have come since.
+const OLD: Duration = Duration::from_secs(10 * MINUTE.as_secs());
+/// So long, by the real time, it must stay so: after a leap of the clock the built-in chain needs a moment.
+const STAYS_OLD: Duration = Duration::from_secs(2);
 
 /// What the chain runs, and what is thought of its nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -11,6 +20,8 @@ pub struct Footing {
     pub spec_version: u32,
     /// What we need and this runtime lacks. While there is anything, nothing is signed.
     pub lacking: Vec<String>,
+    /// Its newest finalized block is old, and stays so.
+    pub stands_still: bool,
     /// All nodes that are set.
     pub endpoints: Vec<Endpoint>,
 }
@@ -32,12 +43,19 @@ impl Footing {
 
 impl Tfgrid {
     /// Looks whether the runtime was changed, and what was last thought of the nodes.
-    pub async fn footing(&self) -> Result<Footing> {
+    pub async fn footing(&self, head: &Block) -> Result<Footing> {
         let chain = self.chain.get().await?;
+        let stands_still = chain.stands_still(head.number, self.clock.now().since(head.at) > OLD) > STAYS_OLD;
         chain.refresh().await.map_err(chain_error)?;
         let runtime = chain.runtime();
         let lacking = chain.missing();
-        Ok(Footing { spec_name: runtime.spec_name, spec_version: runtime.spec_version, lacking, endpoints: self.endpoints() })
+        Ok(Footing {
+            spec_name: runtime.spec_name,
+            spec_version: runtime.spec_version,
+            lacking,
+            stands_still,
+            endpoints: self.endpoints(),
+        })
     }
 
     /// What was last thought of the nodes; nothing is asked.
@@ -60,9 +78,14 @@ impl Tfgrid {
             .collect()
     }
 
-    /// The chain itself: hex of its first block's hash.
-    pub async fn genesis(&self) -> Result<String> {
-        Ok(hex::encode(self.chain.get().await?.runtime().genesis))
+    /// The chain itself: hex of its first block's hash. None if whoever answers is on another chain than these books.
+    pub async fn genesis(&self) -> Result<Option<String>> {
+        let told = async { self.chain.connected().await?.genesis().await };
+        match told.await {
+            Ok(hash) => Ok(Some(hex::encode(hash))),
+            Err(crate::wire::tfchain::Error::OtherChain) => Ok(None),
+            Err(error) => Err(chain_error(error)),
+        }
     }
 
     /// Whether nodes will take a deployment of this twin. None if no identity service is set.

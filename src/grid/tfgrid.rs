@@ -1,10 +1,14 @@
 //! The ThreeFold Grid, version 3: contracts on TFChain, deployments over the message bus, nodes from the index.
 
+mod draft;
 mod gateway;
 mod plan;
 mod purse;
+mod store;
+mod update;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,13 +18,18 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use self::plan::{MACHINE, Planner, deployment_data};
+pub use self::draft::Version;
+use self::draft::machine_name;
+pub use self::plan::Planner;
+use self::plan::{deployment_data, order_of};
+pub use self::store::with_password;
 use super::{
-    Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, PaymentEvent, Progress, Signed, Standing, Wallet,
-    census,
+    Account, BillEvent, Block, BlockReport, Call, Census, ContractState, Fate, Held, PaymentEvent, Progress, Signed, Standing,
+    Wallet, census,
 };
 use crate::base::ids::OrderId;
 use crate::base::money::Tft;
+use crate::base::time::{HOUR, MINUTE};
 use crate::base::{Clock, Error, Kind, Random, Result, Secret, Time};
 use crate::domain::handover::Taken;
 use crate::domain::order::{Access, Attempt};
@@ -41,15 +50,23 @@ const ERA_BLOCKS: u64 = 64;
 const INDEX_ANSWER: Duration = Duration::from_secs(15);
 /// Blocks asked for at once.
 const AT_ONCE: usize = 16;
+/// So long a twin's key is believed that was read from the chain: nodes get new ones.
+const PEERS_FOR: Duration = Duration::from_secs(10 * MINUTE.as_secs());
+/// So long a farmer's account is: twins change hands.
+const FARMERS_FOR: Duration = HOUR;
 const TERMS_LINK: &str = "https://library.threefold.me/info/legal/#/";
 
 /// Where the grid is, and who we are on it.
 pub struct Config {
     pub chain: Vec<String>,
+    /// The chain that the books were made with: hex of its first block's hash. No other is asked anything.
+    pub genesis: Option<String>,
     pub relay: String,
     pub index: Vec<String>,
     /// Whether a twin was shown to belong to somebody: nodes ask here. May be empty.
     pub identity: String,
+    /// Where all stores are reached, if not at their own addresses. May be empty.
+    pub stores: String,
     /// The words of the account. Without them nothing is signed.
     pub mnemonic: Secret<String>,
     /// The account to watch, if there are no words.
@@ -68,28 +85,37 @@ pub struct Tfgrid {
     /// None: watching only.
     key: Option<KeyPair>,
     own: AccountId,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     bus: OnceCell<RmbBus>,
     answer: Duration,
-    /// Farmers' accounts, by their twin.
-    farmers: Mutex<BTreeMap<AccountId, u32>>,
+    /// Where all stores are reached, if not at their own addresses.
+    stores: Option<SocketAddr>,
+    /// Farmers' accounts by their twin, and when they were learnt.
+    farmers: Mutex<BTreeMap<u32, (AccountId, Time)>>,
 }
 
 /// The chain, connected at the first question.
 pub(super) struct Chain {
     pub(super) urls: Vec<String>,
+    genesis: Option<chain::Hash>,
     pub(super) client: OnceCell<ChainClient>,
-    peers: Mutex<BTreeMap<u32, Peer>>,
+    /// With the moment they were learnt.
+    peers: Mutex<BTreeMap<u32, (Peer, Time)>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Chain {
     pub(super) async fn get(&self) -> Result<&ChainClient> {
-        self.client.get_or_try_init(|| ChainClient::connect(&self.urls, Timeouts::default())).await.map_err(chain_error)
+        self.connected().await.map_err(chain_error)
     }
 
-    async fn twin(&self, id: u32) -> Result<chain::Twin> {
-        let twin = self.get().await?.twin(id, None).await.map_err(chain_error)?;
+    pub(super) async fn connected(&self) -> Result<&ChainClient, crate::wire::tfchain::Error> {
+        self.client.get_or_try_init(|| ChainClient::connect_to(&self.urls, Timeouts::default(), self.genesis)).await
+    }
+
+    async fn twin(&self, id: u32, at: Option<chain::Hash>) -> Result<chain::Twin> {
+        let twin = self.get().await?.twin(id, at).await.map_err(chain_error)?;
         twin.ok_or_else(|| Error::not_found("twin"))
     }
 }
@@ -97,13 +123,22 @@ impl Chain {
 impl Directory for Chain {
     fn peer(&self, twin: u32) -> BoxFuture<'_, Option<Peer>> {
         Box::pin(async move {
-            if let Some(peer) = self.peers.lock().unwrap_or_else(PoisonError::into_inner).get(&twin) {
+            let peers = || self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+            let (known, now) = (peers().get(&twin).cloned(), self.clock.now());
+            if let Some((peer, at)) = &known
+                && now.since(*at) < PEERS_FOR
+            {
                 return Some(peer.clone());
             }
-            let found = self.twin(twin).await.ok()?;
-            let peer = Peer { account: found.account, pk: found.pk.filter(|pk| !pk.is_empty()) };
-            self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(twin, peer.clone());
-            Some(peer)
+            match self.twin(twin, None).await {
+                Ok(found) => {
+                    let peer = Peer { account: found.account, pk: found.pk.filter(|pk| !pk.is_empty()) };
+                    peers().insert(twin, (peer.clone(), now));
+                    Some(peer)
+                }
+                // Better an old key than none, while nobody can say.
+                Err(_) => known.map(|(peer, _)| peer),
+            }
         })
     }
 }
@@ -151,8 +186,23 @@ impl Tfgrid {
             true => None,
             false => Some(Identity::new(url("grid.identity", &config.identity)?, http.clone())),
         };
+        let stores = match config.stores.as_str() {
+            "" => None,
+            address => Some(address.parse().map_err(|_| wrong("grid.stores"))?),
+        };
+        let genesis = config.genesis.map(|hex| -> Result<chain::Hash> {
+            let bytes = hex::decode(hex).ok().and_then(|bytes| bytes.try_into().ok());
+            bytes.ok_or_else(|| Error::internal("The chain of these books can't be read."))
+        });
+        let genesis = genesis.transpose()?;
         Ok(Tfgrid {
-            chain: Arc::new(Chain { urls: config.chain, client: OnceCell::new(), peers: Mutex::default() }),
+            chain: Arc::new(Chain {
+                urls: config.chain,
+                genesis,
+                client: OnceCell::new(),
+                peers: Mutex::default(),
+                clock: config.clock.clone(),
+            }),
             relay: url("grid.relay", &config.relay)?,
             index: GridProxy::new(bases, http),
             identity,
@@ -162,6 +212,7 @@ impl Tfgrid {
             random: config.random,
             bus: OnceCell::new(),
             answer: config.answer,
+            stores,
             farmers: Mutex::default(),
         })
     }
@@ -206,22 +257,36 @@ impl Tfgrid {
         Ok(Standing { opted_out, rented_by, extra_fee_musd })
     }
 
-    async fn learn_farmers(&self, twins: impl Iterator<Item = u32>) -> Result<()> {
-        let known: Vec<u32> = self.farmers().values().copied().collect();
-        for twin in twins.filter(|twin| !known.contains(twin)) {
-            let account = self.chain.twin(twin).await?.account;
-            self.farmers().insert(account, twin);
+    /// The accounts of farmers, as of a block at most an hour before `head`.
+    async fn farmers(&self, twins: impl Iterator<Item = u32>, head: &Block) -> Result<BTreeMap<AccountId, u32>> {
+        let known = || self.farmers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut farmers = BTreeMap::new();
+        for twin in twins {
+            let before = known().get(&twin).copied();
+            let account = match before {
+                Some((account, at)) if head.at.since(at) < FARMERS_FOR => account,
+                _ => match self.chain.twin(twin, Some(head.hash)).await {
+                    Ok(found) => {
+                        known().insert(twin, (found.account, head.at));
+                        found.account
+                    }
+                    // One that is gone keeps nobody's bills from being read.
+                    Err(error) if error.kind() == Kind::NotFound => {
+                        tracing::warn!(twin, "the chain does not know a farmer's twin: what it is paid can't be told");
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            farmers.insert(account, twin);
         }
-        Ok(())
-    }
-
-    fn farmers(&self) -> std::sync::MutexGuard<'_, BTreeMap<AccountId, u32>> {
-        self.farmers.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(farmers)
     }
 
     /// The account behind a farmer's twin, for proofs of ownership.
     pub async fn account_of(&self, twin: u32) -> Result<AccountId> {
-        self.chain.twin(twin).await.map(|twin| twin.account)
+        let head = self.finalized().await?;
+        self.chain.twin(twin, Some(head.hash)).await.map(|twin| twin.account)
     }
 
     // What our account has on the chain.
@@ -229,10 +294,11 @@ impl Tfgrid {
     pub async fn account(&self) -> Result<Account> {
         let chain = self.chain.get().await?;
         let own = self.own;
-        let twin = chain.twin_id_of(&own, None).await.map_err(chain_error)?;
+        let at = Some(chain.finalized().await.map_err(chain_error)?.hash);
+        let twin = chain.twin_id_of(&own, at).await.map_err(chain_error)?;
         let current = match twin {
             Some(id) => {
-                let twin = self.chain.twin(id).await?;
+                let twin = self.chain.twin(id, at).await?;
                 // Without the key nobody can tell whether the twin's is the right one.
                 self.key.is_none()
                     || (twin.relay.as_deref() == Some(self.relay_name().as_str()) && twin.pk == self.encryption_key())
@@ -241,7 +307,7 @@ impl Tfgrid {
         };
         Ok(Account {
             address: self.address(),
-            terms_accepted: twin.is_some() || chain.accepted_terms(&own, None).await.map_err(chain_error)?,
+            terms_accepted: twin.is_some() || chain.accepted_terms(&own, at).await.map_err(chain_error)?,
             twin,
             twin_current: current,
         })
@@ -266,6 +332,11 @@ impl Tfgrid {
         let said = attempt.deployment.get("metadata").and_then(Value::as_str);
         let data = said.map_or_else(|| deployment_data(order), str::to_owned);
         Call::CreateContract { node: attempt.node(), hash: attempt.hash.clone(), data, public_ips }
+    }
+
+    /// The contract of an attempt, for another version of what is on its node.
+    pub fn update_call(&self, order: OrderId, contract: u64, hash: &str) -> Call {
+        Call::UpdateContract { contract, hash: hash.to_owned(), data: deployment_data(order) }
     }
 
     /// Signs a call; nothing leaves but questions.
@@ -319,7 +390,7 @@ impl Tfgrid {
         };
         let outcome = self.chain.get().await?.outcome(&call).await.map_err(chain_error)?;
         Ok(match outcome {
-            chain::Outcome::Pending | chain::Outcome::Included { finalized: false, .. } => Fate::Pending,
+            chain::Outcome::Pending => Fate::Pending,
             chain::Outcome::Included { number, result: Ok(_), .. } => Fate::Landed { block: number },
             chain::Outcome::Included { result: Err(error), .. } => Fate::Refused(format!("{}.{}", error.pallet, error.name)),
             chain::Outcome::Expired => Fate::Expired,
@@ -337,14 +408,55 @@ impl Tfgrid {
         Ok(contract.filter(|contract| contract.twin == twin).map(|contract| contract.id))
     }
 
+    /// Every contract that our twin has at a block.
+    pub async fn contracts_held(&self, twin: u32, at: &Block) -> Result<Vec<Held>> {
+        let all = self.chain.get().await?.contracts_of(twin, Some(at.hash)).await.map_err(chain_error)?;
+        let live = all.into_iter().filter(|contract| !matches!(contract.state, chain::ContractState::Deleted(_)));
+        let held = live.map(|contract| {
+            let (node, order) = match &contract.kind {
+                chain::ContractKind::Node { node, data, .. } => (Some(*node), order_of(data)),
+                chain::ContractKind::Rent { node } => (Some(*node), None),
+                chain::ContractKind::Name { .. } | chain::ContractKind::Other => (None, None),
+            };
+            Held { contract: contract.id, node, order }
+        });
+        Ok(held.collect())
+    }
+
+    /// The first block that has a contract which is there at `head`; of those whose state the chain still keeps.
+    pub async fn born(&self, contract: u64, head: &Block) -> Result<u32> {
+        let chain = self.chain.get().await?;
+        let (mut before, mut there) = (0, head.number);
+        while there - before > 1 {
+            let middle = before + (there - before) / 2;
+            let hash = chain.block_hash(middle).await.map_err(chain_error)?;
+            let has = match hash {
+                Some(hash) => chain.has_contract(contract, hash).await,
+                None => Ok(false),
+            };
+            match has {
+                Ok(true) => there = middle,
+                Ok(false) => before = middle,
+                Err(error) if forgotten(&error) => before = middle,
+                Err(error) => return Err(chain_error(error)),
+            }
+        }
+        Ok(there)
+    }
+
     /// What has become of a contract, at a block.
     pub async fn contract_state(&self, contract: u64, at: &[u8; 32]) -> Result<ContractState> {
-        let found = self.chain.get().await?.contract(contract, Some(*at)).await.map_err(chain_error)?;
-        Ok(match found.map(|contract| contract.state) {
+        let state = |found: Option<chain::Contract>| match found.map(|contract| contract.state) {
             None | Some(chain::ContractState::Deleted(_)) => ContractState::Gone,
             Some(chain::ContractState::GracePeriod(_)) => ContractState::Paused,
             Some(chain::ContractState::Created) => ContractState::Runs,
-        })
+        };
+        let chain = self.chain.get().await?;
+        match state(chain.contract(contract, Some(*at)).await.map_err(chain_error)?) {
+            // What is gone ends an order for good: one node alone is not believed.
+            ContractState::Gone => Ok(state(chain.vouched_contract(contract, *at).await.map_err(chain_error)?)),
+            there => Ok(there),
+        }
     }
 
     /// What the owner of an account has of an order under a twin of their own, at a finalized block: a live contract whose public
@@ -388,14 +500,21 @@ impl Tfgrid {
 
     /// Hands a plan to its node. Handing it over again is harmless.
     pub async fn deploy(&self, node_twin: u32, contract: u64, plan: &Value) -> Result<()> {
-        let unread = |cause: String| Error::internal("A stored deployment can't be read.").because(cause);
-        let mut deployment: Deployment = serde_json::from_value(plan.clone()).map_err(|cause| unread(cause.to_string()))?;
-        deployment.contract_id = contract;
-        deployment.sign(deployment.twin_id, self.key()?).map_err(|cause| unread(cause.to_string()))?;
+        let deployment = self.signed(contract, plan)?;
         match ZosNode::new(self.bus().await?, node_twin).deploy(&deployment).await {
             Ok(()) | Err(ZosError::Refused(Refusal::Exists, _)) => Ok(()),
             Err(error) => Err(node_error(error)),
         }
+    }
+
+    /// A stored deployment as a node takes it.
+    fn signed(&self, contract: u64, plan: &Value) -> Result<Deployment> {
+        let mut deployment = read_stored(plan)?;
+        deployment.contract_id = contract;
+        deployment
+            .sign(deployment.twin_id, self.key()?)
+            .map_err(|cause| Error::internal("A stored deployment can't be signed.").because(cause))?;
+        Ok(deployment)
     }
 
     /// How far a node is.
@@ -448,41 +567,42 @@ impl Tfgrid {
         Err(Error::unavailable("The chain stopped telling about blocks."))
     }
 
-    /// What the finalized blocks `from..=to` did to our purse, in their order.
+    /// What the finalized blocks `from..=to` did to our purse, in their order; `head` is a finalized block at or behind them.
     /// `owners` are the farmers whose payouts count.
-    pub async fn reports(&self, from: u32, to: u32, owners: impl Iterator<Item = u32>) -> Result<Vec<(u32, BlockReport)>> {
+    pub async fn reports(
+        &self,
+        from: u32,
+        to: u32,
+        head: &Block,
+        owners: impl Iterator<Item = u32>,
+    ) -> Result<Vec<(u32, BlockReport)>> {
         let chain = self.chain.get().await?;
-        self.learn_farmers(owners).await?;
-        let farmers = self.farmers().clone();
-        let farmers = &farmers;
-        let hash_of = |number: u32| async move {
-            let hash = chain.block_hash(number).await.map_err(chain_error)?;
-            hash.ok_or_else(|| Error::unavailable("The chain does not know one of its blocks."))
-        };
-        // Events are told in the words of the runtime that ran before the block. Almost always that is the one of now.
-        let same = match chain.block_hash(from.saturating_sub(1)).await.map_err(chain_error)? {
-            Some(parent) => chain.same_runtime_at(parent).await,
-            None => chain.same_runtime_at(hash_of(from).await?).await,
-        };
-        let same = match same {
-            // What the parent was like is forgotten: the block itself tells, unless the change was in that very block.
-            Err(error) if forgotten(&error) => chain.same_runtime_at(hash_of(from).await?).await,
-            told => told,
-        };
-        let same = same.map_err(chain_error)?;
-        stream::iter(from..=to)
-            .map(|number| async move {
-                let hash = hash_of(number).await?;
-                let events = match same {
-                    true => chain.events(hash).await,
-                    false => {
-                        let parent = chain.block_hash(number.saturating_sub(1)).await.map_err(chain_error)?;
-                        chain.events_then(parent.unwrap_or(hash), hash).await
-                    }
+        let farmers = &self.farmers(owners, head).await?;
+        // One more in front: events are told in the words of the runtime that ran before the block.
+        let first = from.saturating_sub(1);
+        let hashes = chain.hashes(first, to, (head.number, head.hash)).await.map_err(chain_error)?;
+        let mut parent = if first < from { hashes.first().copied().flatten() } else { None };
+        let mut pairs = Vec::new();
+        for hash in hashes.into_iter().skip(usize::from(first < from)) {
+            let hash = hash.ok_or_else(|| Error::unavailable("The chain does not know one of its blocks."))?;
+            pairs.push((parent.unwrap_or(hash), hash));
+            parent = Some(hash);
+        }
+        let (Some(one), Some(last)) = (pairs.first().copied(), pairs.last().copied()) else { return Ok(vec![]) };
+        // Almost always they are the same from the first to the last.
+        let (one, last) = tokio::try_join!(chain.words(one.0, one.1), chain.words(last.0, last.1)).map_err(chain_error)?;
+        let all = one.same(&last).then_some(one);
+        let all = all.as_ref();
+        stream::iter((from..=to).zip(pairs))
+            .map(|(number, (parent, block))| async move {
+                let words = match all {
+                    Some(words) => words.clone(),
+                    None => chain.words(parent, block).await.map_err(chain_error)?,
                 };
-                let mut report = self.report(events.map_err(chain_error)?, farmers)?;
+                let events = chain.events_in(&words, block).await.map_err(chain_error)?;
+                let mut report = self.report(events, farmers)?;
                 if !report.paused.is_empty() || !report.gone.is_empty() {
-                    report.at = Some(chain.block(hash).await.map_err(chain_error)?.time);
+                    report.at = Some(chain.block(block).await.map_err(chain_error)?.time);
                 }
                 Ok((number, report))
             })
@@ -491,34 +611,25 @@ impl Tfgrid {
             .await
     }
 
-    /// The first block of `from..=head` whose events the chain still has. A node that keeps no old state forgets within
-    /// minutes; one that keeps everything never does.
-    pub async fn remembered_from(&self, from: u32, head: u32) -> Result<u32> {
-        if self.remembers(from).await? {
+    /// The first block of `from..=head` whose events any node that vouches for `head` still has. A node that keeps no old state
+    /// forgets within minutes; one that keeps everything never does.
+    pub async fn remembered_from(&self, from: u32, head: &Block) -> Result<u32> {
+        let chain = self.chain.get().await?;
+        let keeps = async |block| chain.keeps(block, (head.number, head.hash)).await.map_err(chain_error);
+        if keeps(from).await? {
             return Ok(from);
         }
         // What is forgotten is the older part: look for the border.
-        let (mut gone, mut there) = (from, head);
+        let (mut gone, mut there) = (from, head.number);
         while there - gone > 1 {
             let middle = gone + (there - gone) / 2;
-            if self.remembers(middle).await? {
+            if keeps(middle).await? {
                 there = middle;
             } else {
                 gone = middle;
             }
         }
         Ok(there)
-    }
-
-    /// An answer that says "forgotten" counts; no answer is an error, and nothing is concluded from it.
-    async fn remembers(&self, block: u32) -> Result<bool> {
-        let chain = self.chain.get().await?;
-        let Some(hash) = chain.block_hash(block).await.map_err(chain_error)? else { return Ok(false) };
-        match chain.events(hash).await {
-            Ok(_) => Ok(true),
-            Err(error) if forgotten(&error) => Ok(false),
-            Err(error) => Err(chain_error(error)),
-        }
     }
 
     fn report(&self, events: Vec<chain::EventRecord>, farmers: &BTreeMap<AccountId, u32>) -> Result<BlockReport> {
@@ -529,7 +640,15 @@ impl Tfgrid {
                     event,
                     contract,
                     amount: tft(amount)?,
-                    level: format!("{level:?}"),
+                    level,
+                    at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
+                }),
+                // A part that was all there was. When the rest is paid its bill tells of the rest alone; nothing is off it.
+                chain::Event::PaymentOverdrawn { contract, timestamp, taken } if taken > 0 => report.bills.push(BillEvent {
+                    event,
+                    contract,
+                    amount: tft(taken)?,
+                    level: "None".into(),
                     at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
                 }),
                 chain::Event::Transfer { from, to, amount } | chain::Event::ReserveRepatriated { from, to, amount }
@@ -539,9 +658,9 @@ impl Tfgrid {
                         report.payments.push(PaymentEvent { event, to: *twin, amount: tft(amount)? });
                     }
                 }
-                chain::Event::GracePeriodStarted { contract, .. } => report.paused.push(contract),
-                chain::Event::GracePeriodEnded { contract, .. } => report.resumed.push(contract),
-                chain::Event::NodeContractCanceled { contract, .. } | chain::Event::NameContractCanceled { contract, .. } => {
+                chain::Event::GracePeriodStarted { contract } => report.paused.push(contract),
+                chain::Event::GracePeriodEnded { contract } => report.resumed.push(contract),
+                chain::Event::NodeContractCanceled { contract } | chain::Event::NameContractCanceled { contract } => {
                     report.gone.push(contract);
                 }
                 _ => {}
@@ -550,9 +669,9 @@ impl Tfgrid {
         Ok(report)
     }
 
-    /// Our tokens at a block.
+    /// Our tokens at a block, by the word of two nodes where there are two: what is missing is booked.
     pub async fn wallet(&self, block: &Block) -> Result<Wallet> {
-        let own = self.chain.get().await?.account(&self.own, Some(block.hash)).await.map_err(chain_error)?;
+        let own = self.chain.get().await?.vouched_account(&self.own, block.hash).await.map_err(chain_error)?;
         Ok(Wallet { free: tft(own.free)?, reserved: tft(own.reserved)? })
     }
 
@@ -570,8 +689,9 @@ pub struct Deployed(Box<Deployment>);
 impl Deployed {
     /// How to reach the machine in it.
     pub fn access(&self) -> Result<Access> {
-        let found =
-            addresses(&self.0, MACHINE).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
+        let found = machine_name(&self.0)
+            .and_then(|machine| addresses(&self.0, machine))
+            .ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
         Ok(Access {
             private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
             public_ip: found.public4.map(|net| net.ip.to_string()),
@@ -580,6 +700,15 @@ impl Deployed {
             console: found.console,
         })
     }
+
+    /// Whether there is a machine in it: one that is stopped has none.
+    pub fn has_machine(&self) -> bool {
+        machine_name(&self.0).is_some()
+    }
+}
+
+fn read_stored(plan: &Value) -> Result<Deployment> {
+    serde_json::from_value(plan.clone()).map_err(|cause| Error::internal("A stored deployment can't be read.").because(cause))
 }
 
 fn ascii(hash: &str) -> Result<[u8; 32]> {
@@ -594,6 +723,8 @@ pub(super) fn chain_error(error: crate::wire::tfchain::client::Error) -> Error {
     use crate::wire::tfchain::client::Error as Chain;
     match error {
         Chain::Unavailable(_) => Error::unavailable("The grid's chain does not answer.").because(error),
+        // Nothing is wrong with what is owed: it waits for the chain it was meant for.
+        Chain::OtherChain => Error::unavailable("Another chain answers than the one these books were made with.").because(error),
         // Nobody here can do anything about it: what is owed waits until the runtime is good again.
         Chain::UnknownRuntime(_) => {
             Error::unavailable("The grid's chain was changed in a way that we do not know.").because(error)

@@ -134,11 +134,14 @@ async fn act(app: &App, work: &Work) -> Result<Next> {
         Work::ClimbOrder(order) => app.climb_order(*order).await,
         Work::CancelAttempt { order, attempt } => app.cancel_attempt(*order, *attempt).await,
         Work::TendBackup(order) => app.tend_backup(*order).await,
+        Work::Revise(revision) => app.climb_revision(*revision).await,
         Work::TendAddress(address) => app.tend_address(*address).await,
         Work::BookFee(charge) => app.book_fee(*charge).await,
         Work::PayRefund(refund) => app.pay_refund(*refund).await,
         Work::ReadNotice(notice) => app.read_notice(notice).await,
         Work::SendMail(mail) => app.send_mail(*mail).await,
+        Work::TendSwarm(order) => app.tend_swarm(*order).await,
+        Work::DrillSwarm(order) => app.drill_swarm(*order).await,
         Work::SetUpGrid => app.set_up_grid().await,
     }
 }

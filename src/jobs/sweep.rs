@@ -26,6 +26,8 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("backups", Duration::from_secs(30), Sweep::Backups),
         begin("addresses", Duration::from_secs(60), Sweep::Addresses),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
+        begin("swarms", Duration::from_secs(60), Sweep::Swarms),
+        begin("orphans", Duration::from_secs(60), Sweep::Orphans),
         begin("notices", Duration::from_secs(600), Sweep::Notices),
         begin("expired", Duration::from_secs(10), Sweep::Expired),
         begin("ledger", Duration::from_secs(60), Sweep::Ledger),
@@ -52,6 +54,10 @@ enum Sweep {
     Addresses,
     /// Contracts that the chain paused or deleted, or does not bill.
     Contracts,
+    /// Storage swarms: whether their shards answer, and whether somebody tends those that need it.
+    Swarms,
+    /// Contracts on the chain that the books know nothing of: at the start and then once an hour of business time.
+    Orphans,
     /// What the card processor told us and did not reach us.
     Notices,
     /// Months that are over.
@@ -93,6 +99,8 @@ impl Sweep {
             Sweep::Backups => app.watch_backups().await.map(drop),
             Sweep::Addresses => app.reconcile_addresses().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),
+            Sweep::Swarms => app.watch_swarms().await.map(drop),
+            Sweep::Orphans => app.look_for_orphans_hourly().await.map(drop),
             Sweep::Notices => app.sweep_notices().await.map(drop),
             Sweep::Expired => app.end_expired().await.map(drop),
             Sweep::Ledger => app.check_ledger_daily().await,

@@ -10,6 +10,8 @@ mod window;
 mod world;
 
 #[cfg(test)]
+mod doubt;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod tests;
@@ -218,6 +220,13 @@ impl Chain {
         let number = at.and_then(|at| self.world().numbers.get(&at).copied());
         let ages = self.ages.lock().unwrap_or_else(PoisonError::into_inner);
         ages.iter().rev().find(|age| number.is_none_or(|number| age.from <= number)).map(what).unwrap_or_default()
+    }
+
+    /// What was stored under a key at the end of a block, whatever this node still has of it.
+    fn stored(&self, key: &[u8], at: Option<Hash>) -> Result<Option<Vec<u8>>, UnknownBlock> {
+        let world = self.world();
+        let number = at.map_or(Some(world.number), |at| world.numbers.get(&at).copied()).ok_or(UnknownBlock)?;
+        world.read_at(key, number).ok_or(UnknownBlock)
     }
 
     fn now_ms(&self) -> u64 {
@@ -441,9 +450,15 @@ impl ChainBackend for Chain {
     }
 
     fn storage(&self, key: &[u8], at: Option<Hash>) -> Result<Option<Vec<u8>>, UnknownBlock> {
-        let world = self.world();
-        let number = at.map_or(Some(world.number), |at| world.numbers.get(&at).copied()).ok_or(UnknownBlock)?;
-        world.read_at(key, number).ok_or(UnknownBlock)
+        let keeps = self.faults.keeps_blocks.load(Ordering::SeqCst);
+        let (newest, number) = {
+            let world = self.world();
+            (world.number, at.and_then(|at| world.numbers.get(&at).copied()))
+        };
+        if keeps > 0 && number.is_some_and(|number| number + keeps < newest) {
+            return Err(UnknownBlock);
+        }
+        self.stored(key, at)
     }
 
     fn keys(&self, prefix: &[u8], after: Option<&[u8]>, count: usize, at: Option<Hash>) -> Result<Vec<Vec<u8>>, UnknownBlock> {

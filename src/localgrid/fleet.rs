@@ -115,8 +115,8 @@ impl Build {
     const fn resources(self) -> Resources {
         let (cru, mru, sru, hru) = match self {
             Build::Small => (4, 16 * GIB, 512 * GIB, 0),
-            Build::Vm => (8, 32 * GIB, TIB, 0),
-            Build::Cluster => (16, 64 * GIB, 2 * TIB, 0),
+            Build::Vm => (8, 32 * GIB, TIB, 2 * TIB),
+            Build::Cluster => (16, 64 * GIB, 2 * TIB, 4 * TIB),
             Build::Server => (40, 256 * GIB, 4 * TIB, 8 * TIB),
             Build::Storage => (8, 32 * GIB, TIB, 32 * TIB),
         };
@@ -314,6 +314,19 @@ mod tests {
         for condition in [Condition::Standby, Condition::Down] {
             assert!(fleet.profiles.iter().any(|profile| profile.condition == condition));
         }
+    }
+
+    #[test]
+    fn a_swarm_finds_room_with_some_to_spare() {
+        let fleet = fleet();
+        let up = |node: &&NodeSeed| {
+            let profile = &fleet.profiles[node.id as usize - 1];
+            profile.condition == Condition::Up && !profile.light && !node.opted_out && node.total.hru >= TIB
+        };
+        let shared = |node: &&NodeSeed| !fleet.farms[node.farm as usize - 1].dedicated;
+        let stores: Vec<_> = fleet.nodes.iter().filter(up).filter(shared).collect();
+        let farms: BTreeSet<_> = stores.iter().map(|node| node.farm).collect();
+        assert!(stores.len() >= 32 && farms.len() >= 12, "{} on {}", stores.len(), farms.len());
     }
 
     #[test]

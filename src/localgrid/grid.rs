@@ -34,6 +34,7 @@ pub struct Ports {
     pub chain: u16,
     pub relay: u16,
     pub index: u16,
+    pub stores: u16,
 }
 
 /// Somebody with tokens, and without a twin so far.
@@ -55,6 +56,8 @@ pub struct Addresses {
     pub relay: String,
     /// Node index; below it `/graphql`, and the identity service at `/api/v1/status`.
     pub index: String,
+    /// The stores of all nodes, whatever address a node tells: `127.0.0.1:9900`.
+    pub stores: String,
     /// The server of names, over UDP.
     pub dns: SocketAddr,
     /// Where all gateways are, over plain HTTP, by the name that is asked for.
@@ -124,8 +127,9 @@ impl Grid {
         let web = Web::start(nodes.clone(), 0).await?;
         let index = Index::start(&genesis, chain.clone(), nodes.clone(), clock, ports.index)?;
         let (relay_url, index_url) = (relay_url.to_string(), index.url().to_string());
+        let stores = nodes.serve_stores(ports.stores).await?.to_string();
         let addresses =
-            Addresses { chain: chain_url, window: window_url, relay: relay_url, index: index_url, dns, web: web.address };
+            Addresses { chain: chain_url, window: window_url, relay: relay_url, index: index_url, stores, dns, web: web.address };
         Ok(Grid { chain, window, relay, nodes, index, names, name_server, web, fleet, addresses })
     }
 

@@ -7,6 +7,7 @@ mod engine;
 mod gateway;
 #[cfg(test)]
 pub(super) mod kit;
+mod shelf;
 #[cfg(test)]
 mod story;
 
@@ -18,7 +19,8 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use self::command::{Context, Done};
-use self::engine::Engine;
+use self::engine::{Engine, Op};
+use self::shelf::{Vault, namespace};
 use super::fleet::{Condition, Profile, node_key};
 use super::genesis::{Genesis, Resources};
 use super::names::Names;
@@ -29,6 +31,7 @@ use crate::wire::key::KeyPair;
 use crate::wire::rmb::types::Empty;
 use crate::wire::rmb::{Address, Envelope, Failure, JSON, Message, codec};
 use crate::wire::zos::answer::PublicConfig;
+use crate::wire::zos::data::Data;
 use crate::wire::zos::deployment::{Outcome, State};
 
 pub(super) use self::command::addresses_of;
@@ -85,6 +88,8 @@ struct World {
     nodes: BTreeMap<u32, Node>,
     /// Twins that the identity service does not call verified.
     unverified: Mutex<BTreeSet<u32>>,
+    /// What is in the stores, by their namespaces.
+    vaults: Mutex<BTreeMap<String, Vault>>,
     tasks: Mutex<Vec<tokio::task::AbortHandle>>,
     /// Where names lead, as gateways find out.
     names: OnceLock<Names>,
@@ -151,8 +156,8 @@ impl Nodes {
             let node = Node { twin: seed.twin, key: node_key(seed.id), engine: Mutex::new(engine), mode: Mutex::new(mode) };
             nodes.insert(seed.id, node);
         }
-        let (unverified, tasks, names, quiet) = Default::default();
-        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, tasks, names, quiet }));
+        let (unverified, vaults, tasks, names, quiet) = Default::default();
+        let all = Nodes(Arc::new(World { chain, relay, clock, random, step, nodes, unverified, vaults, tasks, names, quiet }));
         for id in all.0.nodes.keys() {
             if all.mode(*id).is_some_and(|mode| mode.condition == Condition::Up) {
                 all.plug_in(*id);
@@ -267,7 +272,6 @@ impl Nodes {
         let Some(it) = self.0.nodes.get(&node) else { return };
         let Ok(request) = codec::decode(&bytes) else { return };
         let Some(Message::Request(asked)) = &request.message else { return };
-        let now = self.0.clock.now().secs();
         // Who cannot be believed gets no answer, as with the real ones.
         let sender = self.0.chain.twin(request.source_twin()).filter(|twin| codec::verify(&request, &twin.account));
         let late = request.expired(self.0.relay.now().secs());
@@ -280,7 +284,7 @@ impl Nodes {
         let fault = locked(&it.mode).fault;
         let result = match fault {
             Fault::SaysNo => Err("internal error: no space left on device".into()),
-            _ => self.perform(node, it, &sender, &request, &asked.command, fault, now),
+            _ => self.perform(node, it, &sender, &request, &asked.command, fault),
         };
         if let Fault::AnswersLate(delay) = fault {
             sleep(delay).await;
@@ -306,7 +310,6 @@ impl Nodes {
         request: &Envelope,
         command: &str,
         fault: Fault,
-        now: i64,
     ) -> Result<Value, String> {
         if request.schema.as_deref() != Some(JSON) {
             return Err("invalid schema, expecting 'application/json'".into());
@@ -322,7 +325,6 @@ impl Nodes {
             sender: sender.id,
             chain: &*self.0.chain,
             verified: self.is_verified(sender.id),
-            now,
             lies_about_capacity: fault == Fault::LiesAboutCapacity,
         };
         let Done { answer, provision } = command::handle(&mut locked(&it.engine), &context, command, payload)?;
@@ -405,30 +407,54 @@ impl Nodes {
         let (created, outside) = (self.0.clock.now().secs(), self.outside());
         let mut engine = locked(&it.engine);
         let Some(held) = engine.held.get(&contract) else { return (false, true) };
-        let Some(name) = held.pending.front().cloned() else { return (false, true) };
+        let Some(op) = held.pending.front().cloned() else { return (false, true) };
         let last = held.pending.len() == 1;
-        let checked = engine.check_contract(held, view);
-        let admitted = |name: &str| match held.deployment.workload(name) {
-            Some(workload) => gateway::admit(&engine, held, workload, &outside),
-            None => Ok(()),
+        let checked = match fault {
+            Fault::SeesAnotherHash => Err("contract hash does not match deployment hash".into()),
+            Fault::LagsBehindChain => Err("failed to get deployment contract: not found".into()),
+            _ => engine.check_contract(held, view),
         };
-        let result = match checked {
-            Ok(_) if fault == Fault::FailsAtTheLast && last => Err("failed to provision: input/output error".into()),
-            _ if fault == Fault::SeesAnotherHash => Err("contract hash does not match deployment hash".into()),
-            _ if fault == Fault::LagsBehindChain => Err("failed to get deployment contract: not found".into()),
-            Ok(contract) => admitted(&name).and_then(|()| engine.provision(&contract, &name)),
-            Err(why) => Err(why),
+        let checked = match checked {
+            Ok(contract) => contract,
+            Err(why) => {
+                let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };
+                held.put_aside(&why, created);
+                return (true, true);
+            }
+        };
+        let breaks = fault == Fault::FailsAtTheLast && last;
+        let broken = || Err("failed to provision: input/output error".to_owned());
+        if let (Op::Add(workload), Some(held)) = (&op, engine.held.get_mut(&contract)) {
+            held.add(workload);
+        }
+        let admitted = |engine: &Engine, name: &str| {
+            let held = engine.held.get(&contract);
+            match held.and_then(|held| Some((held, held.deployment.workload(name)?))) {
+                Some((held, workload)) => gateway::admit(engine, held, workload, &outside),
+                None => Ok(()),
+            }
+        };
+        let result = match &op {
+            Op::Remove(_) => Ok(Value::Null),
+            _ if breaks => broken(),
+            Op::Update(workload) => engine.update(&checked, workload),
+            Op::Install(name) => admitted(&engine, name).and_then(|()| engine.provision(&checked, name)),
+            Op::Add(workload) => admitted(&engine, &workload.name).and_then(|()| engine.provision(&checked, &workload.name)),
         };
         let Some(held) = engine.held.get_mut(&contract) else { return (false, true) };
         held.pending.pop_front();
-        let outcome = match (result, held.before.get(&name)) {
-            (Ok(data), _) if fault == Fault::Pauses => Outcome { created, state: State::Paused, error: String::new(), data },
-            (Ok(data), _) => Outcome { created, state: State::Ok, error: String::new(), data },
+        let outcome = |state, error, data| Outcome { created, state, error, data };
+        match (&op, result) {
+            (Op::Remove(name), _) => held.remove(name, created),
+            (Op::Update(workload), Ok(data)) => held.updated(workload, outcome(State::Ok, String::new(), data)),
             // A failed update leaves running what ran before.
-            (Err(error), Some(before)) => Outcome { created, state: State::Unchanged, error, data: before.result.data.clone() },
-            (Err(error), None) => Outcome { created, state: State::Error, error, data: Value::Null },
-        };
-        held.settle(&name, outcome);
+            (Op::Update(workload), Err(error)) => held.updated(workload, outcome(State::Unchanged, error, Value::Null)),
+            (op, Ok(data)) => {
+                let state = if fault == Fault::Pauses { State::Paused } else { State::Ok };
+                held.settle(op.name(), outcome(state, String::new(), data));
+            }
+            (op, Err(error)) => held.settle(op.name(), outcome(State::Error, error, Value::Null)),
+        }
         (true, held.pending.is_empty())
     }
 
@@ -460,7 +486,11 @@ impl Nodes {
             // A contract that the chain does not know (yet) is left to provisioning.
             let Some(view) = self.0.chain.contract(*contract) else { return true };
             let (from, to) = match (view.state, held.paused) {
-                (ContractStateView::Deleted, _) => return false,
+                (ContractStateView::Deleted, _) => {
+                    let stores = held.deployment.workloads.iter().filter(|it| matches!(it.data, Data::Zdb(_)));
+                    stores.for_each(|it| self.clear_store(&namespace(view.twin, *contract, &it.name)));
+                    return false;
+                }
                 (ContractStateView::GracePeriod, false) => (State::Ok, State::Paused),
                 (ContractStateView::Created, true) => (State::Paused, State::Ok),
                 _ => return true,

@@ -42,6 +42,8 @@ pub struct Addresses {
     pub chain: [String; 2],
     pub relay: String,
     pub index: String,
+    /// The stores of all nodes.
+    pub stores: String,
     /// The identity service.
     pub identity: String,
     /// API and card page are one origin.
@@ -79,6 +81,7 @@ impl World {
             relay: grid.addresses.relay,
             identity: grid.addresses.index.clone(),
             index: grid.addresses.index,
+            stores: grid.addresses.stores,
             cards: cards.base_url.clone(),
             cards_secret_key: secret_key,
             webhook_secret,

@@ -48,6 +48,14 @@ pub struct UnitRule {
     pub disk_gib: Dollars,
     pub ipv4: Dollars,
     pub ipv6: Dollars,
+    /// Of room on one store of a swarm. What a customer can use takes more than one: with 12 of 20 and 4 spares, twice as much.
+    #[serde(default = "swarm_gib")]
+    pub swarm_gib: Dollars,
+}
+
+/// For rules that were written before there were swarms.
+const fn swarm_gib() -> Dollars {
+    cents(1)
 }
 
 const fn cents(cents: i64) -> Dollars {
@@ -63,6 +71,7 @@ pub(super) const FIRST_UNITS: UnitRule = UnitRule {
     disk_gib: cents(5),
     ipv4: cents(400),
     ipv6: cents(0),
+    swarm_gib: swarm_gib(),
 };
 
 /// How much of everything one machine may have.
@@ -77,11 +86,13 @@ pub struct Limits {
     /// Of each data disk.
     pub data_disk_gib: u64,
     pub ssh_keys: u64,
+    /// That can be used of a storage swarm; 0: none is sold.
+    pub swarm_gib: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { cores: 32, memory_gib: 128, disk_gib: 1000, data_disks: 4, data_disk_gib: 2000, ssh_keys: 10 }
+        Limits { cores: 32, memory_gib: 128, disk_gib: 1000, data_disks: 4, data_disk_gib: 2000, ssh_keys: 10, swarm_gib: 10_000 }
     }
 }
 
@@ -95,8 +106,9 @@ impl Limits {
             ("data_disks", self.data_disks, 8),
             ("data_disk_gib", self.data_disk_gib, 100_000),
             ("ssh_keys", self.ssh_keys, 20),
+            ("swarm_gib", self.swarm_gib, 1_000_000),
         ] {
-            if value > most || (value == 0 && name != "data_disks") {
+            if value > most || (value == 0 && !["data_disks", "swarm_gib"].contains(&name)) {
                 return Err(Error::new(Kind::Invalid, format!("limits.{name} is {value}: it must be from 1 to {most}.")));
             }
         }

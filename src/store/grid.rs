@@ -11,10 +11,10 @@ pub trait Chain: Read {
         self.get(&CALLS, purpose.key().as_str())
     }
 
-    /// Calls that may still land, lowest nonce first.
-    fn open_calls(&self, limit: usize) -> Result<Vec<SignedCall>> {
-        let open = self.links::<_, _, u32>(&CALLS_OPEN, .., Order::Up, limit)?;
-        open.into_iter().map(|(_, purpose)| self.need(&CALLS, purpose.as_str(), "signed call")).collect()
+    /// Calls that may still land, lowest nonce first: the nonce, and the key the call is stored under. All of them, and no
+    /// row is read: one that can't be must not keep its nonce from being known.
+    fn open_nonces(&self) -> Result<Vec<(u32, String)>> {
+        self.links::<_, _, u32>(&CALLS_OPEN, .., Order::Up, usize::MAX)
     }
 
     /// The first nonce of an account that no finalized call of ours has used.

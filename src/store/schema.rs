@@ -4,7 +4,7 @@ use super::order::Reservation;
 use super::table::{Index, Single, Table};
 use crate::base::Time;
 use crate::base::ids::{
-    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, TransferId, UserId, WebAddressId,
+    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, RevisionId, TransferId, UserId, WebAddressId,
 };
 use crate::domain::account::{Session, Ticket, User};
 use crate::domain::backup::BackupVm;
@@ -17,9 +17,12 @@ use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
 use crate::domain::observation::Day;
 use crate::domain::order::{Order, Quote};
+use crate::domain::orphan::Orphan;
 use crate::domain::report::{Reporter, Sample, Sums, Tail};
+use crate::domain::revision::Revision;
 use crate::domain::saved_filter::SavedFilter;
 use crate::domain::signer::SignedCall;
+use crate::domain::swarm::{Looks, Swarm};
 use crate::domain::watch::Watch;
 use crate::domain::web_address::WebAddress;
 
@@ -72,6 +75,18 @@ pub const FARM_LOADS: Table<u32, u32> = Table::new("farm_loads");
 pub const BACKUPS: Table<OrderId, BackupVm> = Table::new("backups");
 /// Those that are not over, under nothing (0).
 pub const BACKUPS_OPEN: Index<u8, OrderId> = Index::new("backups_open");
+// Changes of what runs.
+pub const REVISIONS: Table<RevisionId, Revision> = Table::new("revisions");
+pub const REVISIONS_BY_ORDER: Index<(OrderId, Time), RevisionId> = Index::new("revisions_by_order");
+/// Those that are not at rest, by when they were begun.
+pub const REVISIONS_OPEN: Index<Time, RevisionId> = Index::new("revisions_open");
+
+// Storage swarms, under their order.
+pub const SWARMS: Table<OrderId, Swarm> = Table::new("swarms");
+/// How their shards are, as last seen.
+pub const SWARM_LOOKS: Table<OrderId, Looks> = Table::new("swarm_looks");
+/// Those that are not gone, under the stage's place in `Stage`.
+pub const SWARMS_OPEN: Index<u8, OrderId> = Index::new("swarms_open");
 
 // Cards. `CARD_SETUPS`, `CHARGE_BY_PAYMENT` and `NOTICES` are under the processor's own ids.
 pub const CARDS: Table<CardId, Card> = Table::new("cards");
@@ -111,6 +126,8 @@ pub const UNREAD_BLOCKS: Table<u32, u32> = Table::new("unread_blocks");
 pub const OWNERS: Single<std::collections::BTreeSet<u32>> = Single::new("owners");
 /// Orders whose contract the wallet could not pay.
 pub const PAUSED: Single<std::collections::BTreeSet<OrderId>> = Single::new("paused");
+/// Contracts of our twin that the books know nothing of, under the chain's numbers.
+pub const ORPHANS: Single<std::collections::BTreeMap<u64, Orphan>> = Single::new("orphans");
 /// When somebody else last used a nonce of ours, and how often that was.
 pub const USURPED: Single<(Time, u32)> = Single::new("usurped");
 /// What operators were told of how long the tokens last.

@@ -10,4 +10,5 @@ pub mod smtp;
 pub mod stripe;
 pub mod tfchain;
 pub mod visit;
+pub mod zdb;
 pub mod zos;

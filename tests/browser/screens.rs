@@ -7,8 +7,10 @@ use cooperage::base::ids::OrderId;
 use cooperage::base::time::{DAY, HOUR};
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::domain::backup::Stage;
+use cooperage::localgrid::fleet::Condition;
 use cooperage::localgrid::node::Fault;
 use cooperage::store::backup::Backups;
+use cooperage::store::swarm::Swarms;
 use cooperage::wire::smtp::Verdict;
 
 use fantoccini::Locator;
@@ -82,6 +84,121 @@ async fn every_page_fits_into_its_window() {
     tom.close().await;
     market.demo.stop().await.expect("a market closes");
     assert!(album.wrong.is_empty(), "{:#?}", album.wrong);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn a_person_makes_a_server_larger_watches_it_and_moves_it() {
+    let mut album = Album::new();
+    let market = Market::open().await;
+    let visitor = market.shopper().await;
+    let id = market.order(&visitor, "greenhouse", "").await;
+    market.rest(id).await;
+    let alice = Browser::open(Taste::default()).await;
+    log_in(&market, &alice, &ALICE).await;
+    let here = format!("/deployments/{id}");
+    go(&market, &alice, &here).await;
+    alice.follows("Resize").await;
+    album.keep(&alice, "change-resize").await;
+    alice.presses("See the price").await;
+    alice.sees("That is what it has already").await;
+    album.keep(&alice, "change-resize-wrong").await;
+    alice.picks("size", "large").await;
+    alice.picks("consent", "on").await;
+    alice.presses("See the price").await;
+    alice.sees("Confirm the new size").await;
+    album.keep(&alice, "change-preview").await;
+    pace(&market, Duration::from_secs(4));
+    alice.presses("Pay").await;
+    alice.sees("Resizing greenhouse").await;
+    alice.sees("is at work on it").await;
+    album.keep(&alice, "change-progress").await;
+    go(&market, &alice, &here).await;
+    album.keep(&alice, "change-under-way").await;
+    go(&market, &alice, &format!("{here}/progress")).await;
+    pace(&market, Duration::from_millis(20));
+    alice.sees("greenhouse is resized").await;
+    album.keep(&alice, "change-done").await;
+    go(&market, &alice, &format!("{here}/stop")).await;
+    album.keep(&alice, "change-stop").await;
+    alice.picks("consent", "on").await;
+    alice.presses("Stop greenhouse").await;
+    alice.sees("greenhouse is stopped").await;
+    go(&market, &alice, &here).await;
+    alice.sees("It is stopped since").await;
+    album.keep(&alice, "change-stopped").await;
+    go(&market, &alice, &format!("{here}/move")).await;
+    album.keep(&alice, "change-move").await;
+    alice.picks("consent", "on").await;
+    alice.presses("Move greenhouse").await;
+    alice.sees("greenhouse is moved").await;
+    go(&market, &alice, &format!("{here}/changes")).await;
+    album.keep(&alice, "change-list").await;
+    go(&market, &alice, &here).await;
+    album.keep(&alice, "change-moved").await;
+    alice.close().await;
+    market.demo.stop().await.expect("a market closes");
+    assert!(album.wrong.is_empty(), "{:#?}", album.wrong);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: COOPERAGE_BROWSER=1 cargo test --test stories browser -- --ignored"]
+async fn a_storage_swarm_is_ordered_watched_and_proved_on_pages_that_fit() {
+    let mut album = Album::new();
+    let market = Market::open().await;
+    let alice = Browser::open(Taste::default()).await;
+    log_in(&market, &alice, &ALICE).await;
+    go(&market, &alice, "/cards").await;
+    alice.presses("Add a card").await;
+    types_card(&alice, GOOD_CARD).await;
+    go(&market, &alice, "/order?size=small").await;
+    alice.types("name", "vault").await;
+    alice.types("ssh_key", KEY).await;
+    alice.script("document.querySelectorAll('main details').forEach((part) => (part.open = true))").await;
+    alice.types("swarm_gib", "120").await;
+    album.keep(&alice, "swarm-order").await;
+    alice.presses("Continue to the price").await;
+    alice.sees("read what can be lost").await;
+    album.keep(&alice, "swarm-unread").await;
+    alice.script("document.getElementById('f-swarm_agreed').click()").await;
+    alice.presses("Continue to the price").await;
+    alice.sees("Storage swarm, 120 GB on 28 shards").await;
+    album.keep(&alice, "swarm-quote").await;
+    alice.presses("Pay $").await;
+    alice.sees("is running").await;
+    alice.follows("See how to sign in").await;
+    alice.sees("Storage swarm").await;
+    let id = id_shown(&alice).await;
+    go(&market, &alice, &format!("/deployments/{id}/swarm")).await;
+    album.keep(&alice, "swarm-building").await;
+    alice.sees("28 of 28 shards").await;
+    go(&market, &alice, &format!("/deployments/{id}/swarm")).await;
+    alice.presses("I have saved it").await;
+    alice.sees("We do not have the key any more").await;
+    alice.presses("Prove it").await;
+    let done = || {
+        let swarm = market.demo.instance.app.read().unwrap().swarm(id).unwrap();
+        swarm.is_some_and(|swarm| swarm.drill.is_some_and(|drill| drill.done.is_some()))
+    };
+    market.until("the drill is over", done).await;
+    let nodes: Vec<u32> = {
+        let swarm = market.demo.instance.app.read().unwrap().swarm(id).unwrap().unwrap();
+        swarm.working().take(6).map(|(_, shard)| shard.node().node).collect()
+    };
+    nodes.iter().for_each(|node| market.demo.world.nodes.set_condition(*node, Condition::Down));
+    let looked =
+        || market.demo.instance.app.read().unwrap().looks(id).unwrap().shards.values().filter(|look| look.away.is_some()).count();
+    market.nurse("they are found away", || looked() == 6).await;
+    go(&market, &alice, &format!("/deployments/{id}/swarm")).await;
+    alice.sees("storing waits").await;
+    alice.sees("Read back whole without 8 of them").await;
+    album.keep(&alice, "swarm").await;
+    go(&market, &alice, &format!("/deployments/{id}")).await;
+    album.keep(&alice, "swarm-deployment").await;
+    nodes.iter().for_each(|node| market.demo.world.nodes.set_condition(*node, Condition::Up));
+    alice.close().await;
+    market.close().await;
+    assert!(album.wrong.is_empty(), "{}", album.wrong.join("\n"));
 }
 
 async fn guests(market: &Market, album: &mut Album) {

@@ -41,7 +41,7 @@ impl Siege {
         self.world.chain.contracts().iter().filter(live).count()
     }
 
-    async fn press(&self, visitor: &Visitor, order: OrderId, way: &str, fields: &[(&str, &str)]) {
+    async fn ask_for(&self, visitor: &Visitor, order: OrderId, way: &str, fields: &[(&str, &str)]) {
         let at = format!("/deployments/{order}");
         let page = self.insist(async || visitor.fill(&at, &format!("{at}{way}"), fields).await).await;
         assert_eq!(page.status, 200, "{}", page.text());
@@ -67,10 +67,10 @@ async fn a_web_address_that_is_cut_off_at_any_step_comes_up_once_and_leaves_noth
     while !nora.get(&at).await.unwrap().says("Set up the address") {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    siege.press(&nora, order, "/address", &[("kind", "name")]).await;
+    siege.ask_for(&nora, order, "/address", &[("kind", "name")]).await;
     siege.kill_until(&mut process, &mut chance, order, |address| address.stage == Stage::Live).await;
     assert_eq!(siege.live_contracts(), 3, "a machine, a name, a gateway");
-    siege.press(&nora, order, "/address/change", &[("port", "8080")]).await;
+    siege.ask_for(&nora, order, "/address/change", &[("port", "8080")]).await;
     let changed =
         |address: &WebAddress| address.stage == Stage::Live && address.served.as_ref().is_some_and(|served| served.port == 8080);
     siege.kill_until(&mut process, &mut chance, order, changed).await;

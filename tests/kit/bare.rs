@@ -37,6 +37,7 @@ impl Bare {
         settings.grid.relay = at.relay.clone();
         settings.grid.index = vec![at.index.clone()];
         settings.grid.identity = at.identity.clone();
+        settings.grid.stores = at.stores.clone();
         settings.grid.mnemonic = at.mnemonic.clone();
         settings.gateways.dns = vec![at.dns.to_string()];
         settings.gateways.via = at.web.to_string();

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::Usd;
-use cooperage::base::time::MINUTE;
+use cooperage::base::time::{MINUTE, SECOND};
 use cooperage::cli::Context;
 use cooperage::cli::demo::{ALICE, Demo, Person};
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::order::{Order, State};
+use cooperage::domain::revision::Revision;
 use cooperage::settings::Settings;
 use cooperage::store::Turn;
 use cooperage::store::check::check;
 use cooperage::store::job::Jobs;
 use cooperage::store::order::Orders;
+use cooperage::store::revision::Revisions;
 
 pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti alice@laptop";
 pub const GOOD_CARD: &str = "4242 4242 4242 4242";
@@ -151,6 +153,17 @@ impl Market {
         self.read(id)
     }
 
+    /// Waits until nothing is being changed of an order that runs, and gives the last change of it.
+    pub async fn revised(&self, id: OrderId) -> Revision {
+        self.nurse_by(5 * SECOND, "the change is at rest", || self.read(id).revision.is_none()).await;
+        self.last_revision(id)
+    }
+
+    pub fn last_revision(&self, id: OrderId) -> Revision {
+        let snapshot = self.demo.instance.app.read().expect("a snapshot");
+        snapshot.revisions_of(id, None, 1).expect("a read").pop().expect("a change")
+    }
+
     /// Waits until the order is at rest, or on no way but its own.
     pub async fn ended_or_active(&self, id: OrderId) {
         let order = self.rest(id).await;
@@ -190,11 +203,16 @@ impl Market {
     pub fn assert_settled(&self, order: &Order, what: &str) {
         let truth = self.demo.world.cards.truth(&order.id.to_string());
         assert_eq!((truth.open, truth.open_cents), (0, 0), "{what}: the bank still holds something: {:?}", order.timeline);
-        assert!(truth.captures <= 1, "{what}: charged twice");
+        let app = &self.demo.instance.app;
+        let changes = app.read().expect("a snapshot").revisions_of(order.id, None, 100).expect("a read");
+        // What was taken for a change that was not made after all has gone back whole.
+        let dropped = changes.iter().filter_map(|it| it.charge).filter(|it| order.charges().all(|known| known != *it)).count();
+        let charges = order.charges().count();
+        assert!(truth.captures <= charges + dropped, "{what}: charged twice");
         match order.state {
             State::Active => {
-                assert_eq!(self.charged(order.id), order.price, "{what}");
-                assert_eq!(truth.captures, 1, "{what}");
+                assert_eq!(self.charged(order.id), order.paid(), "{what}");
+                assert!(truth.captures >= charges, "{what}");
             }
             // One that ran keeps what its hours cost; the refund of the rest may still be on its way.
             State::Ended if order.active_since.is_some() => {

@@ -55,6 +55,7 @@ impl House {
         house.set("COOPERAGE_GRID__RELAY", &world.relay);
         house.set("COOPERAGE_GRID__INDEX", &world.index);
         house.set("COOPERAGE_GRID__IDENTITY", &world.identity);
+        house.set("COOPERAGE_GRID__STORES", &world.stores);
         house.set("COOPERAGE_GRID__MNEMONIC", world.mnemonic.reveal());
         house.set("COOPERAGE_GATEWAYS__DNS", &world.dns.to_string());
         house.set("COOPERAGE_GATEWAYS__VIA", &world.web.to_string());

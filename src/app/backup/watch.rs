@@ -86,7 +86,11 @@ fn look(tx: &mut Tx<'_>, id: OrderId, nodes: Nodes, letters: &Letters<'_>, now: 
     // One that was let speak and never did says nothing about itself yet.
     let speaks = |heard: Option<Option<Time>>| heard.flatten().map(|at| now.since(at) <= STALE);
     let before = backup.main.state();
-    backup.main = backup.main.look(nodes.main, speaks(main), now);
+    // One that its owner has stopped, or that is being changed, is not missed.
+    backup.main = match order.stopped.is_some() || order.revision.is_some() {
+        true => Probe::default(),
+        false => backup.main.look(nodes.main, speaks(main), now),
+    };
     backup.own = backup.own.look(nodes.own, speaks(own), now);
     follow_need(tx, &order, &mut backup, letters, now)?;
     follow_main(tx, &order, &mut backup, before, letters, now)?;

@@ -1,18 +1,17 @@
 //! The way down the ladder: every contract is given back, the last bills are read, then the money goes where it belongs.
 
-use super::super::{App, bill, mail, refund};
+use super::super::{App, bill, mail, prorate};
 use super::{release_all, tell};
-use crate::base::ids::{JobId, OrderId, RefundId, TransferId};
+use crate::base::ids::OrderId;
 use crate::base::money::Usd;
 use crate::base::{Error, Result};
 use crate::domain::backup::BackupVm;
-use crate::domain::charge::{Charge, ChargeState, Refund};
-use crate::domain::job::{Next, Work};
+use crate::domain::charge::ChargeState;
+use crate::domain::job::Next;
 use crate::domain::order::{Order, State, Step};
 use crate::domain::slot::Slot;
 use crate::store::Tx;
 use crate::store::backup::Backups;
-use crate::store::charge::Charges;
 use crate::store::order::Orders;
 
 impl App {
@@ -73,7 +72,7 @@ impl App {
         let charge = self.drive_void(order.charge).await?;
         if charge.state == ChargeState::Captured {
             let amount = charge.amount;
-            return self.refund_and(order, &charge, amount, State::Refunded).await;
+            return self.refund_and(order, amount, State::Refunded).await;
         }
         if !matches!(charge.state, ChargeState::Voided | ChargeState::Declined { .. }) {
             return Ok(self.later());
@@ -93,9 +92,16 @@ impl App {
 
     /// The end of a VM that ran: no contract is left, its last bill is in the books, and unused hours are paid back.
     pub(super) async fn finish(&self, order: &Order) -> Result<Next> {
+        // A change under way is let go of first, by its own job: nothing new is begun behind our back: whatever was taken for it goes back whole.
+        if !self.drop_revision(order).await? {
+            return Ok(self.later());
+        }
         // The way in first: whoever comes by it should find nobody's machine behind it.
         if !self.web_address_is_gone(order.id).await? || !self.clear_all(order).await? {
             return Ok(self.at_next_block().await);
+        }
+        if !self.swarm_is_down(order).await? {
+            return Ok(self.later());
         }
         if !self.backup_is_down(order).await? {
             return Ok(self.at_next_block().await);
@@ -108,25 +114,19 @@ impl App {
         }
         // The price may have become less while the backup VM was given up.
         let order = &self.read()?.order(order.id)?.ok_or_else(|| Error::not_found("order"))?;
-        let charge = self.read()?.charge(order.charge)?.ok_or_else(|| Error::not_found("charge"))?;
-        let unused = order.price.checked_sub(order.earned_by(self.now())).unwrap_or_default().floor_to_cent();
-        self.refund_and(order, &charge, unused, State::Ended).await
+        let unused = order.paid().checked_sub(order.earned_by(self.now())).unwrap_or_default().floor_to_cent();
+        self.refund_and(order, unused, State::Ended).await
     }
 
     /// Brings the earned part home, owes the refund of the rest, and comes to rest.
-    async fn refund_and(&self, order: &Order, charge: &Charge, amount: Usd, rest: State) -> Result<Next> {
+    async fn refund_and(&self, order: &Order, amount: Usd, rest: State) -> Result<Next> {
         let now = self.now();
         let random = self.random.clone();
-        let charge = charge.clone();
         self.change(order, move |tx, order| {
             release_all(tx, order)?;
             bill::earn(tx, order, now)?;
             if amount.units() > 0 {
-                let (id, key) = (RefundId::random(&*random), hex::encode(random.bytes::<16>()));
-                let refund = Refund::new(id, &charge, amount, key, TransferId::random(&*random), now);
-                refund::hold(tx, &refund, order.user, now)?;
-                tx.put_refund(&refund)?;
-                tx.owe(JobId::random(&*random), Work::PayRefund(id), now)?;
+                prorate::give_back(tx, order, amount, &*random, now)?;
                 order.note(now, Step::Pay, format!("{} goes back to your card.", amount.shown()));
             }
             // What is left of the month is less than a cent: it can't be paid back.

@@ -483,6 +483,7 @@ fn begin_attempt(address: &mut WebAddress, plan: Plan, now: Time) -> Result<()> 
         contract: None,
         sent: None,
         outcome: Outcome::Trying,
+        off: None,
         cleared: false,
     });
     address.planned = Some(address.target.clone());

@@ -114,7 +114,7 @@ pub async fn list(context: &Context, args: Args) -> Result<()> {
 fn node_of(contract: &Contract) -> Option<u32> {
     match contract.kind {
         ContractKind::Node { node, .. } | ContractKind::Rent { node } => Some(node),
-        ContractKind::Name { .. } => None,
+        ContractKind::Name { .. } | ContractKind::Other => None,
     }
 }
 
@@ -124,6 +124,7 @@ fn line(contract: &Contract, billed_until: Option<Time>) -> Line {
         ContractKind::Node { hash, public_ips, .. } => ("node", Some(letters(hash)), *public_ips),
         ContractKind::Name { name } => ("name", Some(letters(name.as_bytes())), 0),
         ContractKind::Rent { .. } => ("rent", None, 0),
+        ContractKind::Other => ("other", None, 0),
     };
     Line {
         contract: contract.id,
@@ -134,6 +135,7 @@ fn line(contract: &Contract, billed_until: Option<Time>) -> Line {
             ContractState::Deleted(Cause::CanceledByUser) => "cancelled".into(),
             ContractState::Deleted(Cause::OutOfFunds) => "ended unpaid".into(),
             ContractState::Deleted(Cause::CanceledByCollective) => "ended by the council".into(),
+            ContractState::Deleted(Cause::Other) => "ended".into(),
         },
         node: node_of(contract),
         hash,

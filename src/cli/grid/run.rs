@@ -25,7 +25,7 @@ const FINALITY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub struct Alone {
-    /// Listen on this port and the six after it: chain, relay, index, control, cards, SMTP, mail pages. Free ports otherwise.
+    /// Listen on this port and the seven after it: chain, relay, index, control, cards, SMTP, mail pages, stores. Free ports otherwise.
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
     /// Let the clock stand at the real time but for skips. Otherwise an hour goes by every twenty seconds.
@@ -49,6 +49,8 @@ struct Ready {
     index: String,
     graphql: String,
     identity: String,
+    /// The stores of all nodes.
+    stores: String,
     control: String,
     /// Where all gateways are, and a registrar of names; the server of names, over UDP.
     web: String,
@@ -87,7 +89,7 @@ struct Account {
 impl Say for Ready {
     fn words(&self) -> String {
         let mut text = format!(
-            "\n  The local grid is running: {} nodes on {} farms.\n\n    chain     {}\n    relay     {}  (on the chain: {})\n    index     {}\n    graphql   {}\n    identity  {}\n    control   {}\n    web       {}\n    dns       {}\n",
+            "\n  The local grid is running: {} nodes on {} farms.\n\n    chain     {}\n    relay     {}  (on the chain: {})\n    index     {}\n    graphql   {}\n    identity  {}\n    stores    {}\n    control   {}\n    web       {}\n    dns       {}\n",
             self.nodes,
             self.farms,
             self.chain,
@@ -96,6 +98,7 @@ impl Say for Ready {
             self.index,
             self.graphql,
             self.identity,
+            self.stores,
             self.control,
             self.web,
             self.dns
@@ -132,7 +135,7 @@ pub async fn run(context: &Context, args: Alone) -> Result<()> {
         Some(base) => base
             .checked_add(offset)
             .filter(|_| base > 0)
-            .ok_or_else(|| Error::new(Kind::Invalid, format!("--port-base {base} leaves no room for seven ports."))),
+            .ok_or_else(|| Error::new(Kind::Invalid, format!("--port-base {base} leaves no room for eight ports."))),
     };
     let failed = |cause: std::io::Error| {
         let said = match cause.kind() {
@@ -142,7 +145,7 @@ pub async fn run(context: &Context, args: Alone) -> Result<()> {
         Error::new(Kind::Conflict, said).because(cause)
     };
     let (clock, random) = (HostClock::new(), Arc::new(HostRandom));
-    let ports = Ports { chain: port(0)?, relay: port(1)?, index: port(2)? };
+    let ports = Ports { chain: port(0)?, relay: port(1)?, index: port(2)?, stores: port(7)? };
     // Programs by others can't leap: on the bus it is always the real time.
     let grid = Grid::start(clock.clone(), HostClock::new(), random.clone(), STEP, FINALITY, ports).await.map_err(failed)?;
     let mut ready = Ready {
@@ -152,6 +155,7 @@ pub async fn run(context: &Context, args: Alone) -> Result<()> {
         index: grid.addresses.index.clone(),
         graphql: format!("{}graphql", grid.addresses.index),
         identity: format!("{}api/v1/status", grid.addresses.index),
+        stores: grid.addresses.stores.clone(),
         control: String::new(),
         web: format!("http://{}/", grid.addresses.web),
         dns: grid.addresses.dns.to_string(),

@@ -3,7 +3,7 @@
 use super::{Ask, Extra, Part, Reach, Scored, count};
 use crate::domain::catalogue::Capacity;
 use crate::domain::exposure::Market;
-use crate::domain::node::Spot;
+use crate::domain::node::{Features, Spot};
 use crate::domain::pool::{Entry, Pool, Rows};
 
 const PRICE: u32 = 15;
@@ -67,6 +67,7 @@ impl<'a> Scale<'a> {
             (!reach.ipv4 || left(entry))
                 && (!reach.ipv6 || entry.gives_ipv6())
                 && (!reach.tunnel || entry.tunnel_address().is_some())
+                && (!reach.storage || entry.features().has(Features::STORAGE))
         };
         let short: Vec<usize> = rows.iter().filter(|row| !self.pool.at(*row).is_some_and(offers)).collect();
         short.into_iter().for_each(|row| rows.remove(row));
@@ -75,7 +76,7 @@ impl<'a> Scale<'a> {
 
     /// What none of `rows` has of what is asked.
     pub(super) fn missing(&self, rows: &Rows) -> Extra {
-        let Reach { ipv4, ipv6, tunnel } = self.ask.reach;
+        let Reach { ipv4, ipv6, tunnel, .. } = self.ask.reach;
         let alone = [
             (Extra::Ipv4, Reach { ipv4, ..Reach::default() }),
             (Extra::Ipv6, Reach { ipv6, ..Reach::default() }),

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::super::Plan;
+use super::draft::data_disk;
 use crate::base::ids::OrderId;
 use crate::base::text::WgKey;
 use crate::base::{Error, Random, Result};
@@ -24,7 +25,7 @@ pub(super) const MACHINE: &str = "vm";
 /// Makes deployments without asking anybody: fit for use inside a write.
 #[derive(Clone, Copy)]
 pub struct Planner {
-    twin: u32,
+    pub(super) twin: u32,
 }
 
 impl Planner {
@@ -63,7 +64,7 @@ impl Planner {
             data_disks: (1..)
                 .zip(&wish.disks)
                 .map(|(number, disk): (u32, _)| DataDisk {
-                    name: format!("data{number}"),
+                    name: data_disk(number),
                     mountpoint: disk.mount.to_string(),
                     size: disk.size,
                 })
@@ -131,4 +132,10 @@ fn tunnel(
 /// The public text of a contract (`threefoldtech/zosbase: pkg/gridtypes`): our order's random number, and no customer data.
 pub(super) fn deployment_data(order: OrderId) -> String {
     json!({ "version": 3, "type": "vm", "name": MACHINE, "projectName": order.to_string() }).to_string()
+}
+
+/// The order that the public text of a contract names, if it is as we write it.
+pub(super) fn order_of(data: &[u8]) -> Option<OrderId> {
+    let data: serde_json::Value = serde_json::from_slice(data).ok()?;
+    data.get("projectName")?.as_str()?.parse().ok()
 }

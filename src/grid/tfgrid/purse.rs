@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{AT_ONCE, Tfgrid, chain_error, tft};
 use crate::base::money::{Rate, Tft, Usd};
-use crate::base::{Error, Result, Time};
+use crate::base::{Error, Kind, Result, Time};
 use crate::domain::catalogue::Capacity;
 use crate::domain::discount::{Ladder, Step, Surcharge, WHOLE};
 use crate::domain::purse::{Holdings, Line, Meter, Price, Purse, Running, Tariff};
@@ -101,7 +101,7 @@ async fn nodes(chain: &ChainClient, running: &[Running], at: Option<chain::Hash>
         .map_err(chain_error)
 }
 
-/// None for a contract that is no longer there.
+/// None for a contract that is no longer there. One that can't be read counts as what was ordered, and hides no other.
 async fn meter(
     chain: &ChainClient,
     running: Running,
@@ -110,16 +110,35 @@ async fn meter(
     feed: &chain::TftPrice,
     at: Option<chain::Hash>,
 ) -> Result<Option<Meter>> {
+    let ordered = running.clone();
+    match told_meter(chain, running, nodes, policy, feed, at).await {
+        Err(error) if error.kind() != Kind::Unavailable => {
+            tracing::warn!(contract = ordered.contract, ?error, "a contract can't be read: it counts as what was ordered");
+            let cost = price::node_contract(policy, Some(&resources(ordered.capacity)), ordered.addresses, HOUR);
+            let (usd, line) = cost.and_then(|cost| line(cost, feed, Surcharge::NONE)).ok_or(error)?;
+            Ok(Some(Meter { running: ordered, usd, line, owed: Tft::ZERO, paused: false }))
+        }
+        told => told,
+    }
+}
+
+async fn told_meter(
+    chain: &ChainClient,
+    running: Running,
+    nodes: &BTreeMap<u32, Place>,
+    policy: &chain::PricingPolicy,
+    feed: &chain::TftPrice,
+    at: Option<chain::Hash>,
+) -> Result<Option<Meter>> {
     let id = running.contract;
-    let (contract, used, unbilled, payment) =
-        tokio::try_join!(chain.contract(id, at), chain.used_by(id, at), chain.unbilled(id, at), chain.payment(id, at))
-            .map_err(chain_error)?;
+    let (contract, used, payment) =
+        tokio::try_join!(chain.contract(id, at), chain.used_by(id, at), chain.payment(id, at)).map_err(chain_error)?;
     let Some(contract) = contract.filter(|contract| !matches!(contract.state, chain::ContractState::Deleted(_))) else {
         return Ok(None);
     };
     let addresses = match contract.kind {
         chain::ContractKind::Node { public_ips, .. } => public_ips,
-        chain::ContractKind::Name { .. } | chain::ContractKind::Rent { .. } => 0,
+        chain::ContractKind::Name { .. } | chain::ContractKind::Rent { .. } | chain::ContractKind::Other => 0,
     };
     let place = nodes.get(&running.node).copied().unwrap_or(Place { certified: false, unbilled: false });
     let surcharge = if place.certified { CERTIFIED } else { Surcharge::NONE };
@@ -132,13 +151,9 @@ async fn meter(
     let payment = payment.unwrap_or_default();
     Ok(Some(Meter {
         running,
-        used: Capacity { cores: used.cru, memory: used.mru, ssd: used.sru, hdd: used.hru },
-        addresses,
         usd,
         line,
-        unbilled: Usd::from_units(i64::try_from(unbilled).unwrap_or(i64::MAX)),
         owed: tft(payment.overdraft())?,
-        reserved: tft(payment.reserved())?,
         paused: matches!(contract.state, chain::ContractState::GracePeriod(_)),
     }))
 }
@@ -175,14 +190,11 @@ fn tariff(policy: &chain::PricingPolicy) -> Tariff {
 fn policy(tariff: &Tariff) -> Option<chain::PricingPolicy> {
     let units = |usd: Usd| u32::try_from(usd.units()).ok();
     Some(chain::PricingPolicy {
-        id: 1,
         su: units(tariff.storage)?,
         cu: units(tariff.compute)?,
         nu: units(tariff.traffic)?,
         ipu: units(tariff.address)?,
         unique_name: units(tariff.name)?,
-        foundation: [0; 32],
-        certified_sales: [0; 32],
         dedication_percent: u8::try_from(tariff.dedicated_percent).ok()?,
     })
 }

@@ -156,6 +156,12 @@ impl CardWorld {
         back
     }
 
+    /// A busy account: so many events more, one a second until now.
+    pub fn flood(&self, count: u32) {
+        let now = self.world.now();
+        self.world.bank().flood(count, now);
+    }
+
     /// Ids and kinds of everything that happened, oldest first.
     pub fn events(&self) -> Vec<Event> {
         let bank = self.world.bank();

@@ -257,7 +257,7 @@ async fn long_lists_are_read_to_their_end() {
     let since = bench.clock.now() - Duration::from_secs(600);
     let found = bench.stripe.find_payment_intents(&request.customer, since).await.unwrap();
     assert_eq!(found.len(), 103);
-    let events = bench.stripe.events(since).await.unwrap();
+    let events = bench.stripe.events(since, None, 100).await.unwrap().unwrap();
     assert_eq!(events.len(), bench.world.events().len());
     assert!(events.iter().any(|event| event.kind == "payment_intent.amount_capturable_updated"));
     assert!(bench.stripe.find_payment_intents(&request.customer, since + Duration::from_secs(6000)).await.unwrap().is_empty());

@@ -93,6 +93,8 @@ fn collect(world: &mut World, contract: &Contract, payer: &AccountId, payment: &
     payment.additional_reserve += taken - for_standard;
     payment.standard_overdraft = standard - for_standard;
     payment.additional_overdraft = additional - (taken - for_standard);
+    let told = (contract.id, world.seconds(), taken, total - taken);
+    world.emit("SmartContractModule", "ContractPaymentOverdrawn", &told);
     match contract.state {
         State::Created => set_state(world, contract.id, State::GracePeriod(world.number.into())),
         State::GracePeriod(since) if u64::from(world.number).saturating_sub(since) >= GRACE => {
@@ -142,7 +144,8 @@ fn due(world: &World, contract: &Contract, payer: &AccountId, seconds: u64) -> O
 fn pay_out(world: &mut World, contract: &Contract, payer: &AccountId, payment: &mut PaymentState) {
     let total = u64::try_from(payment.standard_reserve).unwrap_or(u64::MAX);
     let additional = payment.additional_reserve;
-    if let (Some(policy), true) = (policy(world), total > 0 || additional > 0) {
+    let policy: Option<PricingPolicy> = world.tfgrid("PricingPolicies", &1u32);
+    if let (Some(policy), true) = (policy, total > 0 || additional > 0) {
         let node: Option<Node> = contract.kind.node().and_then(|node| world.tfgrid("Nodes", &node));
         let farm: Option<Farm> = node.and_then(|node| world.tfgrid("Farms", &node.farm));
         let farmer = farm.and_then(|farm| world.twin(farm.twin));
@@ -255,14 +258,11 @@ pub fn rent_of(world: &World, node: u32) -> Option<Contract> {
 fn policy(world: &World) -> Option<crate::wire::tfchain::PricingPolicy> {
     let stored: PricingPolicy = world.tfgrid("PricingPolicies", &1u32)?;
     Some(crate::wire::tfchain::PricingPolicy {
-        id: stored.id,
         su: stored.su.value,
         cu: stored.cu.value,
         nu: stored.nu.value,
         ipu: stored.ipu.value,
         unique_name: stored.unique_name.value,
-        foundation: stored.foundation,
-        certified_sales: stored.certified_sales,
         dedication_percent: stored.dedication_percent,
     })
 }

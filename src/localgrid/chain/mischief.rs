@@ -9,7 +9,7 @@ use super::record::{Cause, State};
 use super::{BASE_FEE, Chain, Checked, STAKING_POOL, billing};
 use crate::base::money::Tft;
 use crate::wire::key::AccountId;
-use crate::wire::tfchain::METADATA_149;
+use crate::wire::tfchain::METADATA_LATER;
 use crate::wire::tfchain::server::Mood;
 
 /// Switches for everything a real node sometimes does wrong.
@@ -32,6 +32,8 @@ pub struct Faults {
     pub refuse_contracts: AtomicBool,
     /// New blocks are not finalized until this is off again.
     pub stall_finality: AtomicBool,
+    /// Has no state of blocks that are more than so many old; 0: has all of it.
+    pub keeps_blocks: AtomicU32,
     /// Answers nothing.
     pub silent: AtomicBool,
     /// Answers everything with a word that means nothing.
@@ -57,7 +59,7 @@ pub(super) struct Age {
 
 impl Age {
     pub fn first(version: &[u8]) -> Age {
-        Age { from: 0, version: Arc::new(version.to_vec()), metadata: Arc::new(METADATA_149.to_vec()) }
+        Age { from: 0, version: Arc::new(version.to_vec()), metadata: Arc::new(METADATA_LATER.to_vec()) }
     }
 }
 
@@ -65,7 +67,7 @@ impl Chain {
     /// Another runtime, one version on. With a pair of words of the same length it calls the first by the second, so that whoever
     /// looks for it does not find it any more; without one nothing but the version changes.
     pub fn upgrade(&self, renamed: Option<(&str, &str)>) {
-        let mut metadata = METADATA_149.to_vec();
+        let mut metadata = METADATA_LATER.to_vec();
         if let Some((old, new)) = renamed.filter(|(old, new)| old.len() == new.len()) {
             for at in 0..metadata.len().saturating_sub(old.len()) {
                 if metadata[at..].starts_with(old.as_bytes()) {
@@ -81,9 +83,15 @@ impl Chain {
             (from, spec) = (world.number, world.runtime.spec_version);
         });
         let mut ages = self.ages.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Ok(mut version)) = ages.last().map(|age| Version::decode(&mut age.version.as_slice())) else { return };
+        let Some(first) = ages.first().map(|age| age.version.clone()) else { return };
+        let Ok(mut version) = Version::decode(&mut first.as_slice()) else { return };
         version.3 = spec;
-        ages.push(Age { from, version: Arc::new(version.encode()), metadata: Arc::new(metadata) });
+        let version = version.encode();
+        // The metadata say it, too: as a constant.
+        if let Some(at) = metadata.windows(first.len()).position(|window| window == first.as_slice()) {
+            metadata[at..at + version.len()].copy_from_slice(&version);
+        }
+        ages.push(Age { from, version: Arc::new(version), metadata: Arc::new(metadata) });
     }
 
     /// Somebody else uses the account: its next nonce is gone.

@@ -10,7 +10,7 @@ use crate::base::money::Tft;
 use crate::localgrid::genesis::Genesis;
 use crate::wire::key::AccountId;
 use crate::wire::tfchain::codec::CodecError;
-use crate::wire::tfchain::{Codec, METADATA_149, Runtime};
+use crate::wire::tfchain::{Codec, METADATA_LATER, Runtime};
 
 /// Accounts without a known key that payouts go to. They begin with a token, so that no payout is too small for them.
 pub const FOUNDATION: AccountId = *b"local grid: foundation account  ";
@@ -22,7 +22,7 @@ const PRICES_UP_TO: u32 = 1000;
 const GIGABYTES: u8 = 3;
 
 pub fn world(genesis: &Genesis, now: Time) -> Result<World, CodecError> {
-    let codec = Arc::new(Codec::new(METADATA_149)?);
+    let codec = Arc::new(Codec::new(&METADATA_LATER)?);
     let time_ms = u64::try_from(now.ms()).unwrap_or(0);
     let runtime = Runtime { spec_name: "substrate-threefold".into(), spec_version: 149, tx_version: 2, genesis: [0; 32] };
     let mut world = World::new(codec, runtime, time_ms, STAKING_POOL);

@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use super::Chain;
 use crate::wire::key::AccountId;
 use crate::wire::tfchain::Hash;
+use crate::wire::tfchain::codec::storage_prefix;
 use crate::wire::tfchain::server::{self, ChainBackend, Header, Heads, Mood, Refusal, Submission, UnknownBlock};
 
 pub struct Window {
@@ -22,6 +23,8 @@ pub struct Window {
     forked_from: Mutex<u32>,
     pub silent: AtomicBool,
     pub garbage: AtomicBool,
+    /// Says of every contract and account that there is none.
+    pub blind: AtomicBool,
     cut: watch::Sender<u64>,
     task: Mutex<Option<AbortHandle>>,
 }
@@ -39,6 +42,7 @@ impl Window {
             forked_from: Mutex::new(u32::MAX),
             silent: AtomicBool::new(false),
             garbage: AtomicBool::new(false),
+            blind: AtomicBool::new(false),
             cut: watch::Sender::new(0),
             task: Mutex::default(),
         });
@@ -123,7 +127,13 @@ impl ChainBackend for Window {
     }
 
     fn storage(&self, key: &[u8], at: Option<Hash>) -> Result<Option<Vec<u8>>, UnknownBlock> {
-        self.chain.storage(key, at.map(|at| self.truth(&at)))
+        let hidden = [("SmartContractModule", "Contracts"), ("System", "Account")];
+        let hides = || hidden.iter().any(|(pallet, item)| key.starts_with(&storage_prefix(pallet, item)));
+        if self.blind.load(Ordering::SeqCst) && hides() {
+            return Ok(None);
+        }
+        // This one keeps everything.
+        self.chain.stored(key, at.map(|at| self.truth(&at)))
     }
 
     fn keys(&self, prefix: &[u8], after: Option<&[u8]>, count: usize, at: Option<Hash>) -> Result<Vec<Vec<u8>>, UnknownBlock> {

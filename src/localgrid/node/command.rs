@@ -17,8 +17,6 @@ pub struct Context<'a> {
     pub sender: u32,
     pub chain: &'a dyn ChainView,
     pub verified: bool,
-    /// Unix seconds.
-    pub now: i64,
     pub lies_about_capacity: bool,
 }
 
@@ -125,7 +123,7 @@ fn deploy(engine: &mut Engine, context: &Context, deployment: Deployment) -> Res
 fn update(engine: &mut Engine, context: &Context, deployment: Deployment) -> Result<u64, String> {
     check(engine, context, &deployment)?;
     let contract = deployment.contract_id;
-    engine.change(deployment, context.now)?;
+    engine.change(deployment)?;
     Ok(contract)
 }
 
@@ -216,7 +214,7 @@ mod tests {
     }
 
     fn run(engine: &mut Engine, command: &str, payload: Value) -> Result<Done, String> {
-        let context = Context { sender: OPERATOR, chain: &*world().1, verified: true, now: 1, lies_about_capacity: false };
+        let context = Context { sender: OPERATOR, chain: &*world().1, verified: true, lies_about_capacity: false };
         handle(engine, &context, command, payload)
     }
 
@@ -252,7 +250,8 @@ mod tests {
                 id: 1, twin: OPERATOR, state: ContractStateView::Created, node: Some(1), deployment_hash: None,
                 deployment_data: String::new(), public_ips: 0, ips: Vec::new(), name: None, created: 0,
             };
-            let pending: Vec<String> = engine.held.get(&1).map(|held| held.pending.clone().into()).unwrap_or_default();
+            let pending = engine.held.get(&1).map(|held| held.pending.iter().map(|op| op.name().to_owned()).collect());
+            let pending: Vec<String> = pending.unwrap_or_default();
             for name in pending {
                 let result = engine.provision(&contract, &name);
                 let state = if result.is_ok() { State::Ok } else { State::Error };

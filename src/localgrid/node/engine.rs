@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::super::fleet::Profile;
 use super::super::genesis::{NodeSeed, Resources};
 use super::super::{ContractStateView, ContractView};
+use super::shelf::namespace;
 use crate::wire::zos::data::{Data, Machine, Network};
 use crate::wire::zos::deployment::{Deployment, Outcome, State, Workload};
 use crate::wire::zos::vm::{LEAST_MEMORY, is_workload_name, least_root_size};
@@ -23,6 +24,9 @@ const QSFS_MEMORY: u64 = GIB;
 const DISK_IMAGES: [&str; 4] =
     ["/ubuntu-22.04.flist", "/ubuntu-20.04-lts.flist", "/ubuntu-18.04-lts.flist", "/nixos-22.11.flist"];
 
+/// What can be changed in place.
+const CHANGEABLE: [&str; 6] = ["zmount", "volume", "zdb", "qsfs", "network", "network-light"];
+
 /// One deployment and all that ever happened to it.
 #[derive(Debug, Clone)]
 pub struct Held {
@@ -30,12 +34,29 @@ pub struct Held {
     /// What was signed and must be on chain, even if an update later fails in parts.
     pub hash: String,
     pub history: Vec<Workload>,
-    /// What still has to be provisioned, in order.
-    pub pending: VecDeque<String>,
-    /// What an update changes as it was before, for the case that it fails.
-    pub before: BTreeMap<String, Workload>,
+    /// What still has to be done, in order.
+    pub pending: VecDeque<Op>,
     /// The pause that a grace period brings is over all workloads.
     pub paused: bool,
+}
+
+/// One thing to do. A node knows nothing of a part that an update adds, and shows one that it changes as it was, until it comes to it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Of a new deployment: all its parts are known at once.
+    Install(String),
+    Remove(String),
+    Update(Workload),
+    Add(Workload),
+}
+
+impl Op {
+    pub fn name(&self) -> &str {
+        match self {
+            Op::Install(name) | Op::Remove(name) => name,
+            Op::Update(workload) | Op::Add(workload) => &workload.name,
+        }
+    }
 }
 
 pub struct Engine {
@@ -54,19 +75,53 @@ impl Held {
         for workload in &mut deployment.workloads {
             workload.result = Outcome::default();
         }
-        let pending = in_order(deployment.workloads.iter());
+        let mut pending: Vec<_> =
+            deployment.workloads.iter().map(|workload| (rank(&workload.data), Op::Install(workload.name.clone()))).collect();
+        pending.sort_by_key(|(rank, _)| *rank);
         let history = deployment.workloads.clone();
-        Ok(Held { deployment, hash, history, pending, before: BTreeMap::new(), paused: false })
+        let pending = pending.into_iter().map(|(_, op)| op).collect();
+        Ok(Held { deployment, hash, history, pending, paused: false })
+    }
+
+    /// Begins an addition: from here on the part is known.
+    pub fn add(&mut self, workload: &Workload) {
+        if self.deployment.workload(&workload.name).is_none() {
+            let new = Workload { result: Outcome::default(), ..workload.clone() };
+            self.history.push(new.clone());
+            self.deployment.workloads.push(new);
+        }
+    }
+
+    /// Takes a part away.
+    pub fn remove(&mut self, name: &str, now: i64) {
+        let gone = self.deployment.workloads.iter().find(|workload| workload.name == name).cloned();
+        let result = |old: Outcome| Outcome { created: now, state: State::Deleted, error: "deleted by an update".into(), ..old };
+        self.history.extend(gone.map(|gone| Workload { result: result(gone.result.clone()), ..gone }));
+        self.deployment.workloads.retain(|workload| workload.name != name);
+    }
+
+    /// Ends a change of a part: one that failed only shows among the changes.
+    pub fn updated(&mut self, new: &Workload, result: Outcome) {
+        let new = Workload { result, ..new.clone() };
+        if new.result.state != State::Unchanged
+            && let Some(old) = self.deployment.workloads.iter_mut().find(|workload| workload.name == new.name)
+        {
+            old.clone_from(&new);
+        }
+        self.history.push(new);
+    }
+
+    /// The contract is not for this: everything is put aside, and what was to be done is dropped.
+    pub fn put_aside(&mut self, error: &str, now: i64) {
+        self.pending.clear();
+        let names: Vec<String> = self.deployment.workloads.iter().map(|workload| workload.name.clone()).collect();
+        for name in names {
+            self.settle(&name, Outcome { created: now, state: State::Error, error: error.to_owned(), data: Value::Null });
+        }
     }
 
     /// Sets the result of a workload and notes the change.
     pub fn settle(&mut self, name: &str, result: Outcome) {
-        if result.state == State::Unchanged
-            && let Some(before) = self.before.get(name).cloned()
-            && let Some(workload) = self.deployment.workloads.iter_mut().find(|workload| workload.name == name)
-        {
-            workload.data = before.data;
-        }
         if let Some(workload) = self.deployment.workloads.iter_mut().find(|workload| workload.name == name) {
             workload.result = result;
             self.history.push(workload.clone());
@@ -87,13 +142,10 @@ impl Held {
 }
 
 /// Zero-OS provisions by type, whatever the order in the deployment.
-fn in_order<'a>(workloads: impl Iterator<Item = &'a Workload>) -> VecDeque<String> {
+fn rank(data: &Data) -> usize {
     const ORDER: [&str; 10] =
         ["zmount", "volume", "qsfs", "network", "network-light", "ipv4", "ip", "zmachine", "zmachine-light", "zlogs"];
-    let rank = |workload: &Workload| ORDER.iter().position(|kind| *kind == workload.data.kind()).unwrap_or(ORDER.len());
-    let mut names: Vec<_> = workloads.map(|workload| (rank(workload), workload.name.clone())).collect();
-    names.sort_by_key(|(rank, _)| *rank);
-    names.into_iter().map(|(_, name)| name).collect()
+    ORDER.iter().position(|kind| *kind == data.kind()).unwrap_or(ORDER.len())
 }
 
 impl Engine {
@@ -216,54 +268,68 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes a new version of a deployment; what changed is then pending.
-    pub fn change(&mut self, new: Deployment, now: i64) -> Result<(), String> {
+    /// Takes a new version of a deployment: what was left out is then to be removed, what has the new number to be changed or added, in
+    /// this order (`threefoldtech/zosbase: pkg/gridtypes/deployment.go, pkg/provision/engine.go`). Whatever else of a known part is
+    /// different is not looked at.
+    pub fn change(&mut self, new: Deployment) -> Result<(), String> {
         let held = self.held.get_mut(&new.contract_id).filter(|held| held.deployment.twin_id == new.twin_id);
         let held = held.ok_or("deployment not found")?;
         let hash = new.hash_hex().map_err(|error| error.to_string())?;
-        if new.version != held.deployment.version + 1 {
-            return Err(format!("invalid version: expected {} got {}", held.deployment.version + 1, new.version));
+        let refused = |why: String| format!("deployment upgrade validation error: {why}");
+        let expected = held.deployment.version + 1;
+        if new.version != expected {
+            return Err(refused(format!("expecting deployment version {expected}, got {}", new.version)));
         }
-        let mut touched = Vec::new();
+        let mut ops = Vec::new();
         for workload in &new.workloads {
-            let old = held.deployment.workload(&workload.name);
-            if let Some(old) = old.filter(|old| same(old, workload)) {
-                if workload.version != old.version {
-                    return Err(format!("invalid version of workload '{}'", workload.name));
+            let (kind, name) = (workload.data.kind(), &workload.name);
+            let place = i64::try_from(rank(&workload.data)).unwrap_or(i64::MAX) + 1;
+            match held.deployment.workload(name) {
+                None if workload.version == expected => ops.push((place, Op::Add(workload.clone()))),
+                None => return Err(refused(format!("invalid version number for workload '{name}' expected '{expected}'"))),
+                Some(old) if old.data.kind() != kind => return Err(refused(format!("cannot change workload type '{name}'"))),
+                Some(_) if workload.version == expected => {
+                    if !CHANGEABLE.contains(&kind) {
+                        return Err(refused(format!("workload '{kind}' does not support upgrade")));
+                    }
+                    ops.push((place, Op::Update(workload.clone())));
                 }
-                continue;
+                Some(_) => {}
             }
-            if workload.version != new.version {
-                return Err(format!("invalid version of workload '{}': expected {}", workload.name, new.version));
-            }
-            if let Some(old) = old {
-                changeable(old, workload)?;
-            }
-            touched.push(workload);
         }
-        held.pending = in_order(touched.into_iter());
-        held.before.clear();
-        let mut workloads = new.workloads.clone();
-        for workload in &mut workloads {
-            let old = held.deployment.workload(&workload.name).cloned();
-            workload.result = match old {
-                Some(old) if !held.pending.contains(&workload.name) => old.result,
-                Some(old) => {
-                    held.before.insert(workload.name.clone(), old);
-                    Outcome::default()
-                }
-                None => Outcome::default(),
-            };
+        for old in held.deployment.workloads.iter().filter(|old| new.workload(&old.name).is_none()) {
+            ops.push((-i64::try_from(rank(&old.data)).unwrap_or(i64::MAX) - 1, Op::Remove(old.name.clone())));
         }
-        let gone = held.deployment.workloads.iter().filter(|old| new.workload(&old.name).is_none());
-        let mut gone: Vec<Workload> = gone.cloned().collect();
-        for workload in &mut gone {
-            workload.result = Outcome { created: now, state: State::Deleted, ..workload.result.clone() };
-        }
-        held.history.extend(gone);
+        ops.sort_by_key(|(place, _)| *place);
+        held.pending.extend(ops.into_iter().map(|(_, op)| op));
+        let workloads = std::mem::take(&mut held.deployment.workloads);
         held.deployment = Deployment { workloads, ..new };
         held.hash = hash;
         Ok(())
+    }
+
+    /// Changes one part in place: its result, or why it stays as it was.
+    pub fn update(&self, contract: &ContractView, new: &Workload) -> Result<Value, String> {
+        let held = self.held.get(&contract.id).ok_or("deployment not found")?;
+        let old = held.deployment.workload(&new.name).ok_or("no such workload is deployed")?;
+        match (&old.data, &new.data) {
+            (Data::Zmount(before), Data::Zmount(after)) | (Data::Volume(before), Data::Volume(after)) => {
+                if after.size < before.size {
+                    return Err("not safe to shrink a disk".into());
+                }
+                let more = after.size - before.size;
+                let usable = self.seed.total.sru.saturating_sub(self.used().sru);
+                if more > 0 && matches!(old.data, Data::Zmount(_)) && held.mounts(&new.name) {
+                    return Err("disk is mounted, please delete the VM first".into());
+                }
+                if more > usable {
+                    return Err(format!("not enough free storage: {more} bytes of usable {usable} bytes"));
+                }
+                Ok(old.result.data.clone())
+            }
+            (_, Data::Network(network)) | (_, Data::NetworkLight(network)) => self.network(contract.twin, &new.name, network),
+            _ => Ok(old.result.data.clone()),
+        }
     }
 
     /// Whether the contract on chain is for this deployment, in the node's words if not.
@@ -293,10 +359,6 @@ impl Engine {
                 if space.size == 0 {
                     return Err("invalid size".into());
                 }
-                let grows = held.before.contains_key(name) && matches!(workload.data, Data::Zmount(_));
-                if grows && held.mounts(name) {
-                    return Err("disk is mounted, please delete the VM first".into());
-                }
                 if space.size > usable {
                     return Err(format!("not enough free storage: {} bytes of usable {usable} bytes", space.size));
                 }
@@ -318,8 +380,13 @@ impl Engine {
                 if zdb.size == 0 || zdb.size > usable {
                     return Err(format!("not enough free storage: {} bytes of usable {usable} bytes", zdb.size));
                 }
-                let ip = mycelium(&Sha256::digest(format!("zdb {}", self.seed.id)), &[0, 0, 0, 0, 0, 1]);
-                Ok(json!({ "Namespace": format!("{}-{}-{name}", contract.twin, contract.id), "IPs": [ip], "Port": 9900 }))
+                let id = u16::try_from(self.seed.id).unwrap_or(u16::MAX);
+                // In the order of the store's interfaces (`threefoldtech/zosbase: pkg/primitives/zdb`).
+                let public = self.seed.ipv6.then(|| Ipv6Addr::new(0x2001, 0xdb8, 0, id, 0, 0, 0, 0x9900));
+                let planetary = (!self.profile.light).then(|| Ipv6Addr::new(0x300, 0, 0, id, 0, 0, 0, 0x9900));
+                let mesh = mycelium(&Sha256::digest(format!("zdb {}", self.seed.id)), &[0, 0, 0, 0, 0, 1]);
+                let ips: Vec<Ipv6Addr> = public.into_iter().chain(planetary).chain([mesh]).collect();
+                Ok(json!({ "Namespace": namespace(contract.twin, contract.id, name), "IPs": ips, "Port": 9900 }))
             }
             Data::Zlogs(logs) => match held.is_ok(&logs.zmachine) {
                 Some(_) => Ok(Value::Null),
@@ -455,22 +522,6 @@ fn validate_machine(machine: &Machine) -> Result<(), String> {
 /// Bytes of the writable layer, which is never less than the least.
 fn root_size(machine: &Machine) -> u64 {
     machine.size.max(least_root_size(machine.compute_capacity.cpu, machine.compute_capacity.memory))
-}
-
-fn same(old: &Workload, new: &Workload) -> bool {
-    old.data == new.data && old.metadata == new.metadata && old.description == new.description
-}
-
-/// Which workloads can be changed in place, and how.
-fn changeable(old: &Workload, new: &Workload) -> Result<(), String> {
-    match (&old.data, &new.data) {
-        (Data::Zmount(old), Data::Zmount(new)) | (Data::Volume(old), Data::Volume(new)) if new.size >= old.size => Ok(()),
-        (Data::Zmount(_), Data::Zmount(_)) | (Data::Volume(_), Data::Volume(_)) => Err("cannot shrink a disk".into()),
-        (Data::Zdb(_), Data::Zdb(_)) | (Data::Qsfs(_), Data::Qsfs(_)) => Ok(()),
-        (Data::Network(_), Data::Network(_)) | (Data::NetworkLight(_), Data::NetworkLight(_)) => Ok(()),
-        (old, new) if old.kind() == new.kind() => Err(format!("workload '{}' does not support upgrade", old.kind())),
-        _ => Err("cannot change workload type".into()),
-    }
 }
 
 /// The first address of the network's subnet, if `ip` is one that a machine may have.

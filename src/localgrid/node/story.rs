@@ -281,17 +281,63 @@ async fn a_spare_disk_grows_by_an_update_but_a_mounted_one_or_a_machine_does_not
     *size(&mut grown.workloads[boot]) += GIB;
     grown.version = 1;
     world.contract(&mut grown, NODE, 1, &[]);
-    assert_eq!(refused(world.node(NODE).update(&grown).await), Refusal::BadVersion, "changed disks need the new version too");
-    (grown.workloads[spare].version, grown.workloads[boot].version) = (1, 1);
-    world.contract(&mut grown, NODE, 1, &[]);
     let before = world.node(NODE).statistics().await.unwrap();
     world.node(NODE).update(&grown).await.unwrap();
-    assert_eq!(settled(&world, "spare", 1).await.result.state, State::Ok);
-    let mounted = settled(&world, "boot", 1).await;
-    assert_eq!((mounted.result.state, mounted.data), (State::Unchanged, deployment.workloads[boot].data.clone()));
+    let held = world.node(NODE).get(1).await.unwrap();
+    assert_eq!((held.version, &held.workload("spare").unwrap().data), (1, &deployment.workloads[spare].data), "left alone");
+    (grown.version, grown.workloads[spare].version, grown.workloads[boot].version) = (2, 2, 2);
+    world.contract(&mut grown, NODE, 1, &[]);
+    world.node(NODE).update(&grown).await.unwrap();
+    assert_eq!(settled(&world, "spare", 2).await.result.state, State::Ok);
+    let mounted = settled(&world, "boot", 2).await;
+    assert_eq!(mounted.result.state, State::Unchanged);
+    // What did not work shows among the changes only.
+    let held = world.node(NODE).get(1).await.unwrap();
+    let disk = held.workload("boot").unwrap();
+    assert_eq!((disk.version, disk.result.state, &disk.data), (0, State::Ok, &deployment.workloads[boot].data));
     let after = world.node(NODE).statistics().await.unwrap();
     assert_eq!(after.used.sru - before.used.sru, GIB);
     assert_eq!(refused(world.node(NODE).update(&grown).await), Refusal::BadVersion, "not twice");
+}
+
+#[tokio::test]
+async fn a_machine_is_replaced_in_one_update_and_its_disk_grows_in_between() {
+    let world = World::start().await;
+    let mut deployment = small().deployment(OPERATOR).unwrap();
+    let (boot, machine) = (1, 2);
+    world.contract(&mut deployment, NODE, 1, &[]);
+    world.node(NODE).deploy(&deployment).await.unwrap();
+    world.until(NODE, 1, |state| state == State::Ok).await;
+    let before = addresses(&world.node(NODE).get(1).await.unwrap(), "web1").unwrap();
+
+    let mut next = deployment.clone();
+    *size(&mut next.workloads[boot]) += GIB;
+    next.workloads[machine].name = "web2".into();
+    (next.version, next.workloads[boot].version, next.workloads[machine].version) = (1, 1, 1);
+    world.contract(&mut next, NODE, 1, &[]);
+    world.node(NODE).update(&next).await.unwrap();
+    let told = world.node(NODE).get(1).await.unwrap();
+    assert!(told.version == 1 && told.workload("web2").is_none(), "what it has not come to it does not know");
+    let start = Instant::now();
+    while world.node(NODE).get(1).await.unwrap().workload("web2").is_none_or(|it| it.result.state != State::Ok) {
+        assert!(start.elapsed() < SECOND * 10, "it does not come up");
+        sleep(STEP).await;
+    }
+    let told = world.node(NODE).get(1).await.unwrap();
+    assert!(told.workload("web1").is_none());
+    assert_eq!((told.workload("boot").unwrap().version, told.workload("net1").unwrap().version), (1, 0));
+    assert_eq!(addresses(&told, "web2").unwrap(), before, "the same addresses");
+    assert_eq!(settled(&world, "web1", 0).await.result.state, State::Deleted);
+
+    // A version that its contract is not for: everything is put aside, and nothing of it is done.
+    let mut wrong = next.clone();
+    wrong.workloads.remove(machine);
+    wrong.version = 2;
+    wrong.sign(OPERATOR, &operator_key()).unwrap();
+    world.node(NODE).update(&wrong).await.unwrap();
+    let aside = world.until(NODE, 1, |state| matches!(state, State::Error | State::Deleted)).await;
+    assert!(errors(&aside).iter().any(|error| refusal(error) == Refusal::HashMismatch), "{aside:?}");
+    assert!(world.node(NODE).get(1).await.unwrap().workload("web2").is_some());
 }
 
 #[tokio::test]

@@ -36,9 +36,11 @@ fn world() -> (Arc<App>, Order, Arc<HostClock>) {
     let (shared, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(HostRandom));
     let grid = Grid::new(Config {
         chain: vec![],
+        genesis: None,
         relay: "ws://127.0.0.1:9".into(),
         index: vec![],
         identity: String::new(),
+        stores: String::new(),
         mnemonic: Secret::from(WORDS),
         watch: String::new(),
         answer: std::time::Duration::from_secs(1),

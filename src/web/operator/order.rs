@@ -9,10 +9,12 @@ use crate::base::money::Rate;
 use crate::base::{Error, Result};
 use crate::domain::backup::Backup;
 use crate::domain::order::{self as domain, Entry, Order, Outcome, Wish};
+use crate::domain::revision::{Kind, Revision, Told};
 use crate::store::Snapshot;
 use crate::store::account::Accounts;
 use crate::store::backup::Backups;
 use crate::store::order::Orders;
+use crate::store::revision::Revisions;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
 use crate::web::guest::offer;
@@ -20,6 +22,8 @@ use crate::web::page::operator::order::{Attempt, View, page};
 use crate::web::page::operator::orders;
 use crate::web::ui::part::{Step, StepState};
 
+/// Changes whose story is told with the order's.
+const CHANGES: usize = 20;
 const HERE: &str = "/operator/orders";
 
 pub async fn list(me: Operator, query: Query) -> PageResult {
@@ -42,8 +46,10 @@ pub async fn show(me: Operator, path: Path<String>) -> PageResult {
     let rate = me.app.rate();
     let trace = trace(&snapshot, &order, rate)?;
     let who = name_of(&snapshot, order.user)?;
+    let swarm = crate::web::user::swarm::card(&me.app, &order)?;
+    let changes = snapshot.revisions_of(order.id, None, CHANGES)?;
     let backup = snapshot.backup(order.id)?.map(|backup| backup.attempts).unwrap_or_default();
-    let mut view = view(order, who, trace, rate);
+    let mut view = View { swarm, ..view(order, who, trace, rate, &changes) };
     // Its backup VM's places, behind its own.
     let beside = |attempt: Attempt| Attempt { result: format!("Backup VM: {}", attempt.result), ..attempt };
     view.attempts.extend((1..).zip(&backup).map(|(number, attempt)| beside(tried(number, attempt))));
@@ -66,7 +72,10 @@ fn name_of(snapshot: &Snapshot, user: UserId) -> Result<String> {
     Ok(snapshot.user(user)?.map_or_else(|| user.to_string(), |user| user.name.to_string()))
 }
 
-fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
+fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>, changes: &[Revision]) -> View {
+    let mut steps: Vec<Step> = order.timeline.iter().cloned().map(step).collect();
+    steps.extend(changes.iter().flat_map(|change| change.story.iter().map(|told| told_of(change.kind, told))));
+    steps.sort_by_key(|step| step.at);
     View {
         id: order.id,
         name: order.wish.name.to_string(),
@@ -74,13 +83,14 @@ fn view(order: Order, who: String, trace: Trace, rate: Option<Rate>) -> View {
         who,
         asked: asked(&order.wish),
         ordered: order.created,
+        swarm: None,
         sums: trace.sums,
         grid_worth: rate.and_then(|rate| rate.to_usd(trace.sums.grid)),
         owed_worth: rate.and_then(|rate| rate.to_usd(trace.sums.owed()?)),
         margin: rate.and_then(|rate| trace.margin(rate)),
         hops: trace.hops,
         attempts: (1..).zip(begun(&order)).map(|(number, attempt)| tried(number, attempt)).collect(),
-        steps: order.timeline.into_iter().map(step).collect(),
+        steps,
     }
 }
 
@@ -105,11 +115,21 @@ fn step(entry: Entry) -> Step {
     }
 }
 
+fn told_of(kind: Kind, told: &Told) -> Step {
+    Step {
+        name: format!("{}: {}", kind.noun(), told.rung.title().to_lowercase()),
+        text: told.text.clone(),
+        state: if told.trouble { StepState::Failed } else { StepState::Done },
+        at: Some(told.at),
+    }
+}
+
 fn tried(number: u32, attempt: &domain::Attempt) -> Attempt {
     let (ok, result) = match &attempt.outcome {
         Outcome::Trying => (None, "No answer yet.".to_owned()),
         Outcome::Works => (Some(true), "The node runs it.".to_owned()),
         Outcome::Failed { why } => (Some(false), why.clone()),
+        Outcome::Left => (None, "It was moved elsewhere.".to_owned()),
     };
     Attempt {
         number,

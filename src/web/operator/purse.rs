@@ -125,7 +125,9 @@ fn rows(snapshot: &Snapshot, purse: &Purse, from: u64, now: Time) -> Result<(Vec
     let rows = purse.meters[begin..end].iter().map(|meter| {
         let (running, standing, rate) = (&meter.running, purse.standing(meter), purse.price.rate);
         let left = hours_left(meter, now);
-        let name = snapshot.order(running.order)?.map_or_else(String::new, |order| order.wish.name.to_string());
+        // A row that can't be read is named by its number: it hides no other.
+        let name = snapshot.order(running.order).ok().flatten();
+        let name = name.map_or_else(|| running.order.to_string(), |order| order.wish.name.to_string());
         let mut list_hour = amount(meter.line.list, rate);
         list_hour.worth = meter.usd;
         Ok(Row {
@@ -142,7 +144,7 @@ fn rows(snapshot: &Snapshot, purse: &Purse, from: u64, now: Time) -> Result<(Vec
             held_tenths: standing.held_tenths,
             hour: amount(standing.hour, rate),
             month: amount(standing.month, rate),
-            last: snapshot.last_bill_of(running.contract)?.map(|bill| (bill.amount, bill.level)),
+            last: snapshot.last_bill_of(running.contract).ok().flatten().map(|bill| (bill.amount, bill.level)),
             next: standing.next.as_ref().map(|lift| self::lift(purse, lift)),
             paid_until: running.paid_until,
             to_end: Tft::from_units(standing.hour.units().saturating_mul(left)),

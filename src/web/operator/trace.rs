@@ -12,6 +12,7 @@ use crate::store::backup::Backups;
 use crate::store::charge::Charges;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
+use crate::store::swarm::Swarms;
 use crate::store::web_address::WebAddresses;
 use crate::web::page::operator::order::{Amount, Hop, HopState, Sums};
 
@@ -37,18 +38,24 @@ impl Trace {
 pub fn trace(books: &impl LedgerRead, order: &Order, rate: Option<Rate>) -> Result<Trace> {
     let mut line = Line { hops: Vec::new(), rate };
     let mut sums = Sums::default();
-    if let Some(charge) = books.charge(order.charge)? {
-        (sums.paid, sums.card_fee) = card(books, &mut line, &charge)?;
+    for charge in order.charges() {
+        let Some(charge) = books.charge(charge)? else { continue };
+        let (paid, fee) = card(books, &mut line, &charge)?;
+        sums.paid = plus(sums.paid.checked_add(paid))?;
+        sums.card_fee = plus(sums.card_fee.checked_add(fee))?;
     }
     sums.earned = usd(line.add("Hours used", books.transfers_at("earned", &order.id.to_string(), MOST)?, None)?);
-    for contract in contracts(books, order)? {
+    let swarm = books.swarm(order.id)?;
+    let shards = swarm.iter().flat_map(|swarm| &swarm.shards).filter_map(|shard| shard.attempt.contract);
+    for contract in contracts(books, order)?.into_iter().chain(shards) {
         let (grid, share, payouts) = grid(books, &mut line, order.id, contract)?;
         sums.grid = plus(sums.grid.checked_add(grid))?;
         sums.share = plus(sums.share.checked_add(share))?;
         sums.payouts = plus(sums.payouts.checked_add(payouts))?;
     }
     line.owe(sums.owed());
-    for refund in books.refunds_of(order.charge)? {
+    let refunds = order.charges().map(|charge| books.refunds_of(charge)).collect::<Result<Vec<_>>>()?;
+    for refund in refunds.into_iter().flatten() {
         let id = refund.id.to_string();
         let mut sent = found(books, "refund", &id)?;
         // Those that were sent again.
@@ -266,6 +273,7 @@ pub(super) mod tests {
             contract: Some(contract),
             sent: None,
             outcome: Outcome::Works,
+            off: None,
             cleared: false,
         }
     }
@@ -303,6 +311,10 @@ pub(super) mod tests {
             tags: Default::default(),
             handed_over: None,
             consent: None,
+            term: None,
+            more_charges: vec![],
+            revision: None,
+            stopped: None,
         }
     }
 
@@ -327,6 +339,8 @@ pub(super) mod tests {
             fee: None,
             refunded: Usd::ZERO,
             receipt: None,
+            lines: vec![],
+            revision: None,
         }
     }
 

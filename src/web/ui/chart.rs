@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::format::{count, percent};
+use super::part::Tone;
 use crate::base::Time;
 use crate::domain::node::Looks;
 
@@ -129,6 +130,28 @@ pub fn staves(done: usize, all: usize) -> Markup {
             circle.stave-hoop cx="120" cy="120" r="114" {}
             circle.stave-hoop cx="120" cy="120" r="70" {}
             text.stave-text x="120" y="131" { (done) " of " (all) }
+        }
+    }
+}
+
+/// A cell for each of many alike, in the colour of its state. Says nothing that a table does not say.
+pub fn cells(tones: &[Tone]) -> Markup {
+    const ROW: usize = 14;
+    let rows = tones.len().div_ceil(ROW).max(1);
+    let class = |tone: &Tone| match tone {
+        Tone::Good => "good",
+        Tone::Busy => "busy",
+        Tone::Warn => "warn",
+        Tone::Bad => "bad",
+        Tone::Quiet => "quiet",
+    };
+    html! {
+        @if !tones.is_empty() {
+            svg.cells viewBox={ "0 0 " (ROW * 20) " " (rows * 20) } aria-hidden="true" focusable="false" {
+                @for (place, tone) in tones.iter().enumerate() {
+                    rect.(class(tone)) x=(place % ROW * 20 + 1) y=(place / ROW * 20 + 1) width="18" height="18" rx="4" {}
+                }
+            }
         }
     }
 }

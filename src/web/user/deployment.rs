@@ -8,13 +8,16 @@ use serde::Deserialize;
 use super::{PAGE, id, mark, web_address};
 use crate::app::App;
 use crate::base::ids::OrderId;
+use crate::base::money::Usd;
 use crate::base::text::{ShownName, Tag};
 use crate::base::{Error, Kind, Result};
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::order::{Access, Order, State, Step, bare};
+use crate::domain::revision::State as Stage;
 use crate::domain::tunnel::Tunnel;
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
+use crate::store::revision::Revisions;
 use crate::web::error::{PageResult, status as web_status};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
@@ -96,7 +99,13 @@ pub async fn ask(me: Me, path: Path<String>) -> PageResult {
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
     let backup = super::backup::brief(&me.app, order.id)?.is_some_and(|backup| !backup.stage.over());
-    let view = RemoveView { id: order.id, name: order.shown_name().to_owned(), paid_until: order.paid_until(), backup };
+    let view = RemoveView {
+        id: order.id,
+        name: order.shown_name().to_owned(),
+        swarm: order.wish.swarm.is_some(),
+        paid_until: order.paid_until(),
+        backup,
+    };
     Ok(me.show(200, deployment::remove_page(&me.chrome(), &view)))
 }
 
@@ -113,7 +122,11 @@ pub async fn remove(me: Me, path: Path<String>, _form: Form) -> PageResult {
 fn status(order: &Order) -> Status {
     match order.state {
         State::Paying | State::Reserving | State::Deploying | State::Settling => Status::Starting,
-        State::Active => Status::Running,
+        State::Active => match (order.revision, order.stopped) {
+            (Some(open), _) => Status::Changing(open.kind),
+            (None, Some(_)) => Status::Stopped,
+            (None, None) => Status::Running,
+        },
         State::Undoing | State::Ending => Status::Ending,
         State::Ended if order.active_since.is_none() => Status::NotStarted,
         State::Ended => Status::Ended,
@@ -140,16 +153,26 @@ fn row(order: &Order) -> Row {
 }
 
 fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
-    let charge = app.read()?.charge(order.charge)?;
-    let paid = charge.filter(|charge| charge.state == ChargeState::Captured);
-    let access = order.access.as_ref().filter(|_| order.state == State::Active).map(|access| self::access(order, access));
+    let snapshot = app.read()?;
+    let charges = order.charges().map(|charge| snapshot.charge(charge)).collect::<Result<Vec<_>>>()?;
+    let paid: Vec<Charge> = charges.into_iter().flatten().filter(|charge| charge.state == ChargeState::Captured).collect();
+    let last = snapshot.revisions_of(order.id, None, 1)?.pop();
+    let runs = order.state == State::Active && order.stopped.is_none();
+    let access = order.access.as_ref().filter(|_| runs).map(|access| self::access(order, access));
     Ok(deployment::View {
         id: order.id,
         name: order.shown_name().to_owned(),
         host: order.wish.name.to_string(),
         tags: order.tags.iter().map(Tag::to_string).collect(),
         status: status(order),
-        note: order.paused.filter(|_| order.state == State::Active).map(|_| PAUSED.to_owned()).or_else(|| order.reason.clone()),
+        note: note(order),
+        changes: deployment::Changes {
+            open: order.revision.map(|open| format!("{} since {}.", open.kind.doing(), open.since.minute())),
+            can: order.unchangeable().is_none(),
+            stopped: order.stopped,
+            any: last.is_some(),
+            failed: last.filter(|last| last.state == Stage::Failed).and_then(|last| Some(last.story.last()?.text.clone())),
+        },
         access,
         steps: steps(order),
         size: offer::size(&order.wish.size),
@@ -157,18 +180,31 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         ordered: order.created,
         paid_until: order.paid_until(),
         price: order.price,
-        over: over(order, paid.as_ref()),
-        receipt: paid.map(|charge| charge.id),
+        over: over(order, &paid),
+        receipts: paid.iter().map(|charge| charge.id).collect(),
         sla: offer::sla(&order.sla),
         place: place(order),
         node: order.attempt().map(|attempt| attempt.node()),
         disks: offer::disks(&order.wish),
+        swarm: super::swarm::card(app, order)?,
         can_delete: order.state == State::Active,
         backup: super::backup::brief(app, order.id)?,
         brief: super::metric::brief(app, order.id)?,
         web: None,
         filled,
     })
+}
+
+/// One sentence when something is not as it should be, or not as one expects.
+fn note(order: &Order) -> Option<String> {
+    match (order.state, order.paused, order.stopped) {
+        (State::Active, Some(_), _) => Some(PAUSED.to_owned()),
+        (State::Active, None, Some(at)) => Some(format!(
+            "It is stopped since {}. Its disks, its addresses and its room are kept for you, so it costs what it costs when it runs.",
+            at.minute()
+        )),
+        _ => order.reason.clone(),
+    }
 }
 
 /// What the owner of a paused deployment is told.
@@ -196,10 +232,11 @@ fn access(order: &Order, access: &Access) -> deployment::Access {
     }
 }
 
-fn over(order: &Order, paid: Option<&Charge>) -> Option<deployment::Over> {
-    let (charge, at) = (paid?, order.ended.filter(|_| order.state == State::Ended)?);
-    let kept = charge.amount.checked_sub(charge.refunded)?;
-    Some(deployment::Over { at, back: charge.refunded, kept })
+fn over(order: &Order, paid: &[Charge]) -> Option<deployment::Over> {
+    let at = order.ended.filter(|_| order.state == State::Ended && !paid.is_empty())?;
+    let sum = |of: fn(&Charge) -> Usd| paid.iter().try_fold(Usd::ZERO, |sum, charge| sum.checked_add(of(charge)));
+    let back = sum(|charge| charge.refunded)?;
+    Some(deployment::Over { at, back, kept: sum(|charge| charge.amount)?.checked_sub(back)? })
 }
 
 /// The five steps everybody sees, each with the last thing that was said about it.

@@ -9,7 +9,11 @@ pub mod profile;
 pub mod progress;
 pub mod quote;
 pub mod receipt;
+pub mod relocation;
+pub mod resize;
+pub mod revision;
 pub mod saved_filter;
+pub mod swarm;
 pub mod twin;
 pub mod web_address;
 

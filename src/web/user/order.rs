@@ -4,7 +4,7 @@ use actix_web::web::Query;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::app::order::OrderForm;
+use crate::app::order::{OrderForm, SwarmForm};
 use crate::app::wish::disk_fields;
 use crate::base::{Kind, Result};
 use crate::domain::exposure::{Buyer, for_sale, open_to};
@@ -67,6 +67,13 @@ pub async fn create(me: Me, form: Form) -> PageResult {
         ipv6: form.text("ipv6") == TICKED,
         wireguard: text("wireguard"),
         backup: text("backup"),
+        swarm: SwarmForm {
+            usable_gib: text("swarm_gib"),
+            minimal: text("swarm_minimal"),
+            expected: text("swarm_expected"),
+            spares: text("swarm_spares"),
+            agreed: form.text("swarm_agreed") == TICKED,
+        },
     };
     match me.app.quote(&me.user, &wish).await {
         Ok(quote) => Ok(me.go(&format!("/quotes/{}", quote.id))),
@@ -86,7 +93,7 @@ pub async fn create(me: Me, form: Form) -> PageResult {
 }
 
 /// What is kept when something is wrong, beside disks and saved keys.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 19] = [
     "backup",
     "name",
     "image",
@@ -101,6 +108,11 @@ const FIELDS: [&str; 14] = [
     "ipv4",
     "ipv6",
     "wireguard",
+    "swarm_gib",
+    "swarm_minimal",
+    "swarm_expected",
+    "swarm_spares",
+    "swarm_agreed",
 ];
 
 /// The fields of every data disk that may be asked for.
@@ -135,6 +147,7 @@ fn view(me: &Me, filled: Filled) -> Result<View> {
             ipv6_nodes: count(|node| node.gives_ipv6()),
             tunnel_nodes: count(|node| node.tunnel_address().is_some()),
         },
+        swarm: super::swarm::offer(&me.app, &prices),
         chosen: chosen(&me.app, &pool, &buyer, &filled),
         filled,
     })

@@ -15,7 +15,9 @@ use crate::base::ids::{OrderId, UserId};
 use crate::base::{Error, Kind, Result};
 use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::order::{Order, State};
+use crate::domain::revision::{Revision, State as Stage};
 use crate::store::charge::Charges;
+use crate::store::revision::Revisions;
 use crate::web::error::PageResult;
 use crate::web::extract::Me;
 use crate::web::page::user::progress::{self, Outcome, View, page};
@@ -35,7 +37,7 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
         // It ran, and is on its way out or gone: how it came up is over.
         return Ok(me.go(&format!("/deployments/{}", order.id)));
     }
-    Ok(me.show(200, page(&me.chrome(), &view(&order, me.app.read()?.charge(order.charge)?, me.app.now()))))
+    Ok(me.show(200, page(&me.chrome(), &seen(&me, &order)?)))
 }
 
 /// Server-sent events: the fragment of the page, whenever it says something new.
@@ -80,7 +82,7 @@ impl Streams {
 }
 
 /// One open stream; given back when it is dropped, however it ends.
-pub struct Place {
+pub(super) struct Place {
     streams: Arc<Streams>,
     user: UserId,
 }
@@ -138,7 +140,41 @@ impl Watch {
 
     fn view(&self) -> Result<View> {
         let order = self.me.app.order_of(self.me.user.id, self.order)?;
-        Ok(view(&order, self.me.app.read()?.charge(order.charge)?, self.me.app.now()))
+        seen(&self.me, &order)
+    }
+}
+
+/// The last thing that was done to it, or is being done: its start, or a change of it.
+fn seen(me: &Me, order: &Order) -> Result<View> {
+    let (snapshot, now) = (me.app.read()?, me.app.now());
+    match snapshot.revisions_of(order.id, None, 1)?.pop().filter(|_| order.state == State::Active) {
+        Some(revision) => {
+            let charge = revision.charge.map(|charge| snapshot.charge(charge)).transpose()?.flatten();
+            Ok(changing(order, &revision, charge, now))
+        }
+        None => Ok(view(order, snapshot.charge(order.charge)?, now)),
+    }
+}
+
+fn changing(order: &Order, revision: &Revision, charge: Option<Charge>, now: crate::base::Time) -> View {
+    let outcome = match revision.state {
+        Stage::Done => Outcome::Ready,
+        Stage::Failed | Stage::Dropped => Outcome::Unchanged,
+        _ => Outcome::Running,
+    };
+    let ask = charge.filter(|_| revision.state == Stage::Paying).and_then(|charge| match charge.state {
+        ChargeState::NeedsAction { url } => Some(url),
+        _ => None,
+    });
+    View {
+        id: order.id,
+        name: order.shown_name().to_owned(),
+        steps: super::revision::steps(revision),
+        outcome,
+        change: Some(revision.kind),
+        ask,
+        started: revision.created,
+        now: revision.ended.unwrap_or(now),
     }
 }
 
@@ -155,5 +191,6 @@ fn view(order: &Order, charge: Option<Charge>, now: crate::base::Time) -> View {
         ChargeState::NeedsAction { url } => Some(url),
         _ => None,
     });
-    View { id: order.id, name: order.wish.name.to_string(), steps: steps(order), outcome, ask, started: order.created, now }
+    let (name, steps) = (order.wish.name.to_string(), steps(order));
+    View { id: order.id, name, steps, outcome, change: None, ask, started: order.created, now }
 }

@@ -63,6 +63,7 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
         keys: offer::keys(quote.wish.keys()),
         disks: offer::disks(&quote.wish),
         network: offer::network(&quote.wish),
+        swarm: quote.wish.swarm.as_ref().map(super::swarm::terms),
         sla: offer::sla(&quote.sla),
         place: asked(&quote.wish),
         again: order_again(&quote.wish),

@@ -6,7 +6,7 @@ use super::card::{number, status};
 use super::id;
 use crate::base::Error;
 use crate::base::ids::ChargeId;
-use crate::base::money::Usd;
+use crate::domain::charge::Charge;
 use crate::domain::order::Order;
 use crate::domain::price::{self, Part};
 use crate::store::charge::Charges;
@@ -32,7 +32,7 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
         payer_email: me.user.email.to_string(),
         card,
         status: status(&charge),
-        lines: lines(&order, text, charge.amount),
+        lines: lines(&order, &charge, text),
         total: charge.amount,
         refunded: Some(charge.refunded).filter(|refunded| refunded.units() > 0),
         order: order.id,
@@ -40,8 +40,12 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
     Ok(me.show(200, page(&me.chrome(), &view)))
 }
 
-/// The parts of the price, as they were quoted: the first one is the server itself.
-fn lines(order: &Order, server: String, total: Usd) -> Vec<Line> {
+/// What it was charged for; in charges from before they knew, the parts of the price as they were quoted.
+fn lines(order: &Order, charge: &Charge, server: String) -> Vec<Line> {
+    let total = charge.amount;
+    if !charge.lines.is_empty() {
+        return charge.lines.iter().map(|line| Line { text: line.what.clone(), amount: line.amount }).collect();
+    }
     let Some((machine, extras)) = order.parts.split_first().filter(|_| price::total(&order.parts) == Some(total)) else {
         return vec![Line { text: server, amount: total }];
     };

@@ -18,7 +18,7 @@ use stripe_core::payment_intent::{
 use stripe_core::refund::{CreateRefund, ListRefund, RetrieveRefund};
 use stripe_core::setup_intent::{CreateSetupIntent, CreateSetupIntentUsage, RetrieveSetupIntent};
 use stripe_payment::payment_method::{DetachPaymentMethod, RetrievePaymentMethod};
-use stripe_types::RangeQueryTs;
+use stripe_types::{RangeBoundsTs, RangeQueryTs};
 
 use super::types::{
     Customer, EventHead, Metadata, PaymentError, PaymentIntent, PaymentMethod, PaymentRequest, PaymentStatus, Refund,
@@ -179,15 +179,13 @@ impl Stripe {
         booked.map(|booked| (booked.fee, booked.currency.to_string())).ok_or_else(|| unknown("the charge is not booked yet"))
     }
 
-    /// What happened since a moment, newest first.
-    pub async fn events(&self, since: Time) -> Result<Vec<EventHead>> {
-        let first = ListEvent::new().created(RangeQueryTs::gte(since.secs())).limit(PAGE);
-        self.all(
-            |after| after.map_or(first.clone(), |id| first.clone().starting_after(id)),
-            |event| event.id.as_str(),
-            event_head,
-        )
-        .await
+    /// What happened from a moment on and before another, newest first. None if it is more than `most_pages` of a hundred: ask
+    /// for less. Both in whole seconds.
+    pub async fn events(&self, since: Time, until: Option<Time>, most_pages: usize) -> Result<Option<Vec<EventHead>>> {
+        let span = RangeBoundsTs { gte: Some(since.secs()), lt: until.map(Time::secs), ..RangeBoundsTs::default() };
+        let first = ListEvent::new().created(RangeQueryTs::Bounds(span)).limit(PAGE);
+        let page = |after: Option<&str>| after.map_or(first.clone(), |id| first.clone().starting_after(id));
+        self.pages(most_pages, page, |event| event.id.as_str(), event_head).await
     }
 
     /// Sends a change under a key: resending it has no second effect.
@@ -216,17 +214,32 @@ impl Stripe {
         R: StripeRequest<Output = stripe_types::List<T>>,
         stripe_types::List<T>: miniserde::Deserialize,
     {
+        self.pages(MOST_PAGES, page, id, read).await?.ok_or_else(|| unknown("the list has no end"))
+    }
+
+    /// None if it goes on behind so many pages.
+    async fn pages<R, T, U>(
+        &self,
+        most: usize,
+        page: impl Fn(Option<&str>) -> R,
+        id: impl Fn(&T) -> &str,
+        read: impl Fn(T) -> U,
+    ) -> Result<Option<Vec<U>>>
+    where
+        R: StripeRequest<Output = stripe_types::List<T>>,
+        stripe_types::List<T>: miniserde::Deserialize,
+    {
         let mut found = Vec::new();
         let mut after: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        for _ in 0..most {
             let list = self.ask(&page(after.as_deref())).await?;
             after = list.data.last().map(|last| id(last).to_owned());
             found.extend(list.data.into_iter().map(&read));
             if !list.has_more || after.is_none() {
-                return Ok(found);
+                return Ok(Some(found));
             }
         }
-        Err(unknown("the list has no end"))
+        Ok(None)
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Page {
     pub after: Option<String>,
     /// Unix seconds, inclusive.
     pub since: Option<i64>,
+    /// Unix seconds, exclusive.
+    pub until: Option<i64>,
 }
 
 /// A refusal in Stripe's shape.
@@ -422,6 +424,7 @@ fn read_page(form: &Form) -> Result<Page, ApiError> {
         limit: usize::try_from(limit).unwrap_or(10),
         after: form.owned("starting_after"),
         since: whole(form, "created[gte]")?,
+        until: whole(form, "created[lt]")?,
     })
 }
 

@@ -1,23 +1,25 @@
 //! A client of one chain over any of its nodes. Every call has a deadline; nothing here retries for ever.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use parity_scale_codec::{Decode, Encode};
 use scale_value::Value;
 use serde::Deserialize;
 use serde_json::json;
 use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::codec::{Codec, CodecError, blake2_128, blake2_256, malformed, storage_prefix};
+use super::codec::{CodecError, blake2_128, blake2_256, malformed, storage_prefix};
 use super::panel::{Endpoint, Head, Panel};
 use super::read;
 pub use super::rpc::Timeouts;
 use super::rpc::{Fault, Header, Nodes, fixed, late, text, unhex};
+use super::runtime::{Known, Words, learn, locked};
 use super::types::{
-    Balances, Block, Call, Contract, ContractState, Event, EventRecord, Farm, Hash, Node, Outcome, PricingPolicy, Runtime,
-    SignedCall, TftPrice, Twin,
+    Balances, Block, Call, Contract, ContractState, Event, EventRecord, Hash, Node, Outcome, PricingPolicy, SignedCall, TftPrice,
+    Twin,
 };
 use crate::base::Time;
 use crate::wire::key::{AccountId, KeyPair};
@@ -33,9 +35,12 @@ pub enum Error {
     Rejected { reason: String },
     #[error("the chain's answer makes no sense: {0}")]
     Decode(String),
-    /// The live runtime lacks something we need, or it is another chain than before.
+    /// The live runtime lacks something we need.
     #[error("the chain runs a runtime that this program does not know: {0}")]
     UnknownRuntime(String),
+    /// Every node that is set is a node of another chain.
+    #[error("another chain answers")]
+    OtherChain,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -47,6 +52,8 @@ const FORGOTTEN: [&str; 3] = ["State already discarded", "UnknownBlock", "unknow
 const OPT_OUT: (&str, &str) = ("TfgridModule", "NodeV3BillingOptOut");
 /// Keys of a map that are asked for at once: as many as nodes give.
 const KEYS_AT_ONCE: u32 = 500;
+/// Hashes of blocks that are asked for at once.
+const HASHES_AT_ONCE: usize = 500;
 
 /// Whether an error says that the state of a block is no longer kept.
 pub fn forgotten(error: &Error) -> bool {
@@ -63,34 +70,22 @@ impl From<CodecError> for Error {
     }
 }
 
-/// A runtime, and how to speak with it.
-struct Known {
-    runtime: Runtime,
-    codec: Arc<Codec>,
-    /// What we need and it lacks.
-    missing: Vec<String>,
-}
-
 pub struct ChainClient {
-    nodes: Nodes,
+    pub(super) nodes: Nodes,
     /// The same nodes one by one, to be compared. None if there is but one.
     panel: Option<Panel>,
-    known: RwLock<Arc<Known>>,
-    /// Runtimes before the one that runs now, for the events of old blocks.
-    past: Mutex<Vec<Arc<Known>>>,
+    pub(super) known: RwLock<Arc<Known>>,
+    /// Runtimes before the one that runs now, for the events of old blocks: the newest at the end.
+    pub(super) past: Mutex<VecDeque<Arc<Known>>>,
+    /// The newest finalized block that was ever told: what was final stays final.
+    last: Mutex<Option<Head>>,
+    /// Since when every look has found this very block the newest, and old.
+    old_since: Mutex<Option<(u32, Instant)>>,
 }
 
 #[derive(Deserialize)]
 struct ChangeSet {
     changes: Vec<(String, Option<String>)>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    spec_name: String,
-    spec_version: u32,
-    transaction_version: u32,
 }
 
 #[derive(Deserialize)]
@@ -107,10 +102,20 @@ impl ChainClient {
     /// Connects to the first of `urls` that answers; the others are for when it no longer does, and to compare it with: where
     /// there are two or more, the finalized block that everything is read at is one that two of them vouch for.
     pub async fn connect(urls: &[String], timeouts: Timeouts) -> Result<Self> {
+        Self::connect_to(urls, timeouts, None).await
+    }
+
+    /// The same, to the chain with this first block and to no other. Where it is not given, it is whatever chain answers, or
+    /// of several nodes the one that two of them are on; from then on it is that one alone.
+    pub async fn connect_to(urls: &[String], timeouts: Timeouts, genesis: Option<Hash>) -> Result<Self> {
         let (nodes, panel) = (Nodes::new(urls, timeouts), Panel::of(urls));
+        genesis.into_iter().for_each(|genesis| nodes.expect(genesis));
         if let Some(panel) = &panel {
-            // Whoever is on another chain than most is not learned from. If no two agree, the first that answers is.
-            drop(panel.agreed(&nodes).await);
+            genesis.into_iter().for_each(|genesis| panel.expect(genesis));
+            let agreed = panel.agreed(&nodes).await;
+            if genesis.is_none() {
+                agreed?;
+            }
         }
         Self::start(nodes, panel).await
     }
@@ -121,33 +126,22 @@ impl ChainClient {
     }
 
     async fn start(nodes: Nodes, panel: Option<Panel>) -> Result<Self> {
-        let known = RwLock::new(Arc::new(learn(&nodes, None).await?));
-        Ok(ChainClient { nodes, panel, known, past: Mutex::default() })
+        let known = learn(&nodes, None).await?;
+        nodes.expect(known.runtime.genesis);
+        panel.iter().for_each(|panel| panel.expect(known.runtime.genesis));
+        let known = RwLock::new(Arc::new(known));
+        let (past, last, old_since) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(ChainClient { nodes, panel, known, past, last, old_since })
     }
 
-    /// As read last: at start, at each `refresh`, and before signing if the node has moved on since.
-    pub fn runtime(&self) -> Runtime {
-        self.known().runtime.clone()
-    }
-
-    /// What we use and the live runtime lacks. While there is anything, nothing is signed.
-    pub fn missing(&self) -> Vec<String> {
-        self.known().missing.clone()
+    /// The chain itself, by its first block: asked, so that one hears of it if another chain answers now.
+    pub async fn genesis(&self) -> Result<Hash> {
+        fixed(&self.nodes.ask::<String>("chain_getBlockHash", json!([0])).await?)
     }
 
     /// What was last thought of each node; empty if there is but one.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.panel.as_ref().map(Panel::endpoints).unwrap_or_default()
-    }
-
-    /// Looks whether the runtime was upgraded, and learns the new one. What can't be learned is missing; reading goes on.
-    pub async fn refresh(&self) -> Result<()> {
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([])).await?;
-        let known = self.known();
-        match (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version) {
-            true => Ok(()),
-            false => self.relearn(version).await,
-        }
     }
 
     /// The newest finalized block; where there are several nodes, the newest that two of them vouch for. What concerns money is
@@ -157,13 +151,28 @@ impl ChainClient {
         Ok(Block { number: head.number, hash: head.hash, time: self.time_of(head.hash).await? })
     }
 
-    /// The newest finalized block, as vouched for.
+    /// The newest finalized block, as vouched for. It never goes back.
     async fn head(&self) -> Result<Head> {
-        if let Some(panel) = &self.panel {
-            return panel.agreed(&self.nodes).await;
-        }
-        let hash = fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?)?;
-        Ok(Head { number: self.number_of(hash).await?, hash })
+        let told = match &self.panel {
+            Some(panel) => panel.agreed(&self.nodes).await?,
+            None => {
+                let hash = fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?)?;
+                Head { number: self.number_of(hash).await?, hash }
+            }
+        };
+        onwards(&mut locked(&self.last), told)
+    }
+
+    /// For how long, by the real time, every look has found this one block the newest, and old; nothing if it is not old. After a
+    /// leap of the clock whoever makes blocks by it needs a moment.
+    pub fn stands_still(&self, number: u32, old: bool) -> Duration {
+        let mut since = locked(&self.old_since);
+        *since = match *since {
+            _ if !old => None,
+            Some((same, since)) if same == number => Some((same, since)),
+            _ => Some((number, Instant::now())),
+        };
+        since.map_or(Duration::ZERO, |(_, since)| since.elapsed())
     }
 
     pub async fn block(&self, hash: Hash) -> Result<Block> {
@@ -184,55 +193,66 @@ impl ChainClient {
         hash.as_deref().map(fixed).transpose()
     }
 
-    /// What happened in a block, as the runtime of now tells events.
-    pub async fn events(&self, block: Hash) -> Result<Vec<EventRecord>> {
-        self.events_as(&self.known(), block).await
+    /// The hashes of blocks `from..=to` on the chain that leads to `head`, by one word of one node: who does not have that very
+    /// block is not believed of those before it. None for blocks that the node has forgotten.
+    pub async fn hashes(&self, from: u32, to: u32, head: (u32, Hash)) -> Result<Vec<Option<Hash>>> {
+        let numbers: Vec<u32> = (from..=to).collect();
+        let mut hashes = Vec::with_capacity(numbers.len());
+        for some in numbers.chunks(HASHES_AT_ONCE) {
+            hashes.extend(told_hashes(&self.nodes, some, head).await?);
+        }
+        Ok(hashes)
     }
 
-    async fn events_as(&self, known: &Known, block: Hash) -> Result<Vec<EventRecord>> {
+    /// Whether the events of a block can still be had, from any node that vouches for `head`: that one is asked from here on. It is
+    /// forgotten if all of them say so; of one that does not answer nothing is known.
+    pub async fn keeps(&self, block: u32, head: (u32, Hash)) -> Result<bool> {
+        if self.kept_by(&self.nodes, block, head).await? {
+            return Ok(true);
+        }
+        let Some(panel) = &self.panel else { return Ok(false) };
+        for place in panel.vouching() {
+            if self.kept_by(&panel.members[place], block, head).await? {
+                self.nodes.steer(&[place]).await;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn kept_by(&self, nodes: &Nodes, block: u32, head: (u32, Hash)) -> Result<bool> {
+        let key = self.known().codec.storage_key("System", "Events", &[])?;
+        let Some(Some(hash)) = told_hashes(nodes, &[block], head).await?.pop() else { return Ok(false) };
+        match nodes.ask::<Option<String>>("state_getStorageHash", json!([text(&key), text(&hash)])).await {
+            Ok(_) => Ok(true),
+            Err(error) if forgotten(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What happened in a block, as the runtime of that time told it.
+    pub async fn events(&self, block: Hash) -> Result<Vec<EventRecord>> {
+        let header: Option<Header> = self.nodes.ask("chain_getHeader", json!([text(&block)])).await?;
+        let parent = header.ok_or_else(|| Error::Unavailable("the node does not know the block".into()))?.parent()?;
+        self.events_in(&self.words(parent, block).await?, block).await
+    }
+
+    /// The same, in words that are known already.
+    pub async fn events_in(&self, words: &Words, block: Hash) -> Result<Vec<EventRecord>> {
+        if !words.0.fits {
+            return Err(Error::UnknownRuntime(words.0.missing.join(", ")));
+        }
         match self.raw("System", "Events", &[], Some(block)).await? {
-            Some(bytes) => Ok(known.codec.decode_events(&bytes)?),
+            Some(bytes) => Ok(words.0.codec.decode_events(&bytes)?),
             None => Ok(vec![]),
         }
     }
 
-    /// What happened in a block whose parent is `parent`: if the runtime was another one then, its events are read as it told them.
-    pub async fn events_then(&self, parent: Hash, block: Hash) -> Result<Vec<EventRecord>> {
-        let known = self.known_at(parent).await?;
-        self.events_as(&known, block).await
-    }
-
-    /// Whether the runtime at a block was the one that runs now.
-    pub async fn same_runtime_at(&self, block: Hash) -> Result<bool> {
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&block)])).await?;
-        Ok(version.spec_version == self.known().runtime.spec_version)
-    }
-
-    async fn known_at(&self, block: Hash) -> Result<Arc<Known>> {
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&block)])).await?;
-        let now = self.known();
-        if version.spec_version == now.runtime.spec_version {
-            return Ok(now);
-        }
-        let past = || self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = past().iter().find(|known| known.runtime.spec_version == version.spec_version) {
-            return Ok(known.clone());
-        }
-        let learned = Arc::new(learn(&self.nodes, Some(block)).await?);
-        past().push(learned.clone());
-        Ok(learned)
-    }
-
-    /// Where in a block an extrinsic is.
-    pub async fn extrinsic_index(&self, block: Hash, extrinsic: Hash) -> Result<Option<u32>> {
-        let body: Option<SignedBlock> = self.nodes.ask("chain_getBlock", json!([text(&block)])).await?;
-        let body = body.ok_or_else(|| Error::Unavailable("the node does not know the block".into()))?;
-        for (index, bytes) in body.block.extrinsics.iter().enumerate() {
-            if blake2_256(&unhex(bytes)?) == extrinsic {
-                return Ok(u32::try_from(index).ok());
-            }
-        }
-        Ok(None)
+    /// What a block is made of. None if the node no longer has it.
+    async fn body(&self, number: u32) -> Result<Option<(Hash, Vec<String>)>> {
+        let Some(hash) = self.block_hash(number).await? else { return Ok(None) };
+        let body: Option<SignedBlock> = self.nodes.ask("chain_getBlock", json!([text(&hash)])).await?;
+        Ok(body.map(|body| (hash, body.block.extrinsics)))
     }
 
     /// All zero for an account that the chain has never seen. `at`: None is the last finalized block of the node at hand, here
@@ -257,23 +277,28 @@ impl ChainClient {
         Ok(value.map(|value| read::contract(&value)).transpose()?)
     }
 
+    /// Whether a contract is there at a block, however the runtime of that time wrote it down.
+    pub async fn has_contract(&self, id: u64, at: Hash) -> Result<bool> {
+        Ok(self.raw("SmartContractModule", "Contracts", &[id.encode()], Some(at)).await?.is_some())
+    }
+
     /// Every contract of a twin that is not gone, oldest first. The chain has no list of them, so all contracts are read.
     pub async fn contracts_of(&self, twin: u32, at: Option<Hash>) -> Result<Vec<Contract>> {
         let at = self.pinned(at).await?;
         let prefix = storage_prefix("SmartContractModule", "Contracts");
         let (mut contracts, mut after) = (Vec::new(), None::<String>);
         loop {
-            let asked = json!([text(&prefix), KEYS_AT_ONCE, after, text(&at)]);
-            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
-            if !goes_on(&keys, after.as_ref(), &text(&prefix)) {
-                return Err(Error::Decode("a list of keys that are not the map's".into()));
-            }
+            let keys = self.keys(&prefix, after.as_ref(), at).await?;
             let Some(last) = keys.last().cloned() else { break };
             let sets: Vec<ChangeSet> = self.nodes.ask("state_queryStorageAt", json!([keys, text(&at)])).await?;
             for (_, value) in sets.into_iter().flat_map(|set| set.changes) {
                 let Some(value) = value else { continue };
-                let value = self.known().codec.decode_storage("SmartContractModule", "Contracts", &unhex(&value)?)?;
-                contracts.push(read::contract(&value)?);
+                let value = self.known().codec.decode_storage("SmartContractModule", "Contracts", &unhex(&value)?);
+                match value.and_then(|value| read::contract(&value)) {
+                    Ok(contract) => contracts.push(contract),
+                    // Most are other people's: one of a new kind hides none of ours.
+                    Err(error) => tracing::debug!(%error, "a contract can't be read"),
+                }
             }
             after = Some(last);
         }
@@ -302,11 +327,6 @@ impl ChainClient {
         let value = self.value("SmartContractModule", "ContractIDByNameRegistration", &keys, at).await?;
         let id: Option<u64> = value.map(|value| read::int(&value)).transpose()?;
         Ok(id.filter(|id| *id != 0))
-    }
-
-    pub async fn active_contracts(&self, node: u32, at: Option<Hash>) -> Result<Vec<u64>> {
-        let value = self.value("SmartContractModule", "ActiveNodeContracts", &[node.encode()], at).await?;
-        value.map_or(Ok(vec![]), |value| Ok(read::list(&value, read::int)?))
     }
 
     pub async fn accepted_terms(&self, account: &AccountId, at: Option<Hash>) -> Result<bool> {
@@ -347,24 +367,31 @@ impl ChainClient {
 
     /// Every node that `opted_out` is true of, by the keys of the map, page by page at one block.
     pub async fn opted_out_nodes(&self, at: Option<Hash>) -> Result<BTreeSet<u32>> {
-        const PAGE: usize = 1000;
         let mut nodes = BTreeSet::new();
         let (prefix, at) = (storage_prefix(OPT_OUT.0, OPT_OUT.1), self.pinned(at).await?);
-        let mut after: Option<String> = None;
+        let mut after = None;
         loop {
-            let asked = json!([text(&prefix), PAGE, after, text(&at)]);
-            let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+            let keys = self.keys(&prefix, after.as_ref(), at).await?;
             for key in &keys {
                 let key = unhex(key)?;
                 // Whatever the hasher, the key itself stands at the end.
                 let id = key.strip_prefix(prefix.as_slice()).and_then(|rest| rest.last_chunk::<4>());
                 nodes.insert(u32::from_le_bytes(*id.ok_or_else(|| malformed("the key of a node"))?));
             }
-            match keys.last() {
-                // A server may give fewer than it is asked for; one that repeats itself would never end.
-                Some(last) if after.as_ref() < Some(last) => after = Some(last.clone()),
-                _ => return Ok(nodes),
+            match keys.into_iter().next_back() {
+                Some(last) => after = Some(last),
+                None => return Ok(nodes),
             }
+        }
+    }
+
+    /// The next keys of a map, behind `after`; none at its end. A node may give fewer than it is asked for.
+    async fn keys(&self, prefix: &[u8], after: Option<&String>, at: Hash) -> Result<Vec<String>> {
+        let asked = json!([text(prefix), KEYS_AT_ONCE, after, text(&at)]);
+        let keys: Vec<String> = self.nodes.ask("state_getKeysPaged", asked).await?;
+        match goes_on(&keys, after, &text(prefix)) {
+            true => Ok(keys),
+            false => Err(Error::Decode("a list of keys that are not the map's".into())),
         }
     }
 
@@ -390,11 +417,6 @@ impl ChainClient {
         Ok(value.map(|value| read::node(&value)).transpose()?)
     }
 
-    pub async fn farm(&self, id: u32, at: Option<Hash>) -> Result<Option<Farm>> {
-        let value = self.value("TfgridModule", "Farms", &[id.encode()], at).await?;
-        Ok(value.map(|value| read::farm(&value)).transpose()?)
-    }
-
     /// The next free nonce of an account, extrinsics waiting in the node's pool included.
     pub async fn next_nonce(&self, account: &AccountId) -> Result<u32> {
         self.nodes.ask("system_accountNextIndex", json!([crate::wire::key::address(account)])).await
@@ -403,12 +425,11 @@ impl ChainClient {
     /// Signs upon the last finalized block for `era_blocks` blocks. Store the answer before you submit it.
     pub async fn sign(&self, key: &KeyPair, call: &Call, nonce: u32, era_blocks: u64) -> Result<SignedCall> {
         self.refresh().await?;
-        let missing = self.missing();
-        if !missing.is_empty() {
-            return Err(Error::UnknownRuntime(missing.join(", ")));
+        let known = self.known();
+        if !known.missing.is_empty() {
+            return Err(Error::UnknownRuntime(known.missing.join(", ")));
         }
         let head = self.head().await?;
-        let known = self.known();
         Ok(known.codec.sign(&known.runtime, key, call, nonce, (head.number, head.hash), era_blocks)?)
     }
 
@@ -433,12 +454,14 @@ impl ChainClient {
         }
         let mut gap = false;
         for number in call.birth_block..=call.last_block.min(number) {
-            let Some(block) = self.block_hash(number).await? else {
+            let Some((block, extrinsics)) = self.body(number).await? else {
                 gap = true;
                 continue;
             };
-            if let Some(index) = self.extrinsic_index(block, call.hash).await? {
-                return self.included(block, number, index).await;
+            for (index, bytes) in (0..).zip(&extrinsics) {
+                if blake2_256(&unhex(bytes)?) == call.hash {
+                    return self.included(block, number, index).await;
+                }
             }
         }
         match (over, gap) {
@@ -457,7 +480,7 @@ impl ChainClient {
             Ok(records) => records,
             // It is in the block; what it did there can only be seen from what there is now.
             Err(error) if forgotten(&error) => {
-                return Ok(Outcome::Included { block, number, finalized: true, result: Ok(Vec::new()) });
+                return Ok(Outcome::Included { block, number, result: Ok(Vec::new()) });
             }
             Err(error) => return Err(error),
         };
@@ -476,7 +499,7 @@ impl ChainClient {
             None if success => Ok(events),
             None => return Err(Error::Decode("the block has the extrinsic but not its result".into())),
         };
-        Ok(Outcome::Included { block, number, finalized: true, result })
+        Ok(Outcome::Included { block, number, result })
     }
 
     /// Tells of new finalized blocks, so that nobody needs to poll. Ends when the connection does: then ask again.
@@ -494,7 +517,7 @@ impl ChainClient {
         }
     }
 
-    async fn pinned(&self, at: Option<Hash>) -> Result<Hash> {
+    pub(super) async fn pinned(&self, at: Option<Hash>) -> Result<Hash> {
         match at {
             Some(hash) => Ok(hash),
             None => fixed(&self.nodes.ask::<String>("chain_getFinalizedHead", json!([])).await?),
@@ -517,38 +540,36 @@ impl ChainClient {
         value.as_deref().map(unhex).transpose()
     }
 
-    pub(super) async fn value(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Value<u32>>> {
-        let bytes = self.raw(pallet, item, keys, at).await?;
+    /// A value at a block that was vouched for, by the word of two of those who did, where there are two.
+    async fn vouched(&self, pallet: &str, item: &str, key: Vec<u8>, at: Hash) -> Result<Option<Value<u32>>> {
+        let key = self.known().codec.storage_key(pallet, item, &[key])?;
+        let asked = json!([text(&key), text(&at)]);
+        let told: Option<String> = self.nodes.ask("state_getStorage", asked.clone()).await?;
+        if let Some(panel) = &self.panel
+            && let Some(other) = panel.another(&self.nodes).await
+            && other.ask::<Option<String>>("state_getStorage", asked).await? != told
+        {
+            return Err(Error::Unavailable(format!("two nodes tell different things of {pallet}.{item} at the same block")));
+        }
+        let bytes = told.as_deref().map(unhex).transpose()?;
         Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
     }
 
-    fn known(&self) -> Arc<Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// An account, by the word of two nodes where there are two.
+    pub async fn vouched_account(&self, account: &AccountId, at: Hash) -> Result<Balances> {
+        let value = self.vouched("System", "Account", account.encode(), at).await?;
+        value.map_or(Ok(Balances::default()), |value| Ok(read::account(&value)?))
     }
 
-    async fn relearn(&self, version: Version) -> Result<()> {
-        let before = self.known();
-        let fresh = match learn(&self.nodes, None).await {
-            Ok(fresh) => fresh,
-            // What the new one says of itself can't be read. What is stored may be read as before, as far as it goes.
-            Err(Error::UnknownRuntime(why)) => Known {
-                runtime: Runtime {
-                    spec_name: version.spec_name,
-                    spec_version: version.spec_version,
-                    tx_version: version.transaction_version,
-                    genesis: before.runtime.genesis,
-                },
-                codec: before.codec.clone(),
-                missing: vec![why],
-            },
-            Err(other) => return Err(other),
-        };
-        if fresh.runtime.genesis != before.runtime.genesis {
-            return Err(Error::UnknownRuntime("another chain answers at this address".into()));
-        }
-        self.past.lock().unwrap_or_else(PoisonError::into_inner).push(before);
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
-        Ok(())
+    /// A contract, by the word of two nodes where there are two.
+    pub async fn vouched_contract(&self, id: u64, at: Hash) -> Result<Option<Contract>> {
+        let value = self.vouched("SmartContractModule", "Contracts", id.encode(), at).await?;
+        Ok(value.map(|value| read::contract(&value)).transpose()?)
+    }
+
+    pub(super) async fn value(&self, pallet: &str, item: &str, keys: &[Vec<u8>], at: Option<Hash>) -> Result<Option<Value<u32>>> {
+        let bytes = self.raw(pallet, item, keys, at).await?;
+        Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
     }
 }
 
@@ -564,21 +585,26 @@ impl FinalizedBlocks {
     }
 }
 
-/// The runtime at a block; the newest without one.
-async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
-    let at = at.map_or_else(|| json!([]), |block| json!([text(&block)]));
-    let version: Version = nodes.ask("state_getRuntimeVersion", at.clone()).await?;
-    let genesis: String = nodes.ask("chain_getBlockHash", json!([0])).await?;
-    let metadata: String = nodes.ask("state_getMetadata", at).await?;
-    let codec = Codec::new(&unhex(&metadata)?).map_err(|error| Error::UnknownRuntime(error.to_string()))?;
-    let runtime = Runtime {
-        spec_name: version.spec_name,
-        spec_version: version.spec_version,
-        tx_version: version.transaction_version,
-        genesis: fixed(&genesis)?,
-    };
-    let missing = codec.missing();
-    Ok(Known { runtime, codec: Arc::new(codec), missing })
+/// What one node has for the hashes of blocks, if it has this very head.
+async fn told_hashes(nodes: &Nodes, numbers: &[u32], (number, hash): (u32, Hash)) -> Result<Vec<Option<Hash>>> {
+    let asked: Vec<u32> = numbers.iter().copied().chain([number]).collect();
+    let told: Vec<Option<String>> = nodes.ask("chain_getBlockHash", json!([asked])).await?;
+    let mut told = told.iter().map(|hash| hash.as_deref().map(fixed).transpose()).collect::<Result<Vec<_>>>()?;
+    if told.len() != asked.len() || told.pop() != Some(Some(hash)) {
+        return Err(Error::Unavailable("the node does not have the newest block that is vouched for".into()));
+    }
+    Ok(told)
+}
+
+/// The newest head there ever was: one that is older says nothing new, and another one of the same number can't be.
+fn onwards(last: &mut Option<Head>, told: Head) -> Result<Head> {
+    match *last {
+        Some(known) if known.number > told.number => Ok(known),
+        Some(known) if known.number == told.number && known.hash != told.hash => {
+            Err(Error::Unavailable(format!("another block {} is told than was final before", told.number)))
+        }
+        _ => Ok(*last.insert(told)),
+    }
 }
 
 /// Whether a page of a map's keys comes after the one before and stays in the map: a node that goes in circles would never
@@ -589,37 +615,4 @@ fn goes_on(keys: &[String], after: Option<&String>, prefix: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_list_of_keys_that_goes_in_circles_is_refused() {
-        let keys = |list: &[&str]| list.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-        let last = "0xab2".to_owned();
-        assert!(goes_on(&[], Some(&last), "0xab") && goes_on(&keys(&["0xab1", "0xab2"]), None, "0xab"));
-        assert!(goes_on(&keys(&["0xab3"]), Some(&last), "0xab"));
-        for bad in [&["0xab2"][..], &["0xab1"], &["0xab4", "0xab3"], &["0xab3", "0xab3"], &["0xac0"]] {
-            assert!(!goes_on(&keys(bad), Some(&last), "0xab"), "{bad:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_keys_come_each_page_is_further_on(
-            // Short and few, so that some of them are in order.
-            pages in proptest::collection::vec(proptest::collection::vec("[a-c]{0,3}", 0..4), 0..4),
-        ) {
-            let mut after = None;
-            for page in pages {
-                if !goes_on(&page, after.as_ref(), "") {
-                    break;
-                }
-                let last = page.last().cloned();
-                prop_assert!(last.is_none() || last > after);
-                after = last.or(after);
-            }
-        }
-    }
-}
+mod tests;

@@ -21,6 +21,8 @@ fn calls() -> [Call; 7] {
 }
 
 /// Storage we read, how many keys it takes, and the parts of its value that we look for. A part is a field or a choice.
+/// Read only to be looked at, and done without where it is not: `ContractBillingInformationByID`, `LastBlockSet`. What a twin's
+/// second account (`TwinBoundedAccountID`) adds to the discount is not counted where it can't be read.
 pub const STORAGE: &[(&str, &str, usize, &[&str])] = &[
     ("System", "Account", 1, &["nonce", "data.free", "data.reserved", "data.frozen"]),
     ("System", "Events", 0, &[]),
@@ -37,7 +39,6 @@ pub const STORAGE: &[(&str, &str, usize, &[&str])] = &[
         &[
             "contract_id",
             "twin_id",
-            "solution_provider_id",
             "state.Created",
             "state.GracePeriod",
             "state.Deleted",
@@ -45,22 +46,31 @@ pub const STORAGE: &[(&str, &str, usize, &[&str])] = &[
             "contract_type.NodeContract.deployment_hash",
             "contract_type.NodeContract.deployment_data",
             "contract_type.NodeContract.public_ips",
-            "contract_type.NodeContract.public_ips_list",
             "contract_type.NameContract.name",
         ],
+    ),
+    ("SmartContractModule", "ActiveRentContractForNode", 1, &[]),
+    ("SmartContractModule", "DedicatedNodesExtraFee", 1, &[]),
+    ("SmartContractModule", "NodeContractResources", 1, &["used.hru", "used.sru", "used.cru", "used.mru"]),
+    ("TfgridModule", "Nodes", 1, &["id", "certification.Certified"]),
+    (
+        "TfgridModule",
+        "PricingPolicies",
+        1,
+        &["su.value", "cu.value", "nu.value", "ipu.value", "unique_name.value", "discount_for_dedication_nodes"],
     ),
     ("TFTPriceModule", "AverageTftPrice", 0, &[]),
     ("TFTPriceModule", "MaxTftPrice", 0, &[]),
     ("TFTPriceModule", "MinTftPrice", 0, &[]),
 ];
 
-/// Events we act on, with the fields we look for. The bill is a record inside its event.
+/// Events we act on, with the fields we look for. The bill is a record inside its event. `ContractPaymentOverdrawn` is read where
+/// there is one: the recorded runtime does not have it yet.
 const EVENTS: &[(&str, &str, &[&str])] = &[
     ("System", "ExtrinsicSuccess", &[]),
     ("System", "ExtrinsicFailed", &["dispatch_error"]),
     ("Balances", "Transfer", &["from", "to", "amount"]),
     ("Balances", "ReserveRepatriated", &["from", "to", "amount"]),
-    ("SmartContractModule", "ContractCreated", &["contract_id", "twin_id"]),
     ("SmartContractModule", "ContractBilled", &["contract_id", "timestamp", "discount_level", "amount_billed"]),
     ("SmartContractModule", "NodeContractCanceled", &["contract_id"]),
     ("SmartContractModule", "NameContractCanceled", &["contract_id"]),
@@ -174,6 +184,7 @@ mod tests {
             ("cancel_contract", "cancel_kontract", "SmartContractModule.cancel_contract as we fill it"),
             ("deployment_data", "deployment_dada", "SmartContractModule.create_node_contract as we fill it"),
             ("deployment_data", "deployment_dada", "SmartContractModule.Contracts.contract_type.NodeContract.deployment_data"),
+            ("update_node_contract", "update_node_kontract", "SmartContractModule.update_node_contract as we fill it"),
             ("user_accept_tc", "user_accept_tk", "TfgridModule.user_accept_tc as we fill it"),
             ("ContractIDByNodeIDAndHash", "ContractIDByNodeIDAndHush", "SmartContractModule.ContractIDByNodeIDAndHash"),
             ("GracePeriod", "GracyPeriod", "SmartContractModule.Contracts.state.GracePeriod"),
@@ -181,6 +192,9 @@ mod tests {
             ("amount_billed", "amount_bulled", "SmartContractModule.ContractBilled.amount_billed"),
             ("TwinIdByAccountID", "TwinIdByAccountIX", "TfgridModule.TwinIdByAccountID"),
             ("reserved", "reversed", "System.Account.data.reserved"),
+            ("ActiveRentContractForNode", "ActiveRentContractForNope", "SmartContractModule.ActiveRentContractForNode"),
+            ("certification", "zertification", "TfgridModule.Nodes.certification.Certified"),
+            ("discount_for_dedication_nodes", "discount_for_dedication_nopes", "PricingPolicies.discount_for_dedication_nodes"),
         ] {
             let missing = with(old, new).missing();
             assert!(missing.iter().any(|it| it.contains(named)), "{old} is {new}: {missing:?}");

@@ -1,7 +1,7 @@
 //! Several nodes of one chain: which newest finalized block at least two of them vouch for, and what is wrong with the others.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -23,6 +23,8 @@ const REST: Duration = Duration::from_secs(15);
 const FRESH: Duration = Duration::from_secs(10);
 /// Who is behind is not waited for at every question.
 const AGAIN: Duration = Duration::from_millis(300);
+/// So long it is remembered that no two agreed.
+const IN_VAIN: Duration = Duration::from_secs(1);
 /// More blocks behind the others than this is behind: two minutes.
 const BEHIND: u32 = 20;
 
@@ -67,8 +69,18 @@ struct Said {
     head: Head,
 }
 
+/// How asking one node went.
+enum Answer {
+    Said(Said),
+    Silent(String),
+    /// It rests, or was not waited for: nothing is learnt of it.
+    Unheard,
+}
+
 struct Agreed {
     head: Head,
+    /// Who vouches for it.
+    by: Vec<usize>,
     at: Instant,
     /// Some node knows a newer block, and nobody vouches for it yet.
     trails: bool,
@@ -78,11 +90,15 @@ struct State {
     endpoints: Vec<Endpoint>,
     rests: Vec<Option<Instant>>,
     agreed: Option<Agreed>,
+    /// When no two agreed, if that was at the last survey.
+    failed: Option<Instant>,
 }
 
 /// The nodes, each with a connection of its own.
 pub(super) struct Panel {
-    members: Vec<Nodes>,
+    pub(super) members: Vec<Nodes>,
+    /// The first block of the chain in question; until it is known, that of most.
+    genesis: OnceLock<Hash>,
     state: Mutex<State>,
     /// One survey at a time: who comes meanwhile takes its result.
     surveying: tokio::sync::Mutex<()>,
@@ -98,13 +114,20 @@ impl Panel {
         let endpoint = |url: &String| Endpoint { url: url.clone(), standing: Standing::NotAsked, finalized: None };
         Some(Panel {
             members: urls.iter().map(|url| Nodes::new(std::slice::from_ref(url), timeouts)).collect(),
+            genesis: OnceLock::new(),
             state: Mutex::new(State {
                 endpoints: urls.iter().map(endpoint).collect(),
                 rests: vec![None; urls.len()],
                 agreed: None,
+                failed: None,
             }),
             surveying: tokio::sync::Mutex::new(()),
         })
+    }
+
+    /// From now on nobody with another first block is believed.
+    pub(super) fn expect(&self, genesis: Hash) {
+        let _known = self.genesis.set(genesis);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -128,8 +151,14 @@ impl Panel {
         if let Some(head) = self.still_good(own) {
             return Ok(head);
         }
-        let said = self.ask_all().await;
-        let genesis = common(said.iter().flatten().map(|said| said.genesis));
+        if self.state().failed.is_some_and(|failed| failed.elapsed() < IN_VAIN) {
+            return Err(Error::Unavailable(self.disagreement()));
+        }
+        let answers = self.ask_all().await;
+        let said: Vec<Option<Said>> =
+            answers.iter().map(|answer| if let Answer::Said(said) = answer { Some(*said) } else { None }).collect();
+        let most = || common(said.iter().flatten().map(|said| said.genesis));
+        let genesis = self.genesis.get().copied().or_else(most);
         let ours: Vec<(usize, Head)> = (0..)
             .zip(&said)
             .filter_map(|(place, said)| said.filter(|said| Some(said.genesis) == genesis).map(|said| (place, said.head)))
@@ -139,22 +168,47 @@ impl Panel {
             None => BTreeMap::new(),
         };
         let verdict = judge(genesis, &said, &ours, &hashes);
+        let agreed =
+            verdict.head.map(|head| Agreed { head, by: verdict.agree.clone(), at: Instant::now(), trails: verdict.trails });
         {
-            let mut state = self.state();
-            for ((endpoint, said), standing) in state.endpoints.iter_mut().zip(&said).zip(verdict.standings) {
-                endpoint.finalized = said.map(|said| said.head.number);
-                // Why somebody is silent was noted when he was asked.
-                match (standing, &endpoint.standing) {
-                    (None, Standing::Silent(_)) => {}
-                    (None, _) => endpoint.standing = Standing::Silent("no answer in time".into()),
-                    (Some(standing), _) => endpoint.standing = standing,
+            let (mut state, mut shunned) = (self.state(), at_hand.shunned());
+            let told = answers.into_iter().zip(verdict.standings).enumerate();
+            for (place, (answer, standing)) in told {
+                let endpoint = &mut state.endpoints[place];
+                match (answer, standing) {
+                    (Answer::Said(said), Some(standing)) => {
+                        // Who differs from those that agree is asked nothing, also when they are away, until it agrees again.
+                        match &standing {
+                            Standing::OtherChain | Standing::Differs { .. } if agreed.is_some() => shunned.insert(place),
+                            _ => shunned.remove(&place),
+                        };
+                        endpoint.finalized = Some(said.head.number);
+                        endpoint.standing = standing;
+                    }
+                    (Answer::Silent(why), _) => {
+                        endpoint.finalized = None;
+                        endpoint.standing = Standing::Silent(why);
+                    }
+                    _ => {}
                 }
             }
-            state.agreed = verdict.head.map(|head| Agreed { head, at: Instant::now(), trails: verdict.trails });
+            state.failed = agreed.is_none().then(Instant::now);
+            state.agreed = agreed;
         }
         let Some(head) = verdict.head else { return Err(Error::Unavailable(self.disagreement())) };
         at_hand.steer(&verdict.agree).await;
         Ok(head)
+    }
+
+    /// Who vouched for the last head, by their places.
+    pub(super) fn vouching(&self) -> Vec<usize> {
+        self.state().agreed.as_ref().map(|agreed| agreed.by.clone()).unwrap_or_default()
+    }
+
+    /// Somebody else who vouched for the last head than whoever is at hand.
+    pub(super) async fn another(&self, at_hand: &Nodes) -> Option<&Nodes> {
+        let at = at_hand.at_hand().await;
+        self.vouching().into_iter().find(|place| *place != at).map(|place| &self.members[place])
     }
 
     /// The last agreement, if it still says what a new survey would.
@@ -175,44 +229,36 @@ impl Panel {
         format!("no two nodes vouch for the same finalized block ({})", said.join("; "))
     }
 
-    /// What each node says, in their order; None for those that say nothing.
-    async fn ask_all(&self) -> Vec<Option<Said>> {
-        let mut said = vec![None; self.members.len()];
+    /// What each node says, in their order.
+    async fn ask_all(&self) -> Vec<Answer> {
         let resting: Vec<bool> = self.state().rests.iter().map(|rest| rest.is_some_and(|until| until > Instant::now())).collect();
         let all_rest = resting.iter().filter(|rests| !**rests).count() < 2;
+        let mut answers: Vec<Answer> = self.members.iter().map(|_| Answer::Unheard).collect();
         let mut asked: FuturesUnordered<_> = (0..)
             .zip(&self.members)
             .filter(|(place, _)| all_rest || !resting[*place])
             .map(|(place, member)| async move { (place, ask(member).await) })
             .collect();
-        let mut until = Instant::now() + WITHIN;
-        let mut silent: BTreeMap<usize, String> = (0..self.members.len())
-            .filter(|place| all_rest || !resting[*place])
-            .map(|it| (it, "no answer in time".into()))
-            .collect();
+        // Nobody's answer takes longer than `WITHIN`. Once two fit together, those that are only slow are left alone.
+        let mut until = Instant::now() + 2 * WITHIN;
         while let Ok(Some((place, answer))) = timeout_at(until, asked.next()).await {
-            match answer {
-                Ok(answer) => {
-                    silent.remove(&place);
-                    said[place] = Some(answer);
-                }
-                Err(error) => drop(silent.insert(place, error.to_string())),
-            }
-            if said.iter().flatten().count() == 2 {
+            answers[place] = match answer {
+                Ok(said) => Answer::Said(said),
+                Err(error) => Answer::Silent(error.to_string()),
+            };
+            if fit_together(&answers) {
                 until = until.min(Instant::now() + GRACE);
             }
         }
         let mut state = self.state();
-        for (place, answer) in said.iter().enumerate() {
-            if answer.is_some() {
-                state.rests[place] = None;
+        for (rest, answer) in state.rests.iter_mut().zip(&answers) {
+            match answer {
+                Answer::Said(_) => *rest = None,
+                Answer::Silent(_) => *rest = Some(Instant::now() + REST),
+                Answer::Unheard => {}
             }
         }
-        for (place, why) in silent {
-            state.rests[place] = Some(Instant::now() + REST);
-            state.endpoints[place].standing = Standing::Silent(why);
-        }
-        said
+        answers
     }
 
     /// Each node's block of one number, of those that have got so far.
@@ -238,6 +284,14 @@ async fn ask(member: &Nodes) -> Result<Said> {
         Ok(Said { genesis: fixed(&genesis)?, head: Head { number: header.number()?, hash } })
     };
     timeout(WITHIN, said).await.map_err(|_| Error::Unavailable("no answer in time".into()))?
+}
+
+/// Whether two of them are on one chain, and about as far.
+fn fit_together(answers: &[Answer]) -> bool {
+    let said =
+        || answers.iter().enumerate().filter_map(|(at, it)| if let Answer::Said(said) = it { Some((at, said)) } else { None });
+    let fits = |one: &Said, other: &Said| one.genesis == other.genesis && one.head.number.abs_diff(other.head.number) <= BEHIND;
+    said().any(|(at, one)| said().any(|(other_at, other)| at < other_at && fits(one, other)))
 }
 
 /// The value that most have; the first of those that are equally common.
@@ -329,6 +383,16 @@ mod tests {
         let other = verdict(&[Some((CHAIN, 7)), Some(([9; 32], 7)), Some((CHAIN, 7))], &[]);
         assert_eq!(other.standings[1], Some(Standing::OtherChain));
         assert_eq!(other.head.map(|head| head.number), Some(7));
+    }
+
+    #[test]
+    fn only_two_that_fit_together_shorten_the_wait_for_the_others() {
+        let said = |byte, number| Answer::Said(Said { genesis: [byte; 32], head: Head { number, hash: [0; 32] } });
+        assert!(fit_together(&[said(1, 100), Answer::Unheard, said(1, 99)]));
+        assert!(!fit_together(&[said(1, 100), said(2, 100), Answer::Silent("gone".into())]), "two chains");
+        assert!(!fit_together(&[said(1, 100), said(1, 50), Answer::Unheard]), "one of them is stale");
+        assert!(fit_together(&[said(2, 100), said(1, 50), said(1, 51)]));
+        assert!(!fit_together(&[said(1, 100), Answer::Unheard]));
     }
 
     #[test]

@@ -158,19 +158,9 @@ fn rounded(number: U64F64) -> Option<u64> {
     number.checked_round()?.checked_to_num()
 }
 
-/// The policy that the chain began with (`threefoldtech/tfchain`); whoever has another one has it from the chain. The two accounts are
-/// anybody's.
-pub const GENESIS: PricingPolicy = PricingPolicy {
-    id: 1,
-    su: 50_000,
-    cu: 100_000,
-    nu: 15_000,
-    ipu: 40_000,
-    unique_name: 2_500,
-    foundation: [1; 32],
-    certified_sales: [2; 32],
-    dedication_percent: 50,
-};
+/// The policy that the chain began with (`threefoldtech/tfchain`); whoever has another one has it from the chain.
+pub const GENESIS: PricingPolicy =
+    PricingPolicy { su: 50_000, cu: 100_000, nu: 15_000, ipu: 40_000, unique_name: 2_500, dedication_percent: 50 };
 
 #[cfg(test)]
 mod tests {

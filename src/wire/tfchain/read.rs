@@ -1,11 +1,11 @@
 //! From dynamically decoded values to our records. Fields are found by name, so a runtime may add some.
 
-use scale_value::{At, Composite, Primitive, Value, ValueDef, Variant};
+use scale_value::{At, Composite, Value, ValueDef, Variant};
 
 use super::codec::{Codec, CodecError, malformed, number};
 use super::types::{
-    Balances, Call, Cause, Contract, ContractKind, ContractState, Event, EventRecord, Farm, Level, ModuleError, Node,
-    PricingPolicy, PublicIp, Resources, Twin,
+    Balances, Call, Cause, Contract, ContractKind, ContractState, Event, EventRecord, ModuleError, Node, PricingPolicy,
+    Resources, Twin,
 };
 use crate::base::Time;
 use crate::wire::key::AccountId;
@@ -63,51 +63,26 @@ fn event(codec: &Codec, pallet: &str, event: &Variant<u32>) -> Read<Event> {
     let first = || values.at(0).ok_or_else(|| malformed("an event without fields"));
     let get = |name: &'static str| values.at(name).ok_or_else(|| malformed(name));
     Ok(match (pallet, event.name.as_str()) {
-        ("SmartContractModule", "ContractCreated") => Event::ContractCreated(contract(first()?)?),
-        ("SmartContractModule", "ContractUpdated") => Event::ContractUpdated(contract(first()?)?),
         ("SmartContractModule", "ContractBilled") => {
             let bill = first()?;
             Event::ContractBilled {
                 contract: int(field(bill, "contract_id")?)?,
                 timestamp: int(field(bill, "timestamp")?)?,
-                level: level(field(bill, "discount_level")?)?,
+                level: variant(field(bill, "discount_level")?)?.name.clone(),
                 amount: int(field(bill, "amount_billed")?)?,
             }
-        }
-        ("SmartContractModule", "NodeContractCanceled") => Event::NodeContractCanceled {
-            contract: int(get("contract_id")?)?,
-            node: int(get("node_id")?)?,
-            twin: int(get("twin_id")?)?,
-        },
-        ("SmartContractModule", "NameContractCanceled") => Event::NameContractCanceled { contract: int(get("contract_id")?)? },
-        ("SmartContractModule", "RentContractCanceled") => Event::RentContractCanceled { contract: int(get("contract_id")?)? },
-        ("SmartContractModule", "ContractGracePeriodStarted") => Event::GracePeriodStarted {
-            contract: int(get("contract_id")?)?,
-            node: int(get("node_id")?)?,
-            twin: int(get("twin_id")?)?,
-            block: int(get("block_number")?)?,
-        },
-        ("SmartContractModule", "ContractGracePeriodEnded") => Event::GracePeriodEnded {
-            contract: int(get("contract_id")?)?,
-            node: int(get("node_id")?)?,
-            twin: int(get("twin_id")?)?,
-        },
-        ("SmartContractModule", "ContractGracePeriodElapsed") => {
-            Event::GracePeriodElapsed { contract: int(get("contract_id")?)? }
         }
         ("SmartContractModule", "ContractPaymentOverdrawn") => Event::PaymentOverdrawn {
             contract: int(get("contract_id")?)?,
             timestamp: int(get("timestamp")?)?,
-            partially_billed: int(get("partially_billed_amount")?)?,
-            overdraft: int(get("overdraft")?)?,
+            taken: int(get("partially_billed_amount")?)?,
         },
-        ("SmartContractModule", "RewardDistributed") => Event::RewardDistributed {
-            contract: int(get("contract_id")?)?,
-            standard: int(get("standard_rewards")?)?,
-            additional: int(get("additional_rewards")?)?,
-        },
-        ("TfgridModule", "TwinStored") => Event::TwinStored(twin(first()?)?),
-        ("TfgridModule", "TwinUpdated") => Event::TwinUpdated(twin(first()?)?),
+        ("SmartContractModule", "NameContractCanceled") => Event::NameContractCanceled { contract: int(get("contract_id")?)? },
+        ("SmartContractModule", "NodeContractCanceled") => Event::NodeContractCanceled { contract: int(get("contract_id")?)? },
+        ("SmartContractModule", "ContractGracePeriodStarted") => {
+            Event::GracePeriodStarted { contract: int(get("contract_id")?)? }
+        }
+        ("SmartContractModule", "ContractGracePeriodEnded") => Event::GracePeriodEnded { contract: int(get("contract_id")?)? },
         ("Balances", "Transfer") => {
             Event::Transfer { from: array(get("from")?)?, to: array(get("to")?)?, amount: int(get("amount")?)? }
         }
@@ -161,31 +136,26 @@ pub(super) fn contract(value: &Decoded) -> Read<Contract> {
             "CanceledByUser" => Cause::CanceledByUser,
             "OutOfFunds" => Cause::OutOfFunds,
             "CanceledByCollective" => Cause::CanceledByCollective,
-            _ => return Err(malformed("the cause of a contract's end")),
+            _ => Cause::Other,
         }),
         "GracePeriod" => ContractState::GracePeriod(int(&inside(state)?)?),
         _ => return Err(malformed("the state of a contract")),
     };
-    let data = inside(kind)?;
-    let kind = match kind.name.as_str() {
-        "NodeContract" => ContractKind::Node {
-            node: int(field(&data, "node_id")?)?,
-            hash: array(field(&data, "deployment_hash")?)?,
-            data: bytes(field(&data, "deployment_data")?)?,
-            public_ips: int(field(&data, "public_ips")?)?,
-            ips: list(field(&data, "public_ips_list")?, public_ip)?,
-        },
-        "NameContract" => ContractKind::Name { name: text(field(&data, "name")?)? },
-        "RentContract" => ContractKind::Rent { node: int(field(&data, "node_id")?)? },
-        _ => return Err(malformed("the type of a contract")),
+    let kind = match (kind.name.as_str(), inside(kind)) {
+        ("NodeContract", data) => {
+            let data = data?;
+            ContractKind::Node {
+                node: int(field(&data, "node_id")?)?,
+                hash: array(field(&data, "deployment_hash")?)?,
+                data: bytes(field(&data, "deployment_data")?)?,
+                public_ips: int(field(&data, "public_ips")?)?,
+            }
+        }
+        ("NameContract", data) => ContractKind::Name { name: text(field(&data?, "name")?)? },
+        ("RentContract", data) => ContractKind::Rent { node: int(field(&data?, "node_id")?)? },
+        _ => ContractKind::Other,
     };
-    Ok(Contract {
-        id: int(field(value, "contract_id")?)?,
-        twin: int(field(value, "twin_id")?)?,
-        state,
-        kind,
-        solution_provider: maybe(field(value, "solution_provider_id")?, int)?,
-    })
+    Ok(Contract { id: int(field(value, "contract_id")?)?, twin: int(field(value, "twin_id")?)?, state, kind })
 }
 
 pub(super) fn billed_until(value: &Decoded) -> Read<Time> {
@@ -195,29 +165,17 @@ pub(super) fn billed_until(value: &Decoded) -> Read<Time> {
 pub(super) fn pricing_policy(value: &Decoded) -> Read<PricingPolicy> {
     let price = |name: &'static str| int(field(field(value, name)?, "value")?);
     Ok(PricingPolicy {
-        id: int(field(value, "id")?)?,
         su: price("su")?,
         cu: price("cu")?,
         nu: price("nu")?,
         ipu: price("ipu")?,
         unique_name: price("unique_name")?,
-        foundation: array(field(value, "foundation_account")?)?,
-        certified_sales: array(field(value, "certified_sales_account")?)?,
         dedication_percent: int(field(value, "discount_for_dedication_nodes")?)?,
     })
 }
 
 pub(super) fn node(value: &Decoded) -> Read<Node> {
-    let (total, place) = (field(value, "resources")?, field(value, "location")?);
-    Ok(Node {
-        id: int(field(value, "id")?)?,
-        farm: int(field(value, "farm_id")?)?,
-        twin: int(field(value, "twin_id")?)?,
-        total: resources(total)?,
-        certified: variant(field(value, "certification")?)?.name == "Certified",
-        country: text(field(place, "country")?)?,
-        city: text(field(place, "city")?)?,
-    })
+    Ok(Node { id: int(field(value, "id")?)?, certified: variant(field(value, "certification")?)?.name == "Certified" })
 }
 
 pub(super) fn resources(value: &Decoded) -> Read<Resources> {
@@ -226,31 +184,6 @@ pub(super) fn resources(value: &Decoded) -> Read<Resources> {
         sru: int(field(value, "sru")?)?,
         cru: int(field(value, "cru")?)?,
         mru: int(field(value, "mru")?)?,
-    })
-}
-
-pub(super) fn farm(value: &Decoded) -> Read<Farm> {
-    Ok(Farm {
-        id: int(field(value, "id")?)?,
-        name: text(field(value, "name")?)?,
-        twin: int(field(value, "twin_id")?)?,
-        dedicated: matches!(field(value, "dedicated_farm")?.value, ValueDef::Primitive(Primitive::Bool(true))),
-        public_ips: list(field(value, "public_ips")?, public_ip)?,
-    })
-}
-
-fn public_ip(value: &Decoded) -> Read<PublicIp> {
-    Ok(PublicIp { ip: text(field(value, "ip")?)?, gateway: text(field(value, "gateway")?)? })
-}
-
-fn level(value: &Decoded) -> Read<Level> {
-    Ok(match variant(value)?.name.as_str() {
-        "None" => Level::None,
-        "Default" => Level::Default,
-        "Bronze" => Level::Bronze,
-        "Silver" => Level::Silver,
-        "Gold" => Level::Gold,
-        _ => return Err(malformed("a discount level")),
     })
 }
 
@@ -282,16 +215,6 @@ pub(super) fn maybe<T>(value: &Decoded, read: impl Fn(&Decoded) -> Read<T>) -> R
         "None" => Ok(None),
         _ => read(option.values.at(0).ok_or_else(|| malformed("an option"))?).map(Some),
     }
-}
-
-/// The elements of a list, through the wrappers of bounded vectors.
-pub(super) fn list<T>(value: &Decoded, read: impl Fn(&Decoded) -> Read<T>) -> Read<Vec<T>> {
-    let ValueDef::Composite(Composite::Unnamed(outer)) = &value.value else { return Err(malformed("a list")) };
-    let inner = match outer.as_slice() {
-        [Value { value: ValueDef::Composite(Composite::Unnamed(inner)), .. }] => inner,
-        _ => outer,
-    };
-    inner.iter().map(read).collect()
 }
 
 pub(super) fn bytes(value: &Decoded) -> Read<Vec<u8>> {

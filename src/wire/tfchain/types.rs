@@ -101,53 +101,31 @@ pub struct ModuleError {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    ContractCreated(Contract),
-    ContractUpdated(Contract),
-    /// `amount` includes old overdraft that this cycle settled; the sum of these is not what was paid.
+    /// `amount` includes old overdraft that this cycle settled. `level` is the discount's name.
     ContractBilled {
         contract: u64,
         timestamp: u64,
-        level: Level,
+        level: String,
         amount: u128,
     },
-    NodeContractCanceled {
+    /// The account had less than was due: so much was taken in this cycle, and no `ContractBilled` tells of it.
+    PaymentOverdrawn {
         contract: u64,
-        node: u32,
-        twin: u32,
+        timestamp: u64,
+        taken: u128,
     },
     NameContractCanceled {
         contract: u64,
     },
-    RentContractCanceled {
+    NodeContractCanceled {
         contract: u64,
     },
     GracePeriodStarted {
         contract: u64,
-        node: u32,
-        twin: u32,
-        block: u64,
     },
     GracePeriodEnded {
         contract: u64,
-        node: u32,
-        twin: u32,
     },
-    GracePeriodElapsed {
-        contract: u64,
-    },
-    PaymentOverdrawn {
-        contract: u64,
-        timestamp: u64,
-        partially_billed: u128,
-        overdraft: u128,
-    },
-    RewardDistributed {
-        contract: u64,
-        standard: u128,
-        additional: u128,
-    },
-    TwinStored(Twin),
-    TwinUpdated(Twin),
     Transfer {
         from: AccountId,
         to: AccountId,
@@ -160,6 +138,7 @@ pub enum Event {
     },
     ExtrinsicSuccess,
     ExtrinsicFailed(ModuleError),
+    /// One that nobody here does anything about.
     Other {
         pallet: String,
         name: String,
@@ -187,6 +166,7 @@ pub enum Cause {
     CanceledByUser,
     OutOfFunds,
     CanceledByCollective,
+    Other,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,17 +178,11 @@ pub enum ContractState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicIp {
-    /// CIDR.
-    pub ip: String,
-    pub gateway: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContractKind {
-    Node { node: u32, hash: [u8; 32], data: Vec<u8>, public_ips: u32, ips: Vec<PublicIp> },
+    Node { node: u32, hash: [u8; 32], data: Vec<u8>, public_ips: u32 },
     Name { name: String },
     Rent { node: u32 },
+    Other,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,7 +191,6 @@ pub struct Contract {
     pub twin: u32,
     pub state: ContractState,
     pub kind: ContractKind,
-    pub solution_provider: Option<u64>,
 }
 
 /// The chain keeps this much of every account alive, in units.
@@ -241,14 +214,11 @@ impl Balances {
 /// Prices in units of 10⁻⁷ US dollar per hour and unit of capacity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricingPolicy {
-    pub id: u32,
     pub su: u32,
     pub cu: u32,
     pub nu: u32,
     pub ipu: u32,
     pub unique_name: u32,
-    pub foundation: AccountId,
-    pub certified_sales: AccountId,
     /// What a rented node costs of its full price, in per cent.
     pub dedication_percent: u8,
 }
@@ -280,22 +250,7 @@ pub struct Resources {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     pub id: u32,
-    pub farm: u32,
-    pub twin: u32,
-    pub total: Resources,
     pub certified: bool,
-    pub country: String,
-    pub city: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Farm {
-    pub id: u32,
-    pub name: String,
-    /// The farmer's twin.
-    pub twin: u32,
-    pub dedicated: bool,
-    pub public_ips: Vec<PublicIp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -325,7 +280,6 @@ pub enum Outcome {
     Included {
         block: Hash,
         number: u32,
-        finalized: bool,
         result: std::result::Result<Vec<Event>, ModuleError>,
     },
     /// Can never be included any more.

@@ -234,7 +234,7 @@ pub enum Refusal {
 
 /// Classifies the text of an error, from an answer or from a workload's result.
 pub fn refusal(text: &str) -> Refusal {
-    const TEXTS: [(&str, Refusal); 14] = [
+    const TEXTS: [(&str, Refusal); 15] = [
         ("deployment not found", Refusal::NotFound),
         ("contract hash does not match deployment hash", Refusal::HashMismatch),
         ("invalid node address in contract", Refusal::WrongNode),
@@ -245,6 +245,7 @@ pub fn refusal(text: &str) -> Refusal {
         ("missing required signature", Refusal::BadSignature),
         ("expected version to be 0 on deployment creation", Refusal::BadVersion),
         ("invalid version", Refusal::BadVersion),
+        ("expecting deployment version", Refusal::BadVersion),
         ("cannot fulfil required", Refusal::NoCapacity),
         ("does not support upgrade", Refusal::NoUpgrade),
         ("deletion over the api is disabled", Refusal::DeletionDisabled),

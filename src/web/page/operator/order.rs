@@ -8,6 +8,7 @@ use crate::base::Time;
 use crate::base::ids::{OrderId, TransferId};
 use crate::base::money::{Tft, Usd};
 use crate::domain::order::State;
+use crate::web::page::user::swarm;
 use crate::web::ui::format::{count, money, tokens, when};
 use crate::web::ui::part::{self, Step, Tone, number, text};
 use crate::web::ui::{Chrome, layout};
@@ -121,6 +122,7 @@ pub struct View {
     /// What was asked for, part by part.
     pub asked: Vec<String>,
     pub ordered: Time,
+    pub swarm: Option<swarm::Card>,
     pub sums: Sums,
     /// What the grid took and what is owed beyond it, at today's price; None while that is not known.
     pub grid_worth: Option<Usd>,
@@ -146,6 +148,9 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         p { (view.asked.join(" · ")) }
                         p.hint { code { (view.id) } }
                     }
+                }
+                @if let Some(card) = &view.swarm {
+                    p.cluster { (part::badge(card.tone, &card.badge)) span { "Storage swarm: " (card.headline) } }
                 }
                 (split(view))
                 div.order-split.trace-split {

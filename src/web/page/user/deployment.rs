@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
-use super::{backup, metrics, web_address};
+use super::{backup, metrics, swarm, web_address};
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -49,6 +49,19 @@ pub struct Over {
     pub kept: Usd,
 }
 
+/// What is being changed, and what can be.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Changes {
+    /// The change under way: a sentence.
+    pub open: Option<String>,
+    pub can: bool,
+    pub stopped: Option<Time>,
+    /// Whether there ever was one.
+    pub any: bool,
+    /// What became of the last one, if it was not done.
+    pub failed: Option<String>,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
@@ -70,12 +83,15 @@ pub struct View {
     pub price: Usd,
     /// How it ended, if it ran and runs no more.
     pub over: Option<Over>,
-    pub receipt: Option<ChargeId>,
+    /// Of the month, and of what became dearer in it.
+    pub receipts: Vec<ChargeId>,
+    pub changes: Changes,
     pub sla: Sla,
     pub place: Option<String>,
     pub node: Option<u32>,
     /// `20 GB at /mnt/data1`
     pub disks: Vec<String>,
+    pub swarm: Option<swarm::Card>,
     pub can_delete: bool,
     pub backup: Option<backup::Brief>,
     /// How it is doing, if it says so. Shown while it runs.
@@ -100,14 +116,22 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         @if !view.tags.is_empty() { p.cluster { (deployments::tags(&view.tags)) } }
                     }
                     div.actions {
+                        (changing(chrome, view))
                         @if view.can_delete { a.btn.quiet.danger href={ "/deployments/" (view.id) "/delete" } { "Delete" } }
                     }
                 }
                 @if matches!(view.status, Status::Ended | Status::Refunded | Status::NotStarted) { (gone(view)) } @else {
+                    @if let Some(open) = &view.changes.open {
+                        p.flash.notice { span { (open) " " a href={ "/deployments/" (view.id) "/progress" } { "Watch it" } } }
+                    }
+                    @if let Some(failed) = &view.changes.failed {
+                        p.flash.notice { span { (failed) " " a href={ "/deployments/" (view.id) "/changes" } { "See what happened" } } }
+                    }
                     @if let Some(note) = &view.note { p.flash.notice { span { (note) } } }
                     (access(view))
                 }
                 @if let Some(web) = &view.web { (web_address::card(chrome, web)) }
+                @if let Some(card) = &view.swarm { (swarm::card(card)) }
                 @if let Some(backup) = &view.backup { (backup::brief(view.id, backup)) }
                 @if view.can_delete { (metrics::brief(view.id, view.brief.as_ref())) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
@@ -128,9 +152,24 @@ fn yours(view: &View) -> Markup {
         details.more {
             summary { "Make it yours" span.hint { "Take it over to an account of your own on the grid; it goes on without us." } }
             div.more-body {
-                p { "Your own key, your own contract with the grid, and no right of ours to it." }
+                p { "Your own key, your own place on the grid, and no right of ours to it." }
                 p.actions { a.btn.quiet href={ "/deployments/" (view.id) "/handover" } { "How it is done" } }
             }
+        }
+    }
+}
+
+/// What can be done to it beside deleting it.
+fn changing(chrome: &Chrome, view: &View) -> Markup {
+    html! {
+        @if view.changes.can {
+            @if view.changes.stopped.is_some() {
+                (form::post(chrome, &format!("/deployments/{}/start", view.id), html! { button.btn type="submit" { "Start" } }))
+            } @else {
+                a.btn.quiet href={ "/deployments/" (view.id) "/stop" } { "Stop" }
+            }
+            a.btn.quiet href={ "/deployments/" (view.id) "/resize" } { "Resize" }
+            a.btn.quiet href={ "/deployments/" (view.id) "/move" } { "Move" }
         }
     }
 }
@@ -159,6 +198,7 @@ fn access(view: &View) -> Markup {
                     p { "The address appears here when the server runs. " }
                     p.actions { (part::button(&format!("/deployments/{}/progress", view.id), "Watch it start")) }
                 }
+                None if view.changes.stopped.is_some() => p { "It is stopped. Start it to sign in; its addresses stay." },
                 None => p { "There is nothing to sign in to any more." },
             }
         }
@@ -212,7 +252,7 @@ fn gone(view: &View) -> Markup {
             @if let Some(note) = &view.note { p { (note) } }
             p.actions {
                 (part::button("/order", "Order a server"))
-                @if let Some(id) = view.receipt { a.btn.quiet href={ "/receipts/" (id) } { "See the receipt" } }
+                @if let Some(id) = view.receipts.first() { a.btn.quiet href={ "/receipts/" (id) } { "See the receipt" } }
             }
         },
     )
@@ -231,9 +271,16 @@ fn price(view: &View) -> Markup {
     html! {
         (part::facts(facts.into_iter().chain([
             ("Receipt", html! {
-                @match view.receipt { Some(id) => a href={ "/receipts/" (id) } { "Open the receipt" }, None => "None yet" }
+                @match view.receipts.as_slice() {
+                    [] => "None yet",
+                    [id] => a href={ "/receipts/" (id) } { "Open the receipt" },
+                    all => ul { @for (number, id) in (1..).zip(all) { li { a href={ "/receipts/" (id) } { "Receipt " (number) } } } },
+                }
             }),
             ("Ordered", when(view.ordered)),
+            ("Changed", html! {
+                @if view.changes.any { a href={ "/deployments/" (view.id) "/changes" } { "See what was changed" } } @else { "Never" }
+            }),
             ("Host name", html! { code { (view.host) } }),
             ("Data disks", html! {
                 @if view.disks.is_empty() { "None" } @else { ul { @for disk in &view.disks { li { (disk) } } } }
@@ -250,6 +297,8 @@ fn price(view: &View) -> Markup {
 pub struct RemoveView {
     pub id: OrderId,
     pub name: String,
+    /// A storage swarm goes with it.
+    pub swarm: bool,
     pub paid_until: Option<Time>,
     /// A backup VM goes with it.
     pub backup: bool,
@@ -263,7 +312,10 @@ pub fn remove_page(chrome: &Chrome, view: &RemoveView) -> Markup {
             div.narrow {
                 (part::back(&format!("/deployments/{}", view.id), &view.name))
                 h1 { "Delete " (view.name) "?" }
-                p.lead { "The server stops and everything on its disk is gone for good. We keep no copy." }
+                p.lead {
+                    "The server stops and everything on its disk is gone for good" @if view.swarm { ", and so is everything in its storage swarm" }
+                    ". We keep no copy."
+                }
                 @if view.backup { p { strong { "Its backup VM goes with it, and so does the copy on it." } } }
                 @if let Some(until) = view.paid_until {
                     p { "It is paid until " (when(until)) ". Hours you have not used go back to your card." }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::base::Time;
 use crate::base::ids::OrderId;
 use crate::base::money::Usd;
+use crate::domain::revision::Kind;
 use crate::web::ui::format::{day, money};
 use crate::web::ui::part::{self, Pager, Tone, number, text};
 use crate::web::ui::{Chrome, layout};
@@ -16,6 +17,9 @@ use crate::web::ui::{Chrome, layout};
 pub enum Status {
     Starting,
     Running,
+    /// By its owner.
+    Stopped,
+    Changing(Kind),
     Down,
     Ending,
     Ended,
@@ -29,6 +33,8 @@ impl Status {
         match self {
             Status::Starting => part::badge(Tone::Busy, "Starting"),
             Status::Running => part::badge(Tone::Good, "Running"),
+            Status::Stopped => part::badge(Tone::Quiet, "Stopped"),
+            Status::Changing(kind) => part::badge(Tone::Busy, kind.doing()),
             Status::Down => part::badge(Tone::Bad, "Not answering"),
             Status::Ending => part::badge(Tone::Busy, "Being deleted"),
             Status::Ended => part::badge(Tone::Quiet, "Deleted"),

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::swarm;
 use crate::base::money::Usd;
 use crate::domain::backup::Backup;
 use crate::web::page::guest::nodes::tabs;
@@ -52,6 +53,8 @@ pub struct View {
     /// Keys that were used before.
     pub keys: Vec<KeyLine>,
     pub options: Options,
+    /// None: no storage swarm is sold.
+    pub swarm: Option<swarm::Offer>,
     pub chosen: Option<Chosen>,
     pub filled: Filled,
 }
@@ -115,6 +118,7 @@ fn order_form(chrome: &Chrome, view: &View) -> Markup {
             }
             (form::choices("backup", "Backup", Some("What stands beside it, should it fail."), &backups(), filled))
             (options(view))
+            @if let Some(offer) = &view.swarm { (swarm::fields(offer, filled)) }
             div.sheet-end {
                 (form::submit("Continue to the price"))
                 p.hint { "You confirm on the next page." }

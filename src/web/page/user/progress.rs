@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::base::Time;
 use crate::base::ids::OrderId;
+use crate::domain::revision::Kind;
 use crate::web::ui::format::span;
 use crate::web::ui::part::{self, Step, StepState};
 use crate::web::ui::{Chrome, chart, layout, layout_live};
@@ -18,6 +19,8 @@ pub enum Outcome {
     Refunded,
     /// The bank said no before anything was begun.
     Declined,
+    /// A change that could not be made.
+    Unchanged,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -26,6 +29,8 @@ pub struct View {
     pub name: String,
     pub steps: Vec<Step>,
     pub outcome: Outcome,
+    /// What is changed, of something that runs already.
+    pub change: Option<Kind>,
     /// The bank's page, while the bank waits for its customer.
     pub ask: Option<String>,
     pub started: Time,
@@ -48,6 +53,21 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 }
 
 fn heading(view: &View) -> (String, &'static str) {
+    match (view.change, view.outcome) {
+        (Some(kind), Outcome::Running) => {
+            return (
+                format!("{} {}", kind.doing(), view.name),
+                "You may close this page: the work goes on, and we write to you if it fails.",
+            );
+        }
+        (Some(kind), Outcome::Ready) => {
+            return (format!("{} is {}", view.name, kind.done()), "All steps are done. This is how it went.");
+        }
+        (Some(kind), _) => {
+            return (format!("{} was not {}", view.name, kind.done()), "Nothing was charged for it. This is how far it came.");
+        }
+        (None, _) => {}
+    }
     match view.outcome {
         Outcome::Running if lost(view).is_some() => {
             (format!("{} could not be started", view.name), "It is being undone, and you pay nothing. You may close this page.")
@@ -57,7 +77,9 @@ fn heading(view: &View) -> (String, &'static str) {
         }
         Outcome::Ready => (format!("{} is ready", view.name), "All steps are done. This is how it went."),
         Outcome::Refunded => (format!("{} was not delivered", view.name), "You pay nothing. This is how far it came."),
-        Outcome::Declined => (format!("{} was not started", view.name), "You pay nothing, and no server was made."),
+        Outcome::Declined | Outcome::Unchanged => {
+            (format!("{} was not started", view.name), "You pay nothing, and no server was made.")
+        }
     }
 }
 
@@ -87,7 +109,8 @@ pub fn steps(view: &View) -> Markup {
                 Outcome::Running => @if let Some(bank) = &view.ask {
                     p.actions { a.btn.large href=(bank) { "Confirm with your bank" } }
                 },
-                Outcome::Ready => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
+                Outcome::Ready if view.change.is_none() => p.actions { (part::button(&format!("/deployments/{}", view.id), "See how to sign in")) },
+                Outcome::Ready | Outcome::Unchanged => p.actions { (part::button(&format!("/deployments/{}", view.id), "Back to it")) },
                 Outcome::Refunded => p.actions {
                     (part::button("/order", "Order again"))
                     a.btn.quiet href={ "/deployments/" (view.id) } { "See what happened" }
@@ -118,7 +141,10 @@ fn lost(view: &View) -> Option<&Step> {
 
 fn headline(view: &View) -> String {
     match view.outcome {
-        Outcome::Ready => format!("{} is running.", view.name),
+        Outcome::Ready | Outcome::Unchanged if view.change.is_some() => {
+            view.steps.last().map_or_else(String::new, |step| step.text.clone())
+        }
+        Outcome::Ready | Outcome::Unchanged => format!("{} is running.", view.name),
         Outcome::Refunded => "It could not be delivered. Nothing is kept of your money.".into(),
         Outcome::Declined => "The payment did not go through.".into(),
         Outcome::Running => {

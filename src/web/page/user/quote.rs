@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::swarm;
 use crate::base::Time;
 use crate::base::ids::QuoteId;
 use crate::base::money::Usd;
@@ -78,6 +79,7 @@ pub struct View {
     pub disks: Vec<String>,
     /// Ways to reach it beside its Mycelium address.
     pub network: Vec<String>,
+    pub swarm: Option<swarm::Terms>,
     pub sla: Sla,
     /// Where it may run, as it was asked for.
     pub place: String,
@@ -111,6 +113,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 div.order-split {
                     div.stack {
                         (part::card("Your server", server(view)))
+                        @if let Some(terms) = &view.swarm { (swarm::terms(terms)) }
                         (part::card("What we promise", html! {
                             (offer::sla(&view.sla))
                             p.hint { "This text is stored with your order and holds for as long as the server runs." }

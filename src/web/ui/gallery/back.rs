@@ -233,6 +233,7 @@ pub fn trace_pages() -> Vec<Shown> {
         who: "Alice Verbeke".into(),
         asked: vec!["Ubuntu 24.04".into(), "1 vCPU · 2 GB memory · 50 GB SSD".into(), "Public IPv4 address".into()],
         ordered: ago(91 * MINUTE),
+        swarm: None,
         sums: Sums {
             paid: Usd::from_cents(1000),
             earned: Usd::from_cents(3),

@@ -11,7 +11,7 @@ use crate::web::ui::offer::{CardLine, Image, KeyLine, Region, Size, Sla};
 use crate::web::ui::part::{Pager, StepState};
 use crate::web::ui::{Chrome, Flash, Mood};
 
-fn sizes() -> Vec<Size> {
+pub(super) fn sizes() -> Vec<Size> {
     let size = |slug: &str, name: &str, summary: &str, vcpus, memory_mb, disk_gb, cents| Size {
         slug: slug.into(),
         name: name.into(),
@@ -58,7 +58,7 @@ fn sla() -> Sla {
     }
 }
 
-fn visa() -> CardLine {
+pub(super) fn visa() -> CardLine {
     CardLine { brand: "Visa".into(), last4: "4242".into(), exp_month: 4, exp_year: 2029 }
 }
 
@@ -150,6 +150,7 @@ pub fn order_pages() -> Vec<Shown> {
         regions: regions(),
         keys: keys(),
         options: options(),
+        swarm: Some(super::swarm::offer()),
         chosen: None,
         filled: Filled::default().with(&form::key_field(&keys()[0].fingerprint), "on"),
     };
@@ -170,6 +171,7 @@ pub fn order_pages() -> Vec<Shown> {
         keys: keys()[..1].to_vec(),
         disks: vec![],
         network: vec![],
+        swarm: None,
         sla: sla(),
         place: "Continent: Europe; Free memory, at least: 8 GB".into(),
         again: "/order".into(),
@@ -252,6 +254,7 @@ pub fn order_pages() -> Vec<Shown> {
         regions: vec![],
         keys: vec![],
         options: options(),
+        swarm: None,
         chosen: None,
         filled: Filled::default(),
     };
@@ -277,6 +280,7 @@ pub fn progress_views() -> [(&'static str, user::progress::View); 3] {
         name: "web-1".into(),
         steps,
         outcome,
+        change: None,
         ask: None,
         started: ago(SECOND * 75),
         now: NOW,
@@ -365,11 +369,13 @@ pub fn deployment_pages() -> Vec<Shown> {
         ordered: ago(14 * MINUTE),
         paid_until: Some(NOW + 30 * DAY),
         price: Usd::from_cents(1000),
-        receipt: Some(charge()),
+        receipts: vec![charge()],
+        changes: deployment::Changes { can: true, ..Default::default() },
         sla: sla(),
         place: Some("Ghent, Belgium".into()),
         node: Some(11),
         disks: vec![],
+        swarm: None,
         can_delete: true,
         backup: None,
         brief: None,
@@ -445,7 +451,8 @@ pub fn deployment_pages() -> Vec<Shown> {
             step("Access", "", StepState::Todo, None),
         ],
         paid_until: None,
-        receipt: None,
+        receipts: vec![],
+        changes: deployment::Changes::default(),
         place: None,
         node: None,
         can_delete: false,
@@ -469,8 +476,13 @@ pub fn deployment_pages() -> Vec<Shown> {
         show("deployment-address", deployment::page(&user("/deployments/x"), &refused)),
         show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
         show("deployment-remove", {
-            let view =
-                deployment::RemoveView { id: order(), name: "web-1".into(), paid_until: Some(NOW + 30 * DAY), backup: true };
+            let view = deployment::RemoveView {
+                id: order(),
+                name: "web-1".into(),
+                swarm: true,
+                paid_until: Some(NOW + 30 * DAY),
+                backup: true,
+            };
             deployment::remove_page(&user("/deployments/x/delete"), &view)
         }),
     ];

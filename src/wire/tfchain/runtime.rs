@@ -1,0 +1,157 @@
+//! Which runtime the chain runs, and ran: learnt at one block, so that what is read there is read in its own words.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{ChainClient, Error, Result, forgotten};
+use super::codec::Codec;
+use super::rpc::{Nodes, fixed, text, unhex};
+use super::types::{Hash, Runtime};
+
+/// Old runtimes that are remembered.
+const PAST: usize = 4;
+
+/// A runtime, and how to speak with it.
+pub(super) struct Known {
+    pub(super) runtime: Runtime,
+    pub(super) codec: Arc<Codec>,
+    /// Whether the codec is this runtime's. Else it is that of the one before, as far as it goes; events are not read with it.
+    pub(super) fits: bool,
+    /// What we need and it lacks.
+    pub(super) missing: Vec<String>,
+}
+
+/// How the events of a block are told.
+#[derive(Clone)]
+pub struct Words(pub(super) Arc<Known>);
+
+impl Words {
+    /// Whether they are told the same way: by one runtime.
+    pub fn same(&self, other: &Words) -> bool {
+        self.0.runtime.spec_version == other.0.runtime.spec_version
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    spec_name: String,
+    spec_version: u32,
+    transaction_version: u32,
+}
+
+impl ChainClient {
+    /// As read last: at start, at each `refresh`, and before signing if the node has moved on since.
+    pub fn runtime(&self) -> Runtime {
+        self.known().runtime.clone()
+    }
+
+    /// What we use and the live runtime lacks. While there is anything, nothing is signed.
+    pub fn missing(&self) -> Vec<String> {
+        self.known().missing.clone()
+    }
+
+    /// Looks whether the runtime was upgraded, and learns the new one. What can't be learned is missing; reading goes on.
+    pub async fn refresh(&self) -> Result<()> {
+        let at = self.pinned(None).await?;
+        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&at)])).await?;
+        let known = self.known();
+        match (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version) {
+            true => Ok(()),
+            // Somebody else has looked at a newer block meanwhile.
+            false if version.spec_version < known.runtime.spec_version => Ok(()),
+            false => self.relearn(version, at).await,
+        }
+    }
+
+    /// How the events of a block are told: by the runtime that its parent left. Where what the parent was like is forgotten the
+    /// block itself tells, unless the change was in that very block.
+    pub async fn words(&self, parent: Hash, block: Hash) -> Result<Words> {
+        match self.known_at(parent).await {
+            Err(error) if forgotten(&error) => self.known_at(block).await,
+            told => told,
+        }
+        .map(Words)
+    }
+
+    async fn known_at(&self, block: Hash) -> Result<Arc<Known>> {
+        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&block)])).await?;
+        let now = self.known();
+        if version.spec_version == now.runtime.spec_version {
+            return Ok(now);
+        }
+        if let Some(known) = locked(&self.past).iter().find(|known| known.runtime.spec_version == version.spec_version) {
+            return Ok(known.clone());
+        }
+        let learned = Arc::new(learn(&self.nodes, Some(block)).await?);
+        self.remember(learned.clone());
+        Ok(learned)
+    }
+
+    fn remember(&self, known: Arc<Known>) {
+        let mut past = locked(&self.past);
+        past.push_back(known);
+        while past.len() > PAST {
+            past.pop_front();
+        }
+    }
+
+    pub(super) fn known(&self) -> Arc<Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn relearn(&self, version: Version, at: Hash) -> Result<()> {
+        let before = self.known();
+        let fresh = match learn(&self.nodes, Some(at)).await {
+            Ok(fresh) => fresh,
+            // What the new one says of itself can't be read. What is stored may be read as before, as far as it goes.
+            Err(Error::UnknownRuntime(why)) => Known {
+                runtime: Runtime {
+                    spec_name: version.spec_name,
+                    spec_version: version.spec_version,
+                    tx_version: version.transaction_version,
+                    genesis: before.runtime.genesis,
+                },
+                codec: before.codec.clone(),
+                fits: false,
+                missing: vec![why],
+            },
+            Err(other) => return Err(other),
+        };
+        if before.fits {
+            self.remember(before);
+        }
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        Ok(())
+    }
+}
+
+/// The runtime at a block; at the newest finalized one without.
+pub(super) async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
+    let at = match at {
+        Some(at) => text(&at),
+        None => nodes.ask("chain_getFinalizedHead", json!([])).await?,
+    };
+    let version: Version = nodes.ask("state_getRuntimeVersion", json!([at])).await?;
+    let genesis: String = nodes.ask("chain_getBlockHash", json!([0])).await?;
+    let metadata: String = nodes.ask("state_getMetadata", json!([at])).await?;
+    let codec = Codec::new(&unhex(&metadata)?).map_err(|error| Error::UnknownRuntime(error.to_string()))?;
+    // Between two questions somebody else may have come to answer.
+    if codec.spec_version().is_some_and(|spec| spec != version.spec_version) {
+        return Err(Error::Unavailable("the node tells of two runtimes at one block".into()));
+    }
+    let runtime = Runtime {
+        spec_name: version.spec_name,
+        spec_version: version.spec_version,
+        tx_version: version.transaction_version,
+        genesis: fixed(&genesis)?,
+    };
+    let missing = codec.missing();
+    Ok(Known { runtime, codec: Arc::new(codec), fits: true, missing })
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
