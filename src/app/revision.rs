@@ -224,6 +224,7 @@ impl App {
                 if let Some(why) = order.unchangeable() {
                     return Err(Error::conflict(why));
                 }
+                super::swarm::at_rest(tx, id)?;
                 match (asked.kind, order.stopped.is_some()) {
                     (Kind::Stop, true) => return Err(Error::conflict("It is stopped already.")),
                     (Kind::Start, false) => return Err(Error::conflict("It runs already.")),
