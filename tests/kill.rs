@@ -415,17 +415,13 @@ impl Siege {
                 let current = order.attempt().and_then(|attempt| attempt.contract);
                 assert!(order.state == State::Active && current == Some(contract.id), "an orphan: {contract:?} {order:?}");
                 live.insert(order.id);
+                continue; // what it was billed is reserved, and paid out once a day: the wallet below counts it
             }
             let billed: i64 = snapshot.bills_of(contract.id, 10_000).unwrap().iter().map(|bill| bill.amount.units()).sum();
             let rewards = self.world.chain.rewards();
             let paid = rewards.iter().filter(|reward| reward.contract == contract.id);
             let paid: u128 = paid.map(|reward| reward.farmer + reward.foundation + reward.staking_pool).sum();
-            assert_eq!(
-                paid,
-                u128::try_from(billed).unwrap(),
-                "what the chain took for contract {} and what is billed",
-                contract.id
-            );
+            assert_eq!(paid, u128::try_from(billed).unwrap(), "contract {}: what the chain took and what is billed", contract.id);
         }
         for order in orders.iter().filter(|order| order.state == State::Active) {
             assert!(live.contains(&order.id), "it runs without a contract: {order:?}");
