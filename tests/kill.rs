@@ -546,7 +546,8 @@ async fn besiege(times: usize, way: Way) -> BTreeMap<State, usize> {
     siege.come_to_rest(process).await;
     let cut = siege.cut.load(Ordering::SeqCst);
     println!("ended {times} times, {early} of them during a start; on these rungs: {hits:?}; in {cut} changes");
-    assert!(times < 20 || cut > 0, "no change was ever cut off");
+    // Twenty kills may miss them all; two hundred do not.
+    assert!(times < 200 || cut > 0, "no change was ever cut off");
     let store = siege.house.store();
     siege.audit(&store.read().unwrap());
     store.close();
