@@ -124,7 +124,7 @@ fn nodes_of(swarm: &Swarm, role: Role) -> Vec<u32> {
 async fn a_server_with_a_swarm_is_ordered_handed_over_drilled_and_deleted() {
     let bench = Bench::open().await;
     let quote = bench.alice.fill("/order", "/order", &typed(&[])).await.unwrap();
-    for said in ["Storage swarm, 120 GB on 28 shards", "$2.44", "9 data shards", "not a promise that nothing can be lost"] {
+    for said in ["Storage swarm, 120 GB on 28 shards", "$2.44", "9 to 12 data shards", "not a promise that nothing can be lost"] {
         assert!(quote.says(said), "{said}: {}", quote.text());
     }
     let id = bench.market.confirm(&bench.alice, &quote).await;
