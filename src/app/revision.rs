@@ -281,7 +281,9 @@ impl App {
                         if order.attempts.len() >= PLACES_MAX {
                             return Err(Error::conflict("It has been moved very often. Please order a new one instead."));
                         }
-                        let here: Vec<u32> = order.attempt().map(|attempt| attempt.node()).into_iter().collect();
+                        let mut here: Vec<u32> = order.attempt().map(|attempt| attempt.node()).into_iter().collect();
+                        // Beside a shard of its own it would fall with it; and a node has one reservation an order.
+                        here.extend(super::swarm::nodes_of(tx, id)?);
                         let ask = ask(&row.wish, tx.buyer_of(user)?).without_nodes(&here);
                         let choice =
                             choose(&nodes, &ask, &tx.market(now)?).map_err(|none| Error::invalid("region", none.sentence()))?;

@@ -211,6 +211,12 @@ pub(super) fn at_rest(books: &impl Swarms, order: OrderId) -> Result<()> {
     }
 }
 
+/// Nodes that hold a shard of an order's.
+pub(super) fn nodes_of(books: &impl Swarms, order: OrderId) -> Result<Vec<u32>> {
+    let swarm = books.swarm(order)?;
+    Ok(swarm.iter().flat_map(|swarm| swarm.open()).map(|(_, shard)| shard.node().node).collect())
+}
+
 /// Begins the swarm of an order that runs, if it has one.
 pub(super) fn begin(tx: &mut Tx<'_>, order: &Order, locker: Option<&Locker>, random: &dyn Random, now: Time) -> Result<()> {
     let Some(wish) = &order.wish.swarm else { return Ok(()) };
