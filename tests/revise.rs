@@ -409,3 +409,46 @@ async fn what_moves_runs_on_until_it_runs_elsewhere() {
     market.assert_settled(&market.read(id), "stays");
     market.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stopped_can_be_resized_and_moved() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let before = ordered(&market, &alice, "ubuntu-22.04").await;
+    let id = before.id;
+    let stop = async || {
+        alice.fill(&path(id, "stop"), &path(id, "stop"), &[]).await.unwrap();
+        assert_eq!(market.revised(id).await.state, Stage::Done);
+    };
+    stop().await;
+    let off = memory_on(&market, &market.read(id));
+    // Its disk can only grow, for the system is on it.
+    let at = path(id, "resize");
+    let page = alice.fill(&at, &at, &[("size", "small")]).await.unwrap();
+    assert!(page.status == 422 && page.says("can only grow"), "{} {}", page.status, page.text());
+    resize(&alice, id, "large", &[]).await;
+    let revision = market.revised(id).await;
+    assert_eq!(revision.state, Stage::Done, "{:?}", revision.story);
+    let large = market.read(id);
+    assert!(large.stopped.is_some() && large.wish.size.id == "large" && memory_on(&market, &large) == off);
+    assert_eq!(parts(&large), [("network".to_owned(), 0), ("zmount".to_owned(), 2)]);
+    assert_agreed(&market, &large);
+    market.assert_settled(&large, "resized while it is stopped");
+    let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
+    alice.submit(&page, &path(id, "start"), &[]).await.unwrap();
+    assert_eq!(market.revised(id).await.state, Stage::Done);
+    let started = market.read(id);
+    assert_eq!((memory_on(&market, &started), &started.access), (off + 16, &before.access));
+    // Moved while it is stopped it runs at its new place, and nothing is kept at the old one.
+    stop().await;
+    let here = started.attempt().unwrap().node();
+    alice.fill(&path(id, "move"), &path(id, "move"), &[("consent", "on")]).await.unwrap();
+    assert_eq!(market.revised(id).await.state, Stage::Done);
+    let moved = market.read(id);
+    assert!(moved.stopped.is_none() && moved.attempt().unwrap().node() != here);
+    market.until("the old place is given back", || market.read(id).attempts[0].cleared).await;
+    let kept = cooperage::store::order::Orders::carrying(&market.demo.instance.app.read().unwrap()).unwrap();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), [&moved.attempt().unwrap().node()]);
+    market.assert_settled(&market.read(id), "moved");
+    market.close().await;
+}

@@ -6,11 +6,11 @@ use std::time::Duration;
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::Usd;
 use cooperage::base::time::{HOUR, MINUTE};
-use cooperage::cli::demo::{ALICE, HILBERT};
+use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::order::State;
 use cooperage::domain::slot::Kind;
-use cooperage::domain::swarm::{Alarm, Looks, Role, Shard, Stage, Swarm};
+use cooperage::domain::swarm::{Alarm, CONSENT, Looks, Role, Shard, Stage, Swarm};
 use cooperage::localgrid::fleet::Condition;
 use cooperage::localgrid::node::Fault;
 use cooperage::localgrid::{ChainView, ContractStateView};
@@ -124,12 +124,13 @@ fn nodes_of(swarm: &Swarm, role: Role) -> Vec<u32> {
 async fn a_server_with_a_swarm_is_ordered_handed_over_drilled_and_deleted() {
     let bench = Bench::open().await;
     let quote = bench.alice.fill("/order", "/order", &typed(&[])).await.unwrap();
-    for said in ["Storage swarm, 120 GB on 28 shards", "$2.44", "9 data shards", "not a promise that nothing can be lost"] {
+    for said in ["Storage swarm, 120 GB on 28 shards", "$2.44", "9 to 12 data shards", "not a promise that nothing can be lost"] {
         assert!(quote.says(said), "{said}: {}", quote.text());
     }
     let id = bench.market.confirm(&bench.alice, &quote).await;
     let order = bench.market.rest(id).await;
     assert_eq!(order.state, State::Active, "{:?}", order.timeline);
+    assert_eq!(order.wish.swarm.as_ref().unwrap().consent, CONSENT, "what was agreed to is stored with the order");
     let swarm = bench.built(id).await;
 
     // Where it is.
@@ -224,6 +225,13 @@ async fn eight_may_be_away_a_ninth_is_said_and_what_stays_away_is_replaced() {
     assert_eq!(bench.looks(id).told, Alarm::Waits);
     let mail = bench.market.demo.world.mail.wait_for(ALICE.email, "can't store anything now").await.expect("a mail");
     assert!(mail.text.contains("everything can be read"), "{}", mail.text);
+    assert!(
+        bench.market.demo.world.mail.wait_for(TOM.email, "can't store anything now").await.is_some(),
+        "operators hear of it, too"
+    );
+    let tom = bench.market.log_in(&TOM).await;
+    let trace = tom.get(&format!("/operator/orders/{id}")).await.unwrap();
+    assert!(trace.says("Storage swarm: 8 shards are away"), "{}", trace.text());
 
     // A drill still reads whatever it is given, and says that it can't store.
     bench.press(id, "drill", &[]).await;

@@ -189,7 +189,8 @@ pub fn swarm_mended(brand: &str, site: &str, user: &User, order: &Order, version
 pub fn swarm_failed(brand: &str, site: &str, user: &User, order: &Order, back: Usd, random: &dyn Random, now: Time) -> Mail {
     let name = order.shown_name();
     let text = format!(
-        "The storage swarm of “{name}” could not be built. The server runs without it, and {back} goes back to your card.\n\nWhat happened: {site}/deployments/{}/swarm",
+        "The storage swarm of “{name}” could not be built. The server runs without it, and {} goes back to your card.\n\nWhat happened: {site}/deployments/{}/swarm",
+        back.shown(),
         order.id
     );
     mail(user, format!("{brand}: no storage swarm for {name}"), text, random, now)

@@ -237,6 +237,7 @@ impl App {
                 if let Some(why) = order.unchangeable() {
                     return Err(Error::conflict(why));
                 }
+                super::swarm::at_rest(tx, id)?;
                 match (asked.kind, order.stopped.is_some()) {
                     (Kind::Stop, true) => return Err(Error::conflict("It is stopped already.")),
                     (Kind::Start, false) => return Err(Error::conflict("It runs already.")),
@@ -293,7 +294,9 @@ impl App {
                         if order.attempts.len() >= PLACES_MAX {
                             return Err(Error::conflict("It has been moved very often. Please order a new one instead."));
                         }
-                        let here: Vec<u32> = order.attempt().map(|attempt| attempt.node()).into_iter().collect();
+                        let mut here: Vec<u32> = order.attempt().map(|attempt| attempt.node()).into_iter().collect();
+                        // Beside a shard of its own it would fall with it; and a node has one reservation an order.
+                        here.extend(super::swarm::nodes_of(tx, id)?);
                         let ask = ask(&row.wish, tx.buyer_of(user)?).without_nodes(&here);
                         let choice =
                             choose(&nodes, &ask, &tx.market(now)?).map_err(|none| Error::invalid("region", none.sentence()))?;

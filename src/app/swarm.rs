@@ -201,6 +201,22 @@ impl App {
     }
 }
 
+/// Refuses what can't be done while a swarm is built or given back: its part of the price is not settled before.
+pub(super) fn at_rest(books: &impl Swarms, order: OrderId) -> Result<()> {
+    match books.swarm(order)?.map(|swarm| swarm.stage) {
+        Some(Stage::Building | Stage::Undoing | Stage::Ending) => {
+            Err(Error::conflict("Its storage swarm is being built or given back: it can be changed as soon as that is done."))
+        }
+        Some(Stage::Ready | Stage::Gone) | None => Ok(()),
+    }
+}
+
+/// Nodes that hold a shard of an order's.
+pub(super) fn nodes_of(books: &impl Swarms, order: OrderId) -> Result<Vec<u32>> {
+    let swarm = books.swarm(order)?;
+    Ok(swarm.iter().flat_map(|swarm| swarm.open()).map(|(_, shard)| shard.node().node).collect())
+}
+
 /// Begins the swarm of an order that runs, if it has one.
 pub(super) fn begin(tx: &mut Tx<'_>, order: &Order, locker: Option<&Locker>, random: &dyn Random, now: Time) -> Result<()> {
     let Some(wish) = &order.wish.swarm else { return Ok(()) };

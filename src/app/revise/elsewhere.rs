@@ -1,8 +1,8 @@
 //! Moving: a new attempt on another node while the old one runs on. When the new one works, the old one is given back.
 
-use super::super::App;
 use super::super::lease::{Built, Signed, know};
 use super::super::order::{ask, new_attempt, reservation};
+use super::super::{App, swarm};
 use crate::base::ids::JobId;
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::job::{Next, Work};
@@ -77,6 +77,7 @@ impl App {
                 order.attempts[from.min(order.attempts.len())..].iter().map(|attempt| attempt.node()).collect();
             let here = order.attempt().map(|attempt| attempt.node());
             tried.extend(here);
+            tried.extend(swarm::nodes_of(tx, order.id)?);
             let ask = ask(&revision.wish, tx.buyer_of(order.user)?).without_nodes(&tried);
             let choice = match order.attempts.len() - from.min(order.attempts.len()) < MAX_ATTEMPTS {
                 true => choose(&nodes, &ask, &tx.market(now)?).ok(),

@@ -359,8 +359,10 @@ impl App {
                 // From here on the order costs what is left of it; its parts stay as they were quoted, for the receipt.
                 order.price = order.price.checked_sub(amount).unwrap_or_default();
             }
-            order.note(now, Step::Access, format!("The storage swarm could not be built: {amount} goes back to your card."));
-            swarm.note(now, format!("{amount} goes back to your card."));
+            order.wish.swarm = None;
+            let back = amount.shown();
+            order.note(now, Step::Access, format!("The storage swarm could not be built: {back} goes back to your card."));
+            swarm.note(now, format!("{back} goes back to your card."));
             tx.put_order(&order)?;
             match tx.user(order.user)? {
                 Some(user) => {

@@ -235,7 +235,7 @@ impl Layout {
             rows.push(row(count(spares + 1, many, "data shard"), many, 0));
         }
         if spares > 0 {
-            rows.push(row(count(many + 1, many + 1, "data shard"), many + 1, 0));
+            rows.push(row(count(many + 1, many + spares, "data shard"), many + spares, 0));
         }
         rows.push(row(format!("{} data shards or more", many + spares + 1), many + spares + 1, 0));
         rows.push(row("1 or 2 directory shards".into(), 0, 2));
@@ -295,7 +295,7 @@ mod tests {
         let expected = [
             ("1 to 4 data shards", "Yes", "Yes"),
             ("5 to 8 data shards", "Yes", waits),
-            ("9 data shards", "Not all of it", waits),
+            ("9 to 12 data shards", "Not all of it", waits),
             ("13 data shards or more", "No", waits),
             ("1 or 2 directory shards", "Yes", waits),
             ("3 or 4 directory shards", "No", waits),

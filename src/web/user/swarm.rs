@@ -109,9 +109,8 @@ fn back(me: &Me, order: OrderId, done: Result<()>, said: &str) -> PageResult {
 /// What the order form says of swarms; None where none is sold.
 pub fn offer(app: &App, prices: &UnitPrices) -> Option<Offer> {
     let (most_gb, layout) = (app.settings.limits.swarm_gib, Layout::default());
-    // Of a thousand, so that what is rounded up to whole stores weighs little.
     let thousand = SwarmWish { usable: 1000 << 30, layout, price: Default::default(), consent: String::new() };
-    let price = prices.swarm(&thousand)?.part(1, 1000)?.ceil_to_cent();
+    let price = prices.swarm(&thousand)?;
     (most_gb > 0).then(|| Offer {
         most_gb,
         price,

@@ -17,7 +17,7 @@ use crate::web::ui::{Chrome, chart, layout, layout_live};
 #[derive(Debug, Clone, Serialize)]
 pub struct Offer {
     pub most_gb: u64,
-    /// Of a GB that can be used, in the usual layout.
+    /// Of a thousand GB that can be used, in the usual layout.
     pub price: Usd,
     pub minimal: u8,
     pub expected: u8,
@@ -124,7 +124,7 @@ pub fn fields(offer: &Offer, filled: &Filled) -> Markup {
                      system with a kernel of its own, and you set it up on your server."
                 }
                 (Text::new("swarm_gib", "Room in GB").digits().max(7).optional().hint(&format!(
-                    "That you can use, up to {} GB. {} a GB for 30 days, with all {all} shards. Empty: no swarm.",
+                    "That you can use, up to {} GB. 1000 GB cost {} for 30 days, with all {all} shards. Empty: no swarm.",
                     offer.most_gb,
                     money(offer.price)
                 )).show(filled))

@@ -11,7 +11,7 @@ pub fn offer() -> Offer {
     let layout = Layout::default();
     Offer {
         most_gb: 10_000,
-        price: Usd::from_cents(3),
+        price: Usd::from_cents(2020),
         minimal: layout.minimal,
         expected: layout.expected,
         spares: layout.spares,
