@@ -5,6 +5,8 @@
 
 mod address;
 
+mod audit;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,30 +17,27 @@ use cooperage::base::ids::OrderId;
 use cooperage::base::money::Usd;
 use cooperage::base::time::DAY;
 use cooperage::cli::visitor::{Page, Visitor};
-use cooperage::domain::backup::{BackupVm, Stage};
+use cooperage::domain::backup::Stage;
 use cooperage::domain::charge::{Charge, ChargeState, RefundState};
 use cooperage::domain::job::{Job, Work};
-use cooperage::domain::order::{Attempt, Order, State};
+use cooperage::domain::order::{Order, State};
 use cooperage::domain::signer::{CallState, SignedCall};
-use cooperage::domain::slot::Kind;
 use cooperage::host::{HostClock, HostRandom};
+use cooperage::localgrid::ChainView;
 use cooperage::localgrid::node::Fault;
-use cooperage::localgrid::world::{OPERATOR_WORDS, World};
-use cooperage::localgrid::{ChainView, ContractStateView};
-use cooperage::store::backup::Backups;
+use cooperage::localgrid::world::World;
 use cooperage::store::charge::Charges;
 use cooperage::store::check::check;
 use cooperage::store::grid::Chain;
 use cooperage::store::job::Jobs;
-use cooperage::store::ledger::LedgerRead;
 use cooperage::store::order::Orders;
 use cooperage::store::revision::Revisions;
 use cooperage::store::schema::{BILLED_TO, CALLS, NOTICED_TO, VERSION};
 use cooperage::store::{Read, Snapshot, Turn, Tx};
-use cooperage::wire::key::{KeyPair, Scheme};
 use cooperage::wire::stripe::server::Fault as CardFault;
 use tokio::task::{LocalSet, spawn_local};
 
+use self::audit::backups;
 use crate::kit::chance::Chance;
 use crate::kit::market::{GOOD_CARD, KEY, PASSWORD};
 use crate::kit::process::{House, Process, bytes_of};
@@ -415,51 +414,6 @@ impl Siege {
         assert!(order.revision.is_none(), "a change that is never done: {}", story());
     }
 
-    fn audit_chain(&self, snapshot: &Snapshot, orders: &[Order]) {
-        let (mut live, backups) = (BTreeSet::new(), backups(snapshot));
-        for contract in self.world.chain.contracts() {
-            let known = snapshot.contract(contract.id).unwrap();
-            let known = known.unwrap_or_else(|| panic!("a contract nobody knows: {contract:?}"));
-            let order = orders.iter().find(|order| order.id == known.slot.order).expect("the order of a contract");
-            if contract.state != ContractStateView::Deleted {
-                let current = match (known.slot.kind, backups.get(&order.id)) {
-                    (Kind::Backup, Some(backup)) => backup.current().and_then(|(_, attempt)| attempt.contract),
-                    _ => order.attempt().and_then(|attempt| attempt.contract),
-                };
-                assert!(order.state == State::Active && current == Some(contract.id), "an orphan: {contract:?} {order:?}");
-                live.insert((order.id, known.slot.kind));
-                continue; // what it was billed is reserved, and paid out once a day: the wallet below counts it
-            }
-            let billed: i64 = snapshot.bills_of(contract.id, 10_000).unwrap().iter().map(|bill| bill.amount.units()).sum();
-            let rewards = self.world.chain.rewards();
-            let paid = rewards.iter().filter(|reward| reward.contract == contract.id);
-            let paid: u128 = paid.map(|reward| reward.farmer + reward.foundation + reward.staking_pool).sum();
-            assert_eq!(paid, u128::try_from(billed).unwrap(), "contract {}: what the chain took and what is billed", contract.id);
-        }
-        for order in orders.iter().filter(|order| order.state == State::Active) {
-            assert!(live.contains(&(order.id, Kind::Machine)), "it runs without a contract: {order:?}");
-        }
-        for backup in backups.values() {
-            let runs = live.contains(&(backup.order, Kind::Backup));
-            assert_eq!(runs, backup.stage == Stage::Active, "a backup VM and its contract: {backup:?}");
-            let stale = |(place, attempt): (usize, &Attempt)| !attempt.cleared && (place + 1 < backup.attempts.len() || !runs);
-            assert!(!backup.attempts.iter().enumerate().any(stale), "a place was never cleaned up: {backup:?}");
-        }
-        for order in orders {
-            for attempt in &order.attempts {
-                let over = order.state != State::Active || Some(attempt.node()) != order.attempt().map(|last| last.node());
-                assert!(!over || attempt.cleared, "an attempt was never cleaned up: {order:?}");
-            }
-        }
-        let open = snapshot.open_nonces().unwrap();
-        assert!(open.is_empty(), "calls whose fate nobody asked for: {open:?}");
-        let own = KeyPair::from_mnemonic(OPERATOR_WORDS, Scheme::Sr25519).unwrap().public();
-        let balances = self.world.chain.balances(&own);
-        let wallet = snapshot.balance(cooperage::domain::ledger::Account::WALLET).unwrap();
-        let wallet = wallet.posted(cooperage::domain::ledger::Account::WALLET);
-        assert_eq!(wallet, i128::try_from(balances.free + balances.reserved).unwrap(), "the ledger's wallet is not the chain's");
-    }
-
     /// Mails may come twice, but never with another action in them.
     fn audit_mails(&self) {
         let mut about: BTreeMap<(Vec<String>, String, String), BTreeSet<String>> = BTreeMap::new();
@@ -483,10 +437,6 @@ impl Siege {
             assert!(page.status == 200 && page.url.path() != "/login", "{email} can't log in: {}", page.text());
         }
     }
-}
-
-fn backups(snapshot: &Snapshot) -> BTreeMap<OrderId, BackupVm> {
-    snapshot.backups(None, 10_000).unwrap().into_iter().map(|backup| (backup.order, backup)).collect()
 }
 
 /// The order whose page this is.
