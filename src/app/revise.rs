@@ -376,9 +376,14 @@ impl App {
                 Kind::Move => elsewhere::arrive(tx, order, revision, &*random, now)?,
                 Kind::Stop | Kind::Start | Kind::Resize => take_over(order, revision, now)?,
             }
-            order.wish = revision.wish.clone();
-            let due = reprice(tx, order, (revision.price, revision.due, revision.created), revision.charge, &*random, now)?;
-            order.parts = revision.parts.clone();
+            // Switching it off or on changes neither what was wished for nor what it costs, whatever became of either meanwhile.
+            let due = if matches!(revision.kind, Kind::Stop | Kind::Start) {
+                Due::Nothing
+            } else {
+                order.wish = revision.wish.clone();
+                order.parts = revision.parts.clone();
+                reprice(tx, order, (revision.price, revision.due, revision.created), revision.charge, &*random, now)?
+            };
             if let Some(charge) = revision.charge {
                 tx.owe(JobId::random(&*random), Work::BookFee(charge), now + SECOND)?;
             }
