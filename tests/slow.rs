@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use cooperage::cli::demo::{ALICE, HILBERT};
-use cooperage::web::user::progress::STREAMS_MAX;
+use cooperage::web::user::stream::STREAMS_MAX;
 
 use crate::kit::caller::Caller;
 use crate::kit::market::{GOOD_CARD, Market};

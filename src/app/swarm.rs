@@ -140,7 +140,7 @@ impl App {
     /// Replaces a shard that is away, because its owner does not want to wait.
     pub async fn replace_shard(&self, user: UserId, id: OrderId, number: u32) -> Result<()> {
         let (now, random, nodes) = (self.now(), self.random.clone(), self.known_nodes().await?);
-        let make = self.shard_maker(id)?;
+        let make = self.shard_maker()?;
         self.change_swarm_of(user, id, move |tx, swarm| {
             let looks = tx.looks(id)?;
             let known = swarm.shard(number).is_some_and(|shard| shard.works());

@@ -21,7 +21,7 @@ use crate::store::schema::CHAIN;
 use crate::store::{Options, Read, Store};
 use crate::web::guest::shelf::Shelf;
 use crate::web::routes::{Policy, around, routes};
-use crate::web::user::progress::Streams;
+use crate::web::user::stream::Streams;
 
 /// A slow sender has this long for the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);

@@ -221,6 +221,7 @@ impl FromRequest for Browser {
 }
 
 /// Somebody who is logged in.
+#[derive(Clone)]
 pub struct Me {
     pub browser: Browser,
     pub user: User,

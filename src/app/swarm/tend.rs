@@ -40,7 +40,7 @@ pub(super) struct Maker {
 }
 
 impl App {
-    pub(super) fn shard_maker(&self, _order: OrderId) -> Result<Maker> {
+    pub(super) fn shard_maker(&self) -> Result<Maker> {
         Ok(Maker { planner: self.grid.planner(self.twin()?), locker: self.locker()?.clone() })
     }
 
@@ -125,7 +125,7 @@ impl App {
     /// Chooses nodes for the shards that are missing. False when there is no room; a swarm that was never whole is given up then.
     async fn seat_shards(&self, swarm: &Swarm) -> Result<bool> {
         let (now, random, nodes) = (self.now(), self.random.clone(), self.known_nodes().await?);
-        let make = self.shard_maker(swarm.order)?;
+        let make = self.shard_maker()?;
         let (before, id) = (swarm.shards.len(), swarm.order);
         self.change_swarm(swarm, move |tx, swarm| {
             let seated = if swarm.shards.is_empty() {

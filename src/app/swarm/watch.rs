@@ -72,7 +72,7 @@ impl App {
         });
         let answers: Vec<(u32, Option<Told>)> = join_all(asking).await;
         let (id, now, random, nodes) = (swarm.order, self.now(), self.random.clone(), self.nodes());
-        let make = self.shard_maker(id)?;
+        let make = self.shard_maker()?;
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
         self.store
             .write(move |tx| {

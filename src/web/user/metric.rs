@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use actix_web::http::{Method, header};
-use actix_web::web::{Bytes, Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse};
-use futures_util::stream;
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Path, Query};
 use serde::Deserialize;
 
 use super::id;
-use super::progress::{Place, Streams};
+use super::stream::{self, Look, Streams};
 use crate::app::App;
 use crate::base::ids::OrderId;
 use crate::base::time::{HOUR, MINUTE};
-use crate::base::{Error, Result, Time};
+use crate::base::{Error, Result};
 use crate::domain::backup::Stage;
 use crate::domain::order::{Order, State};
 use crate::domain::report::{EVERY, Heard, Seat, Span, series};
@@ -26,8 +24,6 @@ use crate::web::page::user::metrics::{self, Brief, Speaker, View};
 use crate::web::ui::form::TICKED;
 use crate::web::ui::part::Pager;
 
-/// One stream lasts this long at most; a browser that still cares comes back by itself.
-const STREAM: Duration = Duration::from_secs(120);
 /// How often the page says how long ago it was, where nothing else is new.
 const TICK: Duration = Duration::from_secs(20);
 /// Lines of one page of a log.
@@ -100,65 +96,30 @@ pub fn brief(app: &App, order: OrderId) -> Result<Option<Brief>> {
 pub async fn events(me: Me, path: Path<String>, asked: Query<Asked>, request: HttpRequest, streams: Data<Streams>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?.id;
     let (span, seat) = (asked.span()?, seat(&me.app, order, asked.vm.as_deref())?);
-    if request.method() == Method::HEAD {
-        return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
-    }
-    let place = streams.into_inner().enter(me.user.id)?;
-    let commits = me.app.store.commits();
-    let until = tokio::time::Instant::now() + STREAM;
-    let watch = Watch { me, order, seat, span, commits, heard: None, last: String::new(), _place: place, until };
-    let events =
-        stream::unfold(
-            watch,
-            |mut watch| async move { watch.next().await.map(|event| (Ok::<_, actix_web::Error>(event), watch)) },
-        );
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .insert_header((header::CONTENT_ENCODING, "identity")) // a compressor would hold events back
-        .streaming(events))
-}
-
-struct Watch {
-    me: Me,
-    order: OrderId,
-    seat: Seat,
-    span: Span,
-    commits: tokio::sync::watch::Receiver<u64>,
-    /// When the VM had spoken as the fragment was last made.
-    heard: Option<Time>,
-    last: String,
-    _place: Place,
-    until: tokio::time::Instant,
-}
-
-impl Watch {
-    async fn next(&mut self) -> Option<Bytes> {
-        let mut ticked = true;
-        while tokio::time::Instant::now() < self.until {
+    let (app, user) = (me.app.clone(), me.user.id);
+    // When the VM had spoken as the fragment was last made, and that fragment.
+    let (mut drawn, mut last) = (None, String::new());
+    stream::answer(&me, &request, streams, TICK, move |ticked| {
+        let mut look = || -> Option<Option<String>> {
             // Others commit all the time: only what this VM said is worth drawing.
-            let known = self.me.app.read().ok()?.reporter(self.order, self.seat).ok()?;
+            let known = app.read().ok()?.reporter(order, seat).ok()?;
             let heard = known.and_then(|known| known.heard).map(|heard: Heard| heard.at);
-            if ticked || heard != self.heard {
-                self.heard = heard;
-                let order = self.me.app.order_of(self.me.user.id, self.order).ok()?;
-                let view = view(&self.me.app, &order, self.seat, self.span, None).ok()?;
-                let fresh = metrics::fragment(&view).into_string();
-                if fresh != self.last {
-                    let event = Bytes::from(format!("data: {}\n\n", fresh.replace('\n', " ")));
-                    self.last = fresh;
-                    return Some(event);
-                }
+            if !ticked && heard == drawn {
+                return Some(None);
             }
-            ticked = tokio::select! {
-                biased;
-                changed = self.commits.changed() => { changed.ok()?; false }
-                () = tokio::time::sleep(TICK) => true,
-            };
+            drawn = heard;
+            let order = app.order_of(user, order).ok()?;
+            Some(Some(metrics::fragment(&view(&app, &order, seat, span, None).ok()?).into_string()))
+        };
+        match look() {
+            None => Look::Over,
+            Some(Some(fresh)) if fresh != last => {
+                last = fresh;
+                stream::fragment(&last)
+            }
+            Some(_) => Look::Still,
         }
-        None
-    }
+    })
 }
 
 #[derive(Deserialize)]

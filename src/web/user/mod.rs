@@ -13,6 +13,7 @@ pub mod relocation;
 pub mod resize;
 pub mod revision;
 pub mod saved_filter;
+pub mod stream;
 pub mod swarm;
 pub mod twin;
 pub mod web_address;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use actix_web::http::{Method, header};
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::stream;
 
 use super::id;
-use super::progress::Streams;
+use super::stream::{self, Look, Streams};
 use crate::app::App;
 use crate::base::ids::OrderId;
 use crate::base::{Error, Kind, Result, Time};
@@ -22,8 +21,8 @@ use crate::web::page::user::swarm::{Card, Config, Drill, Line, Offer, Terms, Vie
 use crate::web::ui::format;
 use crate::web::ui::part::Tone;
 
-/// One stream lasts this long at most; a browser that still cares comes back by itself.
-const STREAM: Duration = Duration::from_secs(120);
+/// How often it is looked at where nobody commits: what is away is away for longer.
+const TICK: Duration = Duration::from_secs(20);
 /// Lines of history that are shown.
 const LINES: usize = 40;
 
@@ -36,30 +35,17 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
 pub async fn events(me: Me, path: Path<String>, request: HttpRequest, streams: Data<Streams>) -> PageResult {
     let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
     view(&me, &order)?;
-    if request.method() == Method::HEAD {
-        return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
-    }
-    let place = streams.into_inner().enter(me.user.id)?;
-    let (commits, until) = (me.app.store.commits(), tokio::time::Instant::now() + STREAM);
-    let begin = (me, order, commits, String::new(), false, place);
-    let events = stream::unfold(begin, move |(me, order, mut commits, last, ended, place)| async move {
-        while !ended && tokio::time::Instant::now() < until {
-            let view = view(&me, &order).ok()?;
-            let fresh = moving(&view).into_string();
-            if fresh != last {
-                let event = Bytes::from(format!("data: {}\n\n", fresh.replace('\n', " ")));
-                return Some((Ok::<_, actix_web::Error>(event), (me, order, commits, fresh, !view.moving, place)));
-            }
-            commits.changed().await.ok()?;
+    let (looker, mut last, mut ended) = (me.clone(), String::new(), false);
+    stream::answer(&me, &request, streams, TICK, move |_| {
+        let Some(view) = Some(()).filter(|()| !ended).and_then(|()| view(&looker, &order).ok()) else { return Look::Over };
+        ended = !view.moving;
+        let fresh = moving(&view).into_string();
+        if fresh == last {
+            return Look::Still;
         }
-        None
-    });
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .insert_header((header::CONTENT_ENCODING, "identity")) // a compressor would hold events back
-        .streaming(events))
+        last = fresh;
+        stream::fragment(&last)
+    })
 }
 
 /// The file for the owner's server.

@@ -1,18 +1,17 @@
 //! The web address of a person's own deployment.
 
-use actix_web::http::{Method, header};
-use actix_web::web::{Bytes, Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
-use futures_util::stream;
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Path};
 
 use super::deployment;
 use super::id;
-use super::progress::{PAUSE, STREAM, Streams, TICK};
+use super::progress::TICK;
+use super::stream::{self, Look, Streams};
 use crate::app::App;
 use crate::app::web_address::WebAddressForm;
 use crate::base::ids::OrderId;
 use crate::base::time::MINUTE;
-use crate::base::{Error, Kind, Result, Time};
+use crate::base::{Kind, Result, Time};
 use crate::domain::order::{Order, State};
 use crate::domain::web_address::{Host, Seen, Stage, WebAddress};
 use crate::web::error::{PageResult, status};
@@ -70,65 +69,22 @@ fn after(me: &Me, order: OrderId, form: &Form, done: Result<()>, said: &str) -> 
 /// Server-sent events: the moving part of the card, whenever it says something new.
 pub async fn events(me: Me, path: Path<String>, request: HttpRequest, streams: Data<Streams>) -> PageResult {
     let order: OrderId = id(&path, "deployment")?;
-    me.app.order_of(me.user.id, order)?;
-    if request.method() == Method::HEAD {
-        return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
-    }
-    let place = streams.into_inner().enter(me.user.id)?;
-    let commits = me.app.store.commits();
-    let until = tokio::time::Instant::now() + STREAM;
-    let watch = Watch { me, order, commits, last: String::new(), _place: place, ended: false, until };
-    let events =
-        stream::unfold(
-            watch,
-            |mut watch| async move { watch.next().await.map(|event| (Ok::<_, actix_web::Error>(event), watch)) },
-        );
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .insert_header((header::CONTENT_ENCODING, "identity")) // a compressor would hold events back
-        .streaming(events))
-}
-
-struct Watch {
-    me: Me,
-    order: OrderId,
-    commits: tokio::sync::watch::Receiver<u64>,
-    last: String,
-    _place: super::progress::Place,
-    ended: bool,
-    until: tokio::time::Instant,
-}
-
-impl Watch {
-    async fn next(&mut self) -> Option<Bytes> {
-        while !self.ended && tokio::time::Instant::now() < self.until {
-            let now = self.fragment().ok()?;
-            if now != self.last {
-                self.last = now;
-                return Some(Bytes::from(format!("data: {}\n\n", self.last.replace('\n', " "))));
-            }
-            tokio::select! {
-                biased;
-                // Whatever anybody commits meanwhile is seen by the one look that follows.
-                changed = self.commits.changed() => {
-                    changed.ok()?;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                () = tokio::time::sleep(TICK) => {}
-            }
+    let user = me.user.id;
+    me.app.order_of(user, order)?;
+    let app = me.app.clone();
+    let (mut last, mut ended) = (String::new(), false);
+    stream::answer(&me, &request, streams, TICK, move |_| {
+        let known = || app.web_address_of(&app.order_of(user, order).ok()?).ok()?;
+        let Some(address) = Some(()).filter(|()| !ended).and_then(|()| known()) else { return Look::Over };
+        let shown = shown(&app, &address, app.now());
+        ended = !shown.moves;
+        let now = page::body(order, &shown, app.web_door().as_deref()).into_string();
+        if now == last {
+            return Look::Still;
         }
-        None
-    }
-
-    fn fragment(&mut self) -> Result<String> {
-        let order = self.me.app.order_of(self.me.user.id, self.order)?;
-        let address = self.me.app.web_address_of(&order)?.ok_or_else(|| Error::not_found("web address"))?;
-        let shown = shown(&self.me.app, &address, self.me.app.now());
-        self.ended = !shown.moves;
-        Ok(page::body(self.order, &shown, self.me.app.web_door().as_deref()).into_string())
-    }
+        last = now;
+        stream::fragment(&last)
+    })
 }
 
 /// The card, where there is one: a machine that does not run has no way in.
