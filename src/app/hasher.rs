@@ -16,12 +16,13 @@ const PASSES: u32 = 2;
 const AT_ONCE: usize = 2;
 /// Waiting hashes; what comes on top is turned away.
 const WAITING: usize = 64;
+/// Verified against when there is no such person, so that the answer takes as long. Its hash is 32 bytes of chance: no
+/// password is known that it is made of.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$BuuKpgXFEhg4hY4feXU/NA$iL4lwHj67T9JOtB4hU9L1pUCGXt81udqZ6Le6tJrYMg";
 
 pub struct Hasher {
     at_once: Arc<Semaphore>,
     places: Arc<Semaphore>,
-    /// Verified against when there is no such person, so that the answer takes as long.
-    nobody: String,
 }
 
 fn argon2() -> Argon2<'static> {
@@ -35,9 +36,8 @@ fn hash(password: &str, salt: [u8; 16]) -> Result<String> {
 }
 
 impl Hasher {
-    pub fn new(random: &dyn Random) -> Result<Self> {
-        let nobody = hash("nobody has this password", random.bytes())?;
-        Ok(Hasher { at_once: Arc::new(Semaphore::new(AT_ONCE)), places: Arc::new(Semaphore::new(AT_ONCE + WAITING)), nobody })
+    pub fn new() -> Self {
+        Hasher { at_once: Arc::new(Semaphore::new(AT_ONCE)), places: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
     }
 
     /// The PHC string of a new password.
@@ -48,7 +48,7 @@ impl Hasher {
 
     /// Whether the password fits the PHC string; takes as long, and says no, when there is none.
     pub async fn fits(&self, password: Secret<String>, known: Option<Secret<String>>) -> Result<bool> {
-        let against = known.as_ref().map_or_else(|| self.nobody.clone(), |phc| phc.reveal().clone());
+        let against = known.as_ref().map_or_else(|| NOBODY.to_owned(), |phc| phc.reveal().clone());
         let fits = self
             .run(move || {
                 PasswordHash::new(&against)
@@ -79,9 +79,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_only() {
-        let hasher = Hasher::new(&HostRandom).unwrap();
+        let hasher = Hasher::new();
         let known = hasher.hash("barrels and staves".into(), &HostRandom).await.unwrap();
-        assert!(known.reveal().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        let price = |phc: &str| phc.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(price(known.reveal()), price(NOBODY), "who is not there takes as long as who is");
+        assert_eq!(price(NOBODY).join("$"), "$argon2id$v=19$m=19456,t=2,p=1");
+        assert!(PasswordHash::new(NOBODY).is_ok());
         assert!(hasher.fits("barrels and staves".into(), Some(known.clone())).await.unwrap());
         assert!(!hasher.fits("barrels and slaves".into(), Some(known)).await.unwrap());
         assert!(!hasher.fits("nobody has this password".into(), None).await.unwrap());
@@ -89,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_hangs_up_frees_no_place_while_the_hashing_goes_on() {
-        let hasher = Hasher::new(&HostRandom).unwrap();
+        let hasher = Hasher::new();
         let (begun, has_begun) = std::sync::mpsc::channel();
         let (end, may_end) = std::sync::mpsc::channel::<()>();
         let run = hasher.run(move || {

@@ -1,7 +1,7 @@
 //! The pretended grid by itself: chain, relay, nodes, index and identity service, each on a port of its own of this machine.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -16,7 +16,7 @@ use super::web::Web;
 use crate::base::money::{SCALE, Tft};
 use crate::base::{Clock, Random};
 use crate::wire::dns::server::Server as NameServer;
-use crate::wire::key::{KeyPair, Scheme, address, words_of};
+use crate::wire::key::{KeyPair, Scheme, account as account_of, address, words_of};
 
 /// The operator's words on the local grid: a public test phrase, worth nothing anywhere else.
 pub const OPERATOR_WORDS: &str = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
@@ -81,8 +81,12 @@ pub struct Grid {
 /// The host name under which twins name the relay on the chain.
 pub const RELAY_NAME: &str = RELAY;
 
-/// Who begins with tokens.
+/// Who begins with tokens. Worked out once a process: keys are made of words slowly, on purpose.
 pub fn accounts() -> std::io::Result<Vec<Account>> {
+    static ALL: OnceLock<Vec<Account>> = OnceLock::new();
+    if let Some(all) = ALL.get() {
+        return Ok(all.clone());
+    }
     let account = |name, words: String, balance| -> std::io::Result<Account> {
         let key = KeyPair::from_mnemonic(&words, Scheme::Sr25519).map_err(std::io::Error::other)?;
         Ok(Account { name, words, address: address(&key.public()), balance })
@@ -94,7 +98,7 @@ pub fn accounts() -> std::io::Result<Vec<Account>> {
         entropy.copy_from_slice(&digest[..16]);
         all.push(account(name, words_of(&entropy), VISITOR_BALANCE)?);
     }
-    Ok(all)
+    Ok(ALL.get_or_init(|| all).clone())
 }
 
 impl Grid {
@@ -112,8 +116,8 @@ impl Grid {
         let fleet = fleet();
         let mut balances = Vec::new();
         for account in accounts()? {
-            let key = KeyPair::from_mnemonic(&account.words, Scheme::Sr25519).map_err(std::io::Error::other)?;
-            balances.push((key.public(), account.balance));
+            let id = account_of(&account.address).ok_or_else(|| std::io::Error::other("no address"))?;
+            balances.push((id, account.balance));
         }
         let genesis = fleet.genesis(balances, TFT_PRICE);
         let listen = (Ipv4Addr::LOCALHOST, ports.chain).into();
