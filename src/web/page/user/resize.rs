@@ -71,7 +71,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         @if let Some((size, path)) = view.another {
                             div.duo.disk-row {
                                 (Text::new(size, "Another disk: size in GB").hint("Empty: no other disk.").digits().max(6).optional().show(filled))
-                                (Text::new(path, "Another disk: folder").code().max(64).optional().show(filled))
+                                (Text::new(path, "Another disk: folder").hint("Where it is mounted, such as /srv/more.").code().max(64).optional().show(filled))
                             }
                         }
                     }
