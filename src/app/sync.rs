@@ -88,11 +88,11 @@ impl App {
     pub async fn begin_drill(&self, user: UserId, order: OrderId) -> Result<()> {
         let (now, random) = (self.now(), self.random.clone());
         self.change_own_backup(user, order, move |tx, backup| {
-            if backup.stage != Stage::Active {
-                return Err(Error::conflict("There is no backup VM that could take over."));
-            }
             if backup.charge.is_some() {
                 return Ok(()); // pressed twice
+            }
+            if let Some(why) = backup.unready(&tx.backup_looks(order)?) {
+                return Err(Error::conflict(why));
             }
             let order = tx.order(order)?.ok_or_else(|| Error::not_found("deployment"))?;
             let visited = way_in::point(tx, &order, backup.access.as_ref(), &*random, now)?;
@@ -107,14 +107,14 @@ impl App {
     pub async fn end_drill(&self, user: UserId, order: OrderId) -> Result<()> {
         let (now, random) = (self.now(), self.random.clone());
         self.change_own_backup(user, order, move |tx, backup| {
-            if let Some(charge) = backup.charge.take() {
-                let order = tx.order(order)?.ok_or_else(|| Error::not_found("deployment"))?;
-                if charge.visited {
-                    way_in::point(tx, &order, order.access.as_ref(), &*random, now)?;
-                }
-                if let Some(drill) = backup.drills.last_mut() {
-                    drill.back = Some(now);
-                }
+            let order = tx.order(order)?.ok_or_else(|| Error::not_found("deployment"))?;
+            if order.lost.is_some() {
+                return Err(Error::conflict(
+                    "There is no server that could be put back in charge. Move it to another place first.",
+                ));
+            }
+            if backup.step_back(now).is_some() {
+                way_in::lead(tx, &order, Some(backup), &*random, now)?;
                 backup.note(now, "The server itself is in charge again, and copies go on.");
             }
             Ok(())

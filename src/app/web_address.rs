@@ -10,14 +10,17 @@ use super::App;
 use crate::base::ids::{JobId, OrderId, UserId, WebAddressId};
 use crate::base::text::{DomainName, WebName};
 use crate::base::{Error, Kind, Random, Result, Time};
+use crate::domain::backup;
 use crate::domain::job::Work;
-use crate::domain::order::{Order, State};
+use crate::domain::order::{Access, Order, State};
 use crate::domain::slot::{Kind as SlotKind, Slot};
-use crate::domain::web_address::{Host, Look, Records, Stage, Target, WebAddress};
+use crate::domain::web_address::{Host, Look, Records, Seen, Stage, Target, WebAddress};
 use crate::store::Tx;
+use crate::store::backup::Backups;
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
 use crate::store::web_address::WebAddresses;
+use crate::wire::visit::client::Seen as Sight;
 
 /// Contracts that the web addresses of one order may have had: each costs a fee, and whoever needs more is up to something.
 const SLOTS_MAX: u32 = 200;
@@ -98,7 +101,16 @@ impl App {
                     ));
                 }
                 let id = WebAddressId::random(&*random);
-                let target = Target { ip: way_in(&order)?, port, passthrough };
+                let backup = tx.backup(order.id)?;
+                let ip = backup::host(&order, backup.as_ref()).and_then(Access::overlay);
+                let ip = ip.ok_or_else(|| Error::conflict("This server has no address that a gateway can reach."))?;
+                if let Some(mut backup) = backup
+                    && let Some(charge) = backup.charge.as_mut()
+                {
+                    charge.visited = true;
+                    tx.put_backup(&backup)?;
+                }
+                let target = Target { ip, port, passthrough };
                 tx.put_web_address(&fresh(id, order.id, host, target, first, now))?;
                 tx.owe(JobId::random(&*random), Work::TendAddress(id), now)?;
                 Ok(id)
@@ -230,6 +242,22 @@ impl App {
         Look { at: self.now(), records }
     }
 
+    /// One visit of a name: what its records say, and who answers there.
+    pub(super) async fn visit(&self, fqdn: &str) -> (Look, Seen) {
+        let look = self.records_of(fqdn).await;
+        let mut ips: Vec<IpAddr> = look.records.v4.iter().copied().map(IpAddr::from).collect();
+        ips.extend(look.records.v6.iter().copied().map(IpAddr::from));
+        let seen = match self.visitor.visit(fqdn, &ips).await {
+            Sight::Answer { .. } => Seen::Answers,
+            Sight::NothingBehind => Seen::NothingBehind,
+            Sight::NoRoute => Seen::NoRoute,
+            Sight::NoCertificate => Seen::NoCertificate,
+            Sight::Silence => Seen::Silence,
+            Sight::NotPublic | Sight::Nowhere => Seen::Nowhere,
+        };
+        (look, seen)
+    }
+
     /// A name that nobody has on the chain. Where the chain does not answer, it says so later.
     async fn free_name(&self, typed: &str) -> Result<WebName> {
         let name = WebName::parse(typed).map_err(|why| Error::invalid("name", why))?;
@@ -297,12 +325,6 @@ fn same(one: &Host, other: &Host) -> bool {
     }
 }
 
-/// Where a gateway reaches the machine.
-fn way_in(order: &Order) -> Result<IpAddr> {
-    let ip = order.access.as_ref().and_then(|access| access.mycelium_ip.as_deref()).and_then(|ip| ip.parse().ok());
-    ip.ok_or_else(|| Error::conflict("This server has no address that a gateway can reach."))
-}
-
 fn port(typed: &str, passthrough: bool) -> Result<u16> {
     match typed.trim() {
         "" if passthrough => Ok(443),
@@ -341,14 +363,6 @@ pub(super) fn point(tx: &mut Tx<'_>, order: OrderId, to: IpAddr, random: &dyn Ra
     address.visit = None;
     tx.put_web_address(&address)?;
     tx.owe(JobId::random(random), Work::TendAddress(address.id), now)
-}
-
-/// The machine may have come up elsewhere: visitors are led to where it is.
-pub(super) fn point_at_machine(tx: &mut Tx<'_>, order: &Order, random: &dyn Random, now: Time) -> Result<()> {
-    match way_in(order) {
-        Ok(ip) => point(tx, order.id, ip, random, now),
-        Err(_) => Ok(()), // it is switched off, and comes up where it was
-    }
 }
 
 /// The chain did something to a contract: whoever tends the address looks what.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Place;
-use super::order::{Access, Attempt, Entry, Step};
+use super::order::{Access, Attempt, Entry, Order, Step};
 use super::placement::{Avoid, Choice, Scored, Whom};
 use super::pool::Filter;
 use super::slot::{Kind, Slot};
@@ -18,7 +18,7 @@ use crate::base::ids::OrderId;
 use crate::base::money::Usd;
 use crate::base::time::HOUR;
 
-pub use watch::{FAILURES, Probe, STALE, State};
+pub use watch::{EVERY, Looks, POINTED, Probe, STALE, Signs, State, TAKEOVER};
 
 /// What stands beside the machine that was ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,10 +50,14 @@ impl Backup {
 }
 
 /// What one agrees to who orders a backup VM. The newest is shown; older ones stay, because orders name them by number from 1 on.
-const WORDINGS: [&str; 1] = [
+const WORDINGS: [&str; 2] = [
     "I understand that a backup VM lowers the risk and does not remove it. Both servers can fail at the same time, and what was written after \
      the last copy can be lost. What I delete or damage on the server is deleted or damaged in the copy, too. I keep another copy of what I can't \
      do without.",
+    "I understand that a backup VM lowers the risk and does not remove it. Where the server has a web address of ours, and the backup VM is up and \
+     holds a copy, visitors are sent to it within 10 minutes after the server fails; without one nothing is switched by itself. Both servers can fail \
+     at the same time, and what was written after the last copy can be lost. What I delete or damage on the server is deleted or damaged in the copy, \
+     too. I keep another copy of what I can't do without.",
 ];
 
 /// That somebody agreed, to which wording, and when.
@@ -137,12 +141,7 @@ pub struct BackupVm {
     pub events: Vec<Entry>,
     #[serde(default)]
     pub sync: Sync,
-    /// Of the machine itself, and of this one.
-    #[serde(default)]
-    pub main: Probe,
-    #[serde(default)]
-    pub own: Probe,
-    /// It is in charge: since when, and whether that is a drill.
+    /// It is in charge, and since when.
     #[serde(default)]
     pub charge: Option<Charge>,
     /// What was measured, the newest last.
@@ -166,6 +165,9 @@ pub struct Drill {
     /// The server was down; nobody pressed anything.
     #[serde(default)]
     pub real: bool,
+    /// Visitors were sent to it: what is stated of a takeover is about them.
+    #[serde(default)]
+    pub visited: bool,
     /// When the backup VM was first seen to answer after that.
     #[serde(default)]
     pub answered: Option<Time>,
@@ -187,6 +189,18 @@ impl Drill {
     pub fn rpo_secs(&self) -> Option<u64> {
         Some(self.pressed.since(self.marker?).as_secs())
     }
+
+    /// Whether visitors were there as soon as a takeover within the stated time needs it: noticing takes the rest of it. None: that was not tried,
+    /// or can't be told yet.
+    pub fn in_time(&self, now: Time) -> Option<bool> {
+        if !self.visited {
+            return None;
+        }
+        match self.answered {
+            Some(at) => Some(at.since(self.pressed) <= POINTED),
+            None => (self.back.unwrap_or(now).since(self.pressed) > POINTED).then_some(false),
+        }
+    }
 }
 
 impl BackupVm {
@@ -202,8 +216,6 @@ impl BackupVm {
             reason: None,
             events: vec![],
             sync: Sync::default(),
-            main: Probe::default(),
-            own: Probe::default(),
             charge: None,
             drills: vec![],
         }
@@ -230,15 +242,35 @@ impl BackupVm {
             self.drills.remove(0);
         }
         let marker = self.sync.held.map(|held| held.marker);
-        self.drills.push(Drill { pressed: now, real, answered: None, marker, back: None });
+        self.drills.push(Drill { pressed: now, real, visited, answered: None, marker, back: None });
         self.charge = Some(Charge { since: now, visited });
     }
 
+    /// Takes it out of charge, and closes the drill. None: it was not in charge.
+    pub fn step_back(&mut self, now: Time) -> Option<Charge> {
+        let charge = self.charge.take()?;
+        if let Some(drill) = self.drills.last_mut().filter(|drill| drill.back.is_none()) {
+            drill.back = Some(now);
+        }
+        Some(charge)
+    }
+
     /// Whether it is to take over by itself, where visitors can be sent to it: the server is surely down, it is surely up, and holds something.
-    pub fn is_needed(&self) -> bool {
-        let down = matches!(self.main.state(), State::Down { .. });
-        let ready = self.own.state() == State::Up && self.own.speaks == Some(true) && self.sync.held.is_some();
-        self.stage == Stage::Active && self.charge.is_none() && down && ready
+    pub fn is_needed(&self, looks: &Looks) -> bool {
+        let ready = looks.own.state() == State::Up && looks.own.speaks == Some(true) && self.sync.held.is_some();
+        self.stage == Stage::Active && self.charge.is_none() && looks.main.is_proven() && ready
+    }
+
+    /// Why it can't be put in charge by hand, in a sentence.
+    pub fn unready(&self, looks: &Looks) -> Option<&'static str> {
+        match looks.own.state() {
+            _ if self.stage != Stage::Active => Some("There is no backup VM that could take over."),
+            _ if self.sync.held.is_none() => {
+                Some("The backup VM holds no whole copy yet: there is nothing that could take over.")
+            }
+            State::Down { .. } => Some("The backup VM is down itself: nobody would answer."),
+            State::Unknown | State::Up | State::Doubtful => None,
+        }
     }
 
     /// The attempt under way, or the one that works, with its number.
@@ -299,6 +331,24 @@ pub fn apart_from(first: &Scored) -> Vec<Avoid> {
         Avoid { whom: Whom::Farm(first.farm), why: why("It stands on the same farm as the server itself.") },
         Avoid { whom: Whom::Owner(first.owner), why: why("It belongs to the farmer whom the server itself is with.") },
     ]
+}
+
+/// What the server must keep away from, when it goes elsewhere while its backup VM stays.
+pub fn apart_from_backup(second: &Scored) -> Vec<Avoid> {
+    let why = |why: &str| why.to_owned();
+    vec![
+        Avoid { whom: Whom::Node(second.node), why: why("Its backup VM is there.") },
+        Avoid { whom: Whom::Farm(second.farm), why: why("It stands on the same farm as its backup VM.") },
+        Avoid { whom: Whom::Owner(second.owner), why: why("It belongs to the farmer whom its backup VM is with.") },
+    ]
+}
+
+/// The machine that visitors belong to: the backup VM while it is in charge, else the server itself.
+pub fn host<'a>(order: &'a Order, backup: Option<&'a BackupVm>) -> Option<&'a Access> {
+    match backup.filter(|backup| backup.charge.is_some()) {
+        Some(backup) => backup.access.as_ref(),
+        None => order.access.as_ref(),
+    }
 }
 
 /// Whether two places don't fall together.
@@ -373,28 +423,74 @@ mod tests {
     #[test]
     fn it_takes_over_by_itself_only_when_everything_is_sure() {
         let (mut vm, start) = (vm(), Time::from_secs(10_000));
-        let looks = |speaks: bool| {
-            (0..8).fold(Probe::default(), |probe, look| probe.look(Some(true), Some(speaks), start + MINUTE * look))
-        };
-        vm.stage = Stage::Active;
-        (vm.main, vm.own) = (looks(false), looks(true));
-        assert!(!vm.is_needed(), "it holds nothing");
-        vm.sync.hold(start, start);
-        assert!(vm.is_needed());
-        assert!(!BackupVm { main: looks(true), ..vm.clone() }.is_needed());
-        assert!(!BackupVm { own: looks(false), ..vm.clone() }.is_needed(), "both are down");
-        assert!(
-            !BackupVm { own: Probe::default().look(Some(true), None, start), ..vm.clone() }.is_needed(),
-            "nobody has heard of it"
+        let looked = |signs: Signs| (0..8).fold(Probe::default(), |probe, look| probe.look(signs, start + MINUTE * look));
+        let signs = |node: bool, speaks: Option<bool>, answers: Option<bool>| Signs { node: Some(node), speaks, answers };
+        let (down, up) = (
+            looked(signs(true, Some(false), Some(false))),
+            looked(Signs { node: Some(true), speaks: Some(true), answers: None }),
         );
+        let looks = Looks { main: down, own: up };
+        vm.stage = Stage::Active;
+        assert!(!vm.is_needed(&looks), "it holds nothing");
+        assert!(vm.unready(&looks).is_some_and(|why| why.contains("no whole copy")));
+        vm.sync.hold(start, start);
+        assert!(vm.is_needed(&looks) && vm.unready(&looks).is_none());
+        assert!(!vm.is_needed(&Looks { main: up, ..looks }));
+        for (main, why) in [
+            (signs(true, Some(false), Some(true)), "it is silent, and answers visitors"),
+            (signs(false, Some(false), Some(true)), "its node is said to be down, and it answers visitors"),
+            (signs(true, Some(false), None), "it is silent, and nothing else is known"),
+            (signs(false, None, None), "its node is said to be down, and nothing else is known"),
+            (signs(true, None, Some(false)), "its line was made anew and has not spoken, and its web server is off"),
+        ] {
+            assert!(!vm.is_needed(&Looks { main: looked(main), ..looks }), "{why}");
+        }
+        for main in [signs(false, Some(false), None), signs(false, None, Some(false)), signs(false, Some(false), Some(false))] {
+            assert!(vm.is_needed(&Looks { main: looked(main), ..looks }), "{main:?}");
+        }
+        // Only the last look found a second sign.
+        let late = looked(signs(true, Some(false), None)).look(signs(true, Some(false), Some(false)), start + MINUTE * 8);
+        assert!(!vm.is_needed(&Looks { main: late, ..looks }));
+        assert!(!vm.is_needed(&Looks { own: down, ..looks }), "both are down");
+        assert!(vm.unready(&Looks { own: down, ..looks }).is_some_and(|why| why.contains("down itself")));
+        let unheard = Probe::default().look(signs(true, None, None), start);
+        assert!(!vm.is_needed(&Looks { own: unheard, ..looks }), "nobody has heard of it");
         vm.take_over(true, true, start);
-        assert!(!vm.is_needed(), "it is in charge already");
+        assert!(!vm.is_needed(&looks), "it is in charge already");
+    }
+
+    #[test]
+    fn visitors_belong_to_whoever_is_in_charge() {
+        let at = |ip: &str| Access { mycelium_ip: Some(ip.into()), ..Access::default() };
+        let (mut order, mut vm, now) = (crate::domain::order::tests::order(), vm(), Time::from_secs(10_000));
+        (order.access, vm.access) = (Some(at("400::1")), Some(at("400::2/64")));
+        let ip = |order: &Order, vm: Option<&BackupVm>| host(order, vm).and_then(Access::overlay).unwrap().to_string();
+        assert_eq!((ip(&order, None).as_str(), ip(&order, Some(&vm)).as_str()), ("400::1", "400::1"));
+        vm.take_over(false, true, now);
+        assert_eq!(ip(&order, Some(&vm)), "400::2");
+        assert!(vm.step_back(now + MINUTE).is_some_and(|charge| charge.visited) && vm.drills[0].back == Some(now + MINUTE));
+        assert_eq!((ip(&order, Some(&vm)).as_str(), vm.step_back(now + HOUR)), ("400::1", None));
+        assert_eq!(vm.drills[0].back, Some(now + MINUTE), "a drill is closed once");
+    }
+
+    #[test]
+    fn a_drill_says_whether_the_stated_time_is_kept() {
+        let now = Time::from_secs(10_000);
+        let drill = Drill { pressed: now, real: false, visited: true, answered: None, marker: None, back: None };
+        assert_eq!((drill.in_time(now + MINUTE), drill.in_time(now + HOUR)), (None, Some(false)));
+        assert_eq!(Drill { answered: Some(now + POINTED), ..drill }.in_time(now + HOUR), Some(true));
+        assert_eq!(Drill { answered: Some(now + POINTED + MINUTE), ..drill }.in_time(now + HOUR), Some(false));
+        assert_eq!(Drill { back: Some(now + MINUTE), ..drill }.in_time(now + HOUR), None, "it was broken off");
+        assert_eq!(Drill { visited: false, ..drill }.in_time(now + HOUR), None, "nobody was sent there");
+        let stated = format!("within {} minutes", TAKEOVER.as_secs() / 60);
+        assert!(TAKEOVER.as_secs() % 60 == 0 && Consent::wording().contains(&stated), "{stated}");
     }
 
     #[test]
     fn a_wording_that_was_agreed_to_can_be_read_again() {
         let consent = Consent::now(Time::EPOCH);
-        assert_eq!((consent.text(), consent.wording), (Consent::wording(), 1));
+        assert_eq!((consent.text(), consent.wording), (Consent::wording(), 2));
+        assert_eq!(Consent { wording: 1, ..consent }.text(), WORDINGS[0]);
         for backup in [Backup::None, Backup::Machine] {
             assert_eq!(Backup::parse(backup.word()), Some(backup));
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{Access, Order};
+use super::order::{Access, DEPLOY_PATIENCE, Order};
 use super::price::Part;
 use super::term::Due;
 use super::wish::Wish;
@@ -219,6 +219,12 @@ impl Revision {
         Some((u32::try_from(self.drafts.len().checked_sub(1)?).ok()?, self.drafts.last()?))
     }
 
+    /// Whether its node is switching the machine off or on just now, as far as we can know: a machine is not missed meanwhile.
+    pub fn is_switching(&self, now: Time) -> bool {
+        let sent = self.drafts.last().and_then(|draft| draft.sent);
+        sent.is_some_and(|sent| now.since(sent) <= DEPLOY_PATIENCE)
+    }
+
     /// Whether it is on its way back.
     pub fn turned(&self) -> bool {
         self.drafts.last().is_some_and(|draft| draft.way != Way::Forth) || self.state == State::Releasing
@@ -259,5 +265,51 @@ impl Order {
             return Some("Only a server that runs or is stopped can be changed.".into());
         }
         self.paused.map(|_| "It is paused: it can be changed as soon as it goes on.".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::{MINUTE, SECOND};
+
+    #[test]
+    fn a_machine_is_not_missed_while_its_node_switches_it_and_no_longer() {
+        let (now, order) = (Time::from_secs(10_000), crate::domain::order::tests::order());
+        let draft = |sent| Draft {
+            way: Way::Forth,
+            deployment: serde_json::Value::Null,
+            hash: String::new(),
+            off: None,
+            held: false,
+            sent,
+        };
+        let mut revision = Revision {
+            id: RevisionId::from_bits(1),
+            order: order.id,
+            user: order.user,
+            kind: Kind::Stop,
+            created: now,
+            state: State::Agreeing,
+            since: now,
+            wish: order.wish,
+            price: order.price,
+            parts: vec![],
+            due: Due::Nothing,
+            before: String::new(),
+            charge: None,
+            drafts: vec![],
+            attempts_from: None,
+            access: None,
+            story: vec![],
+            reason: None,
+            ended: None,
+        };
+        assert!(!revision.is_switching(now), "its node was not asked yet");
+        revision.drafts.push(draft(None));
+        assert!(!revision.is_switching(now), "it does not answer");
+        revision.drafts.push(draft(Some(now)));
+        assert!(revision.is_switching(now + MINUTE) && revision.is_switching(now + DEPLOY_PATIENCE));
+        assert!(!revision.is_switching(now + DEPLOY_PATIENCE + SECOND), "it takes its time, or is gone");
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::runner::leap;
 use crate::app::App;
 use crate::base::{Kind, Result};
+use crate::domain::backup::EVERY;
 
 /// How soon a sweep that failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -23,7 +24,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("purse", Duration::from_secs(60), Sweep::Purse),
         begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
-        begin("backups", Duration::from_secs(30), Sweep::Backups),
+        begin("backups", EVERY, Sweep::Backups),
         begin("addresses", Duration::from_secs(60), Sweep::Addresses),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
         begin("swarms", Duration::from_secs(60), Sweep::Swarms),

@@ -2,15 +2,20 @@
 
 use std::ops::Bound;
 
-use super::schema::{BACKUPS, BACKUPS_OPEN};
+use super::schema::{BACKUP_LOOKS, BACKUPS, BACKUPS_OPEN};
 use super::{Order, Read, Tx};
 use crate::base::Result;
 use crate::base::ids::OrderId;
-use crate::domain::backup::BackupVm;
+use crate::domain::backup::{BackupVm, Looks};
 
 pub trait Backups: Read {
     fn backup(&self, order: OrderId) -> Result<Option<BackupVm>> {
         self.get(&BACKUPS, order)
+    }
+
+    /// How it and its server are, as last seen.
+    fn backup_looks(&self, order: OrderId) -> Result<Looks> {
+        Ok(self.get(&BACKUP_LOOKS, order)?.unwrap_or_default())
     }
 
     /// Those that are not over, from behind `after` on.
@@ -32,10 +37,17 @@ impl<T: Read> Backups for T {}
 impl Tx<'_> {
     pub fn put_backup(&mut self, backup: &BackupVm) -> Result<()> {
         match backup.stage.over() {
-            true => self.unlink(&BACKUPS_OPEN, 0_u8, backup.order),
+            true => {
+                self.unlink(&BACKUPS_OPEN, 0_u8, backup.order);
+                self.remove(&BACKUP_LOOKS, backup.order)?;
+            }
             false => self.link(&BACKUPS_OPEN, 0_u8, backup.order),
         }
         self.put(&BACKUPS, backup.order, backup)
+    }
+
+    pub fn put_backup_looks(&mut self, order: OrderId, looks: &Looks) -> Result<()> {
+        self.put(&BACKUP_LOOKS, order, looks)
     }
 
     /// Gives back the room that is kept for it.

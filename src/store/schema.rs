@@ -7,7 +7,7 @@ use crate::base::ids::{
     CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, RevisionId, TransferId, UserId, WebAddressId,
 };
 use crate::domain::account::{Session, Ticket, User};
-use crate::domain::backup::BackupVm;
+use crate::domain::backup::{BackupVm, Looks as BackupLooks};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::bill::{Bill, Contract};
 use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
@@ -73,6 +73,8 @@ pub const FARM_LOADS: Table<u32, u32> = Table::new("farm_loads");
 
 /// Machines that can take over, under the orders that they stand beside.
 pub const BACKUPS: Table<OrderId, BackupVm> = Table::new("backups");
+/// How they and their servers are, as last seen.
+pub const BACKUP_LOOKS: Table<OrderId, BackupLooks> = Table::new("backup_looks");
 /// Those that are not over, under nothing (0).
 pub const BACKUPS_OPEN: Index<u8, OrderId> = Index::new("backups_open");
 // Changes of what runs.

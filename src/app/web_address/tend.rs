@@ -28,7 +28,6 @@ use crate::store::Tx;
 use crate::store::exposure::Exposures;
 use crate::store::order::Orders;
 use crate::store::web_address::WebAddresses;
-use crate::wire::visit::client::Seen as Sight;
 
 /// Gateways that are asked in one go.
 const ASKED_MAX: usize = 6;
@@ -376,17 +375,7 @@ impl App {
             return Ok(next);
         }
         let Some(fqdn) = address.fqdn() else { return Err(Error::internal("A live web address without a name.")) };
-        let look = self.records_of(&fqdn).await;
-        let mut ips: Vec<std::net::IpAddr> = look.records.v4.iter().copied().map(Into::into).collect();
-        ips.extend(look.records.v6.iter().copied().map(std::net::IpAddr::from));
-        let seen = match self.visitor.visit(&fqdn, &ips).await {
-            Sight::Answer { .. } => Seen::Answers,
-            Sight::NothingBehind => Seen::NothingBehind,
-            Sight::NoRoute => Seen::NoRoute,
-            Sight::NoCertificate => Seen::NoCertificate,
-            Sight::Silence => Seen::Silence,
-            Sight::NotPublic | Sight::Nowhere => Seen::Nowhere,
-        };
+        let (look, seen) = self.visit(&fqdn).await;
         let now = self.now();
         let lost =
             seen == Seen::NoRoute && address.visit.is_some_and(|it| it.seen == seen && now.since(it.since) > FORGOTTEN_AFTER);

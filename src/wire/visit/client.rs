@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode, redirect};
+use tokio::net::TcpStream;
 
 const VISIT_WITHIN: Duration = Duration::from_secs(8);
 /// Nobody needs to read more to tell a gateway's own page from somebody's.
@@ -56,6 +57,12 @@ impl Visitor {
         }
     }
 
+    /// Whether a machine at a public address opens a port to us, or says that it does not: either is a sign of life. A port that stays silent is
+    /// none of the opposite, for many let nothing through that they do not expect.
+    pub async fn knock(&self, ip: IpAddr, port: u16) -> bool {
+        self.via.is_none() && is_public(ip) && answers_at(SocketAddr::new(ip, port)).await
+    }
+
     /// Visits `host`, whose name resolves to `addresses`.
     pub async fn visit(&self, host: &str, addresses: &[IpAddr]) -> Seen {
         let targets: Vec<SocketAddr> = match self.via {
@@ -95,6 +102,14 @@ impl Visitor {
             Err(error) if names_certificate(&error) => Seen::NoCertificate,
             Err(_) => Seen::Silence,
         }
+    }
+}
+
+async fn answers_at(to: SocketAddr) -> bool {
+    match tokio::time::timeout(VISIT_WITHIN, TcpStream::connect(to)).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        Err(_) => false,
     }
 }
 
@@ -190,6 +205,18 @@ mod tests {
         let metadata = "169.254.169.254".parse().unwrap();
         assert_eq!(visitor.visit("shop.example.org", &[public, metadata]).await, Seen::NotPublic);
         assert_eq!(visitor.visit("shop.example.org", &[]).await, Seen::Nowhere);
+    }
+
+    #[tokio::test]
+    async fn a_door_that_opens_or_is_shut_in_ones_face_is_a_sign_of_life() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let there = listener.local_addr().unwrap();
+        assert!(answers_at(there).await);
+        drop(listener);
+        assert!(answers_at(there).await, "refused");
+        // Nobody knocks in a house, nor from the pretended world.
+        assert!(!Visitor::new(None).knock(there.ip(), there.port()).await);
+        assert!(!Visitor::new(Some(there)).knock("8.8.8.8".parse().unwrap(), 22).await);
     }
 
     /// Answers everybody the same, and gives the heads of the requests.
