@@ -2,22 +2,26 @@
 //!
 //! One job an order does everything that leaves the house, so that nothing is built while it is taken down.
 
+mod alone;
 mod watch;
 pub(super) mod way_in;
 
 use super::lease::{Built, Signed, know};
 use super::order::{ask, new_attempt, reservation};
-use super::{App, mail, prorate};
+pub(super) use alone::carry_on;
+
+use super::{App, mail, prorate, swarm};
 use crate::base::ids::{JobId, OrderId, UserId};
 use crate::base::money::Usd;
 use crate::base::time::HOUR;
 use crate::base::{Error, Random, Result, Time};
-use crate::domain::backup::{Backup, BackupVm, MAX_ATTEMPTS, Stage, apart_from, is_apart, twin};
+use crate::domain::backup::{Backup, BackupVm, Charge, MAX_ATTEMPTS, Stage, apart_from, apart_from_backup, is_apart, twin};
 use crate::domain::job::{Next, Work};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step};
 use crate::domain::placement::{Ask, Choice, Scored, choose};
 use crate::domain::pool::{Filter, Pool};
 use crate::domain::price::{backup_part, without_backup};
+use crate::domain::report::{Reporter, Seat};
 use crate::domain::slot::{Kind, Slot};
 use crate::domain::term::Due;
 use crate::domain::wish::Wish;
@@ -25,6 +29,8 @@ use crate::store::account::Accounts;
 use crate::store::backup::Backups;
 use crate::store::exposure::Exposures;
 use crate::store::order::Orders;
+use crate::store::report::Reports;
+use crate::store::revision::Revisions;
 use crate::store::{Read, Tx};
 
 /// The best place for the second machine beside the first.
@@ -83,21 +89,65 @@ pub(super) fn let_go(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
     Ok(())
 }
 
+/// Keeps a server that goes elsewhere away from its backup VM, which stays.
+pub(super) fn keep_apart(books: &impl Backups, order: OrderId, ask: &mut Ask) -> Result<()> {
+    if let Some(backup) = books.backup(order)?.filter(|backup| !backup.stage.over()) {
+        ask.avoid.extend(apart_from_backup(backup.node()));
+    }
+    Ok(())
+}
+
+/// Refuses what can't be done while a backup VM is built or given back: it is built as its server was ordered, and away from it.
+pub(super) fn at_rest(books: &impl Backups, order: OrderId) -> Result<()> {
+    match books.backup(order)?.is_none_or(|backup| backup.stage == Stage::Active || backup.stage.over()) {
+        true => Ok(()),
+        false => Err(Error::conflict("Its backup VM is being built or given back: it can be changed as soon as that is done.")),
+    }
+}
+
+/// The server is at another place, where it is empty and nobody has been told to speak. A copy there is must not be written over by that: its
+/// backup VM is in charge until its owner says otherwise.
+pub(super) fn moved(tx: &mut Tx<'_>, order: &Order, random: &dyn Random, now: Time) -> Result<()> {
+    let Some(mut backup) = tx.backup(order.id)?.filter(|backup| backup.stage == Stage::Active) else { return Ok(()) };
+    if let Some(known) = tx.reporter(order.id, Seat::Main)? {
+        // The old one may speak until it is gone: what it says is not said of the new one.
+        tx.put_reporter(&Reporter { hash: hex::encode(random.bytes::<32>()), created: now, ..known })?;
+    }
+    backup.sync.key = None;
+    if backup.sync.held.is_some() && backup.charge.is_none() {
+        let visited = way_in::point(tx, order, backup.access.as_ref(), random, now)?;
+        backup.charge = Some(Charge { since: now, visited });
+        backup.note(
+            now,
+            "The server is at another place and empty: the backup VM is in charge, so that its copy is not written over.",
+        );
+    }
+    tx.put_backup(&backup)
+}
+
 /// The grid deleted its contract under it: it is given up, and what was paid for hours to come goes back.
 pub(super) fn lose(tx: &mut Tx<'_>, slot: Slot, random: &dyn Random, now: Time) -> Result<()> {
     let Some(mut backup) = tx.backup(slot.order)? else { return Ok(()) };
     if backup.stage == Stage::Active && backup.current().is_some_and(|(number, _)| number == slot.number) {
-        fail(&mut backup, "The place that carried it has ended it.", now);
+        fail(tx, &mut backup, "The place that carried it has ended it.", random, now)?;
         tx.put_backup(&backup)?;
         tx.owe(JobId::random(random), Work::TendBackup(slot.order), now)?;
     }
     Ok(())
 }
 
-fn fail(backup: &mut BackupVm, why: &str, now: Time) {
+/// It is given up. If it was in charge, the server itself is again: there is nobody else.
+fn fail(tx: &mut Tx<'_>, backup: &mut BackupVm, why: &str, random: &dyn Random, now: Time) -> Result<()> {
     backup.stage = Stage::Failing;
     backup.reason = Some(why.to_owned());
     backup.trouble(now, why);
+    if backup.step_back(now).is_some()
+        && let Some(order) = tx.order(backup.order)?.filter(|order| order.lost.is_none())
+    {
+        way_in::lead(tx, &order, Some(backup), random, now)?;
+        backup.note(now, "It was in charge: the server itself is again.");
+    }
+    Ok(())
 }
 
 impl App {
@@ -114,6 +164,9 @@ impl App {
             let snapshot = self.read()?;
             let (Some(order), Some(backup)) = (snapshot.order(id)?, snapshot.backup(id)?) else { return Ok(Next::Done) };
             drop(snapshot);
+            if backup.stage == Stage::Active {
+                self.tell_of_loss(&order).await?;
+            }
             let before = (backup.stage, backup.attempts.len());
             let next = match backup.stage {
                 Stage::Waiting if order.state == State::Active => self.place_backup(&order, &backup).await?,
@@ -159,15 +212,17 @@ impl App {
             let order = tx.order(id)?.ok_or_else(|| Error::not_found("order"))?;
             let first = order.attempt().map(|attempt| attempt.choice.best.clone());
             let first = first.ok_or_else(|| Error::internal("An order that runs without an attempt."))?;
-            let choice = match is_apart(&first, &backup.first.best) {
+            // Beside a part of the swarm it would fall with it; and a node has one reservation an order.
+            let taken = swarm::nodes_of(tx, id)?;
+            let choice = match is_apart(&first, &backup.first.best) && !taken.contains(&backup.first.best.node) {
                 true => Some(backup.first.clone()),
-                // The server went elsewhere than it was meant to, and too near.
+                // The server went elsewhere than it was meant to, and too near, or a part of the swarm is there.
                 false => {
                     // Not the server's own room, should it be on that very node.
-                    if backup.first.best.node != first.node {
+                    if backup.first.best.node != first.node && !taken.contains(&backup.first.best.node) {
                         tx.release(backup.first.best.node, id)?;
                     }
-                    beside(tx, &nodes, &order.wish, order.user, &first, &[], now).ok()
+                    beside(tx, &nodes, &order.wish, order.user, &first, &taken, now).ok()
                 }
             };
             match choice {
@@ -175,10 +230,7 @@ impl App {
                     backup.note(now, format!("{} in {} is asked to carry it.", choice.best.farm_name, choice.best.city));
                     attempt(tx, backup, &order.wish, choice, |wish, choice| planner.plan(wish, id, choice, &*random), now)
                 }
-                None => {
-                    fail(backup, "There was no second place left that is far enough from the first one.", now);
-                    Ok(())
-                }
+                None => fail(tx, backup, "There was no second place left that is far enough from the first one.", &*random, now),
             }
         })
         .await?;
@@ -191,12 +243,8 @@ impl App {
         match self.sign_lease(slot, attempt, twin(&order.wish).public_ips()).await? {
             Signed::Waits(next) => Ok(next),
             Signed::TooLate(why) => {
-                let now = self.now();
-                self.change_backup(backup, move |_, backup| {
-                    fail(backup, why, now);
-                    Ok(())
-                })
-                .await?;
+                let (now, random) = (self.now(), self.random.clone());
+                self.change_backup(backup, move |tx, backup| fail(tx, backup, why, &*random, now)).await?;
                 Ok(self.soon())
             }
             Signed::Refused(what) => self.next_place(order, backup, what).await,
@@ -273,7 +321,8 @@ impl App {
             let node = failed.node();
             backup.trouble(now, why);
             tx.release(node, id)?;
-            let tried: Vec<u32> = backup.attempts.iter().map(Attempt::node).collect();
+            let mut tried: Vec<u32> = backup.attempts.iter().map(Attempt::node).collect();
+            tried.extend(swarm::nodes_of(tx, id)?);
             let first = order.attempt().map(|attempt| attempt.choice.best.clone());
             let choice = match first.filter(|_| backup.attempts.len() < MAX_ATTEMPTS) {
                 Some(first) => beside(tx, &nodes, &order.wish, order.user, &first, &tried, now).ok(),
@@ -284,10 +333,7 @@ impl App {
                     backup.note(now, format!("Trying {} in {} instead.", choice.best.farm_name, choice.best.city));
                     attempt(tx, backup, &order.wish, choice, |wish, choice| planner.plan(wish, id, choice, &*random), now)
                 }
-                None => {
-                    fail(backup, "None of the places that we tried could start it.", now);
-                    Ok(())
-                }
+                None => fail(tx, backup, "None of the places that we tried could start it.", &*random, now),
             }
         })
         .await?;
@@ -308,6 +354,9 @@ impl App {
             if !matches!(order.state, State::Active | State::Ending) {
                 return Ok(());
             }
+            if order.lost.is_some() && order.state == State::Active {
+                return alone::end(tx, order, (&brand, &site), &*random, now);
+            }
             // Hours that were begun are kept, and nothing goes back twice.
             let at = order.ended.unwrap_or(now);
             let due = Due::Back(backup.unused(order.active_since, at));
@@ -316,6 +365,15 @@ impl App {
             let back = if let Due::Back(back) = due { back } else { Usd::ZERO };
             order.parts = without_backup(&order.parts);
             order.wish.backup = Backup::None;
+            // What is being changed was agreed on when there was one: its own difference stays what it is.
+            if let Some(open) = order.revision
+                && let Some(mut change) = tx.revision(open.id)?
+            {
+                change.price = change.price.checked_sub(backup.price).unwrap_or_default();
+                change.parts = without_backup(&change.parts);
+                change.wish.backup = Backup::None;
+                tx.put_revision(&change)?;
+            }
             let why = backup.reason.clone().unwrap_or_default();
             order.trouble(now, Step::Access, format!("There is no backup VM: {} The server itself goes on.", lower(&why)));
             if back.units() > 0 {

@@ -7,7 +7,9 @@ use crate::base::ids::OrderId;
 use crate::base::money::{SCALE, Tft};
 use crate::base::time::{DAY, HOUR, MINUTE};
 use crate::base::{Error, Result, Time};
+use crate::domain::backup::Backup;
 use crate::domain::order::{Order, State};
+use crate::domain::revision::Kind;
 use crate::grid::{Block, ContractState, Footing, Wallet};
 use crate::store::grid::Chain;
 use crate::store::order::Orders;
@@ -220,6 +222,9 @@ impl App {
         let mut failed = None;
         for order in &orders {
             let Some(contract) = order.attempt().and_then(|attempt| attempt.contract) else { continue };
+            if order.lost.is_some() {
+                continue; // that one is known to be gone
+            }
             match self.look_at_contract(&snapshot, order, contract, &head).await {
                 Ok(late) => {
                     unbilled.retain(|known| *known != contract);
@@ -279,12 +284,20 @@ pub(super) fn follow(
     if order.state != State::Active {
         return Ok(());
     }
+    let moves = order.revision.is_some_and(|open| open.kind == Kind::Move);
     match state {
+        _ if order.lost.is_some() => Ok(()),
+        // It is on its way elsewhere: should it not get there, this is seen again.
+        ContractState::Gone if moves && order.wish.backup == Backup::Machine => Ok(()),
         ContractState::Gone => {
             tracing::warn!(order = %order.id, "the grid deleted a contract under a running order");
             list_paused(tx, order.id, false)?;
             // Hours after that moment were not used.
             let at = order.active_since.map_or(at, |since| at.max(since)).min(now);
+            let at = order.paused.map_or(at, |since| at.min(since));
+            if super::backup::carry_on(tx, &mut order, at, random, now)? {
+                return Ok(());
+            }
             super::order::begin_end_at(tx, order, "The place that carried it has ended it.", random, at, now)
         }
         ContractState::Paused if order.paused.is_none() => {

@@ -290,6 +290,33 @@ pub fn server_down(
     mail(user, format!("{brand}: {} does not answer", order.wish.name), text, random, now)
 }
 
+/// Its place ended it, and the backup VM goes on alone.
+pub fn server_lost(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    held: Option<Time>,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let (name, id) = (&order.wish.name, order.id);
+    let held = held.map_or_else(|| "nothing yet".into(), |held| format!("what was written before {}", held.minute()));
+    let text = format!(
+        "The place that carried “{name}” has ended it, and its disks are gone. Its backup VM goes on and is in charge; it holds {held}, and perhaps it is the only copy.\n\nWhat you paid for hours of the server that will not be goes back to your card. You can set the server up at another place: {site}/deployments/{id}/move\n\nHow the backup VM is: {site}/deployments/{id}/backup"
+    );
+    mail(user, format!("{brand}: {name} is lost, its backup VM goes on"), text, random, now)
+}
+
+/// The places of both ended them.
+pub fn both_lost(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {
+    let (name, id) = (&order.wish.name, order.id);
+    let text = format!(
+        "After the server, the place of its backup VM has ended that, too: nothing of “{name}” is left with us. Hours that you have not used go back to your card.\n\nWhat happened, step by step: {site}/deployments/{id}"
+    );
+    mail(user, format!("{brand}: {name} has ended"), text, random, now)
+}
+
 /// Its visitors are sent to the backup VM.
 pub fn took_over(
     brand: &str,

@@ -237,6 +237,7 @@ impl App {
                     more_charges: vec![],
                     revision: None,
                     stopped: None,
+                    lost: None,
                 };
                 order.note(
                     now,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::prorate::reprice;
 use super::revision::settle_room;
 use super::signer::Overdue;
-use super::{App, mail, web_address};
+use super::{App, backup, mail};
 use crate::base::ids::{JobId, RevisionId};
 use crate::base::time::{MINUTE, SECOND};
 use crate::base::{Error, Kind as ErrorKind, Result, Time};
@@ -24,6 +24,7 @@ use crate::domain::term::Due;
 use crate::grid::{Deployed, Fate, Revised, Version};
 use crate::store::Tx;
 use crate::store::account::Accounts;
+use crate::store::backup::Backups;
 use crate::store::grid::Chain;
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
@@ -46,7 +47,7 @@ impl App {
                 return Ok(Next::Done);
             }
             let next = match revision.state {
-                _ if order.state != State::Active => self.drop_open(&revision).await?,
+                _ if is_void(&order, &revision) => self.drop_open(&revision).await?,
                 Stage::Paying => self.pay_difference(&revision).await?,
                 Stage::Agreeing => self.agree(&order, &revision).await?,
                 Stage::Changing => self.carry_out(&order, &revision).await?,
@@ -76,7 +77,7 @@ impl App {
             .write(move |tx| {
                 let Some(mut revision) = tx.revision(id)? else { return Ok(()) };
                 let mut order = tx.order(revision.order)?.ok_or_else(|| Error::not_found("order"))?;
-                if (revision.state, revision.drafts.len()) != (state, drafts) || order.state != State::Active {
+                if (revision.state, revision.drafts.len()) != (state, drafts) || is_void(&order, &revision) {
                     return Ok(());
                 }
                 change(tx, &mut order, &mut revision)?;
@@ -92,13 +93,18 @@ impl App {
     /// The money is let go, and the reason is told.
     async fn give_up_on(&self, revision: &Revision, rung: Rung, why: impl Into<String>) -> Result<Next> {
         let (now, why) = (self.now(), why.into());
-        self.turn(revision, move |_, _, revision| {
+        let random = self.random.clone();
+        self.turn(revision, move |tx, order, revision| {
+            if revision.kind == Kind::Move {
+                elsewhere::leave(tx, order, &*random, now)?;
+            }
             revision.trouble(now, rung, why.clone());
             revision.reason = Some(why);
             revision.enter(Stage::Releasing, now);
             Ok(())
         })
         .await?;
+        self.nudge();
         Ok(self.soon())
     }
 
@@ -110,13 +116,21 @@ impl App {
         match charge.state {
             ChargeState::Authorized => {
                 let amount = charge.amount.shown();
-                self.turn(revision, move |_, _, revision| {
+                self.turn(revision, move |_, order, revision| {
                     revision.note(
                         now,
                         Rung::Pay,
                         format!("The bank holds {amount} for you; it is taken when the change is done."),
                     );
-                    revision.enter(Stage::Agreeing, now);
+                    let next = match (revision.kind, order.attempts.last_mut()) {
+                        (Kind::Move, Some(attempt)) => {
+                            // The grid's patience begins now: the bank's time was not its own.
+                            attempt.started = now;
+                            Stage::Moving
+                        }
+                        _ => Stage::Agreeing,
+                    };
+                    revision.enter(next, now);
                     Ok(())
                 })
                 .await?;
@@ -359,6 +373,9 @@ impl App {
             let charge = self.drive_capture(charge).await?;
             match charge.state {
                 ChargeState::Captured => {}
+                ChargeState::Declined { .. } | ChargeState::Voided if revision.kind == Kind::Move => {
+                    return self.give_up_on(revision, Rung::Finish, "Your bank let go of the money before it was taken.").await;
+                }
                 ChargeState::Declined { .. } | ChargeState::Voided => {
                     let order = self.read()?.order(revision.order)?.ok_or_else(|| Error::not_found("order"))?;
                     tracing::info!(revision = %revision.id, "a bank let go of a difference before it was taken");
@@ -388,7 +405,9 @@ impl App {
                 tx.owe(JobId::random(&*random), Work::BookFee(charge), now + SECOND)?;
             }
             settle_room(tx, order, now + REPORTED_AFTER, now)?;
-            web_address::point_at_machine(tx, order, &*random, now)?;
+            // While its backup VM is in charge, visitors stay there.
+            let backup = tx.backup(order.id)?;
+            backup::way_in::lead(tx, order, backup.as_ref(), &*random, now)?;
             let money = match due {
                 Due::Nothing => String::new(),
                 Due::Pay(amount) => format!(" {} was taken for the rest of the month.", amount.shown()),
@@ -450,7 +469,9 @@ impl App {
             .write(move |tx| {
                 let Some(mut revision) = tx.revision(id)?.filter(|revision| !revision.state.at_rest()) else { return Ok(()) };
                 let mut order = tx.order(revision.order)?.ok_or_else(|| Error::not_found("order"))?;
-                revision.trouble(now, Rung::Finish, "It was deleted meanwhile.");
+                let what =
+                    if order.state == State::Active { "Its place has ended it meanwhile." } else { "It was deleted meanwhile." };
+                revision.trouble(now, Rung::Finish, what);
                 revision.ended = Some(now);
                 revision.enter(Stage::Dropped, now);
                 order.revision = None;
@@ -502,6 +523,11 @@ impl App {
         }
         Ok(count)
     }
+}
+
+/// Nothing is left that could be changed: the order ends, or its server is gone and can only be set up elsewhere.
+fn is_void(order: &Order, revision: &Revision) -> bool {
+    order.state != State::Active || (order.lost.is_some() && revision.kind != Kind::Move)
 }
 
 /// A node that answers a question with a refusal is as good as one that does not answer: nobody here can do anything about it.

@@ -10,13 +10,12 @@ use crate::base::text::MountPath;
 use crate::base::time::DAY;
 use crate::base::{Error, Result, Time};
 use crate::domain::account::User;
-use crate::domain::backup::Backup;
 use crate::domain::catalogue::{Boot, Capacity, GIB, Place};
 use crate::domain::job::Work;
 use crate::domain::order::{Order, State};
 use crate::domain::placement::{Ask, choose};
 use crate::domain::pool::Pool;
-use crate::domain::price::{Part, total};
+use crate::domain::price::{Part, backup_part, total, with_backup_at};
 use crate::domain::revision::{Kind, Open, Revision, Rung, State as Stage};
 use crate::domain::term::{Due, Proration};
 use crate::domain::wish::{DataDisk, Wish};
@@ -69,16 +68,6 @@ impl Preview {
     }
 }
 
-/// Two servers that are meant to be the same and to stand apart are not changed one by one.
-fn stands_alone(order: &Order, field: &'static str) -> Result<()> {
-    match order.wish.backup {
-        Backup::None => Ok(()),
-        Backup::Machine => {
-            Err(Error::invalid(field, "A server with a backup VM can't be resized or moved yet. It can be stopped and started."))
-        }
-    }
-}
-
 /// What is asked for, as it is to be stored.
 struct Asked {
     kind: Kind,
@@ -100,7 +89,6 @@ impl App {
 
     fn resized(&self, order: &Order, form: &ResizeForm, now: Time) -> Result<(Wish, Vec<Part>, Usd)> {
         let (units, old) = (self.unit_prices(now), &order.wish);
-        stands_alone(order, "size")?;
         let own = old.size.capacity;
         let or =
             |typed: &str, own: u64| if typed.trim().is_empty() && form.size == KEEP { own.to_string() } else { typed.to_owned() };
@@ -137,7 +125,8 @@ impl App {
         if wish == *old {
             return Err(Error::invalid("size", "That is what it has already."));
         }
-        let parts = units.parts(&wish).ok_or_else(too_much)?;
+        // The backup VM stays what it is, and so does its price.
+        let parts = with_backup_at(units.parts(&wish).ok_or_else(too_much)?, backup_part(&order.parts));
         let price = total(&parts).ok_or_else(too_much)?;
         Ok((wish, parts, price))
     }
@@ -204,9 +193,9 @@ impl App {
     /// Begins to set it up elsewhere. It runs on where it is until it runs there.
     pub async fn move_order(&self, user: &User, id: OrderId, region: &str) -> Result<RevisionId> {
         let order = self.order_of(user.id, id)?;
-        stands_alone(&order, "region")?;
         let (wish, nodes) = (moved(&order, region), self.known_nodes().await?);
-        let asked = Asked { kind: Kind::Move, wish, price: order.price, parts: order.parts };
+        let (price, parts) = order.restored().ok_or_else(too_much)?;
+        let asked = Asked { kind: Kind::Move, wish, price, parts };
         self.begin_revision(user, id, asked, None, Some(nodes)).await
     }
 
@@ -238,6 +227,12 @@ impl App {
                     return Err(Error::conflict(why));
                 }
                 super::swarm::at_rest(tx, id)?;
+                if order.lost.is_some() && asked.kind != Kind::Move {
+                    return Err(Error::conflict("Its place has ended it. Move it to another place first, or delete it."));
+                }
+                if matches!(asked.kind, Kind::Move | Kind::Resize) {
+                    super::backup::at_rest(tx, id)?;
+                }
                 match (asked.kind, order.stopped.is_some()) {
                     (Kind::Stop, true) => return Err(Error::conflict("It is stopped already.")),
                     (Kind::Start, false) => return Err(Error::conflict("It runs already.")),
@@ -297,7 +292,8 @@ impl App {
                         let mut here: Vec<u32> = order.attempt().map(|attempt| attempt.node()).into_iter().collect();
                         // Beside a shard of its own it would fall with it; and a node has one reservation an order.
                         here.extend(super::swarm::nodes_of(tx, id)?);
-                        let ask = ask(&row.wish, tx.buyer_of(user)?).without_nodes(&here);
+                        let mut ask = ask(&row.wish, tx.buyer_of(user)?).without_nodes(&here);
+                        super::backup::keep_apart(tx, id, &mut ask)?;
                         let choice =
                             choose(&nodes, &ask, &tx.market(now)?).map_err(|none| Error::invalid("region", none.sentence()))?;
                         sales.admit_room(tx, row.wish.capacity(), row.wish.public_ips(), now)?;
@@ -317,8 +313,15 @@ impl App {
                 if let Due::Pay(amount) = row.due {
                     let card = chosen.filter(|card| card.removed.is_none()).ok_or_else(no_card)?;
                     let customer = customer.ok_or_else(no_card)?;
-                    let what =
-                        format!("{}: {} instead of {}, the rest of its month", order.wish.name, row.wish.measures(), row.before);
+                    let what = match row.kind {
+                        Kind::Move => format!("{}: set up again, the rest of its month", order.wish.name),
+                        _ => format!(
+                            "{}: {} instead of {}, the rest of its month",
+                            order.wish.name,
+                            row.wish.measures(),
+                            row.before
+                        ),
+                    };
                     let difference = Difference { amount, card: &card, customer, lines: vec![Part { what, amount }], revision };
                     row.charge = Some(hold_difference(tx, &order, difference, &*random, now)?);
                     row.state = Stage::Paying;

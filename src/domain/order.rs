@@ -1,6 +1,7 @@
 //! An order: the ladder it climbs, and what it says to people on every rung.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -219,6 +220,11 @@ impl Access {
     pub fn ssh(&self) -> String {
         format!("ssh root@{}", self.address())
     }
+
+    /// Its address on the overlay that gateways are on, too.
+    pub fn overlay(&self) -> Option<IpAddr> {
+        bare(self.mycelium_ip.as_deref()?).parse().ok()
+    }
 }
 
 /// An address without the size of its network.
@@ -285,6 +291,21 @@ pub struct Order {
     /// Since when its owner has it stopped.
     #[serde(default)]
     pub stopped: Option<Time>,
+    /// The server itself is gone, and the order goes on with its backup VM alone.
+    #[serde(default)]
+    pub lost: Option<Lost>,
+}
+
+/// A server whose place ended it while its backup VM goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    pub at: Time,
+    /// What the server cost for 30 days, and of what: it costs that again when it is set up elsewhere.
+    pub price: Usd,
+    pub parts: Vec<Part>,
+    /// Its owner has heard of it.
+    #[serde(default)]
+    pub told: bool,
 }
 
 impl Order {
@@ -364,6 +385,17 @@ impl Order {
         self.term()?.prorate(self.price, price, now)
     }
 
+    /// What it costs with its server, and of what: of one that is lost, once it is set up elsewhere.
+    pub fn restored(&self) -> Option<(Usd, Vec<Part>)> {
+        match &self.lost {
+            None => Some((self.price, self.parts.clone())),
+            Some(lost) => {
+                let parts = lost.parts.iter().chain(&self.parts).cloned().collect();
+                Some((self.price.checked_add(lost.price)?, parts))
+            }
+        }
+    }
+
     /// Takes over another price, as of the moment at which it was agreed on. Gives what is really due: what was earned meanwhile
     /// does not go back.
     pub fn reprice(&mut self, price: Usd, due: Due, agreed: Time) -> Due {
@@ -399,7 +431,7 @@ impl Order {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -434,6 +466,7 @@ mod tests {
             more_charges: vec![],
             revision: None,
             stopped: None,
+            lost: None,
         }
     }
 

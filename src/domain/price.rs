@@ -72,7 +72,7 @@ impl UnitPrices {
             add("Public IPv6 address".into(), up_to_cent(self.ipv6)?);
         }
         if let Some(swarm) = &wish.swarm {
-            let what = format!("Storage swarm, {} GB on {} shards", swarm.usable.div_ceil(GIB), swarm.layout.members());
+            let what = format!("{SWARM}, {} GB on {} shards", swarm.usable.div_ceil(GIB), swarm.layout.members());
             add(what, self.swarm(swarm)?);
         }
         if wish.backup == Backup::Machine {
@@ -90,6 +90,8 @@ impl UnitPrices {
 
 /// The part of a price that is for the backup VM: the same machine once more.
 const BACKUP: &str = "Backup VM: the same once more";
+/// Begins the name of the part that is for the storage swarm.
+const SWARM: &str = "Storage swarm";
 
 /// What the backup VM costs, of these parts.
 pub fn backup_part(parts: &[Part]) -> Usd {
@@ -99,6 +101,16 @@ pub fn backup_part(parts: &[Part]) -> Usd {
 /// The parts without the backup VM's.
 pub fn without_backup(parts: &[Part]) -> Vec<Part> {
     parts.iter().filter(|part| part.what != BACKUP).cloned().collect()
+}
+
+/// The parts with the backup VM's at another price: it stays what it is when the server changes.
+pub fn with_backup_at(parts: Vec<Part>, amount: Usd) -> Vec<Part> {
+    parts.into_iter().map(|part| if part.what == BACKUP { Part { amount, ..part } } else { part }).collect()
+}
+
+/// The parts without the storage swarm's.
+pub fn without_swarm(parts: &[Part]) -> Vec<Part> {
+    parts.iter().filter(|part| !part.what.starts_with(SWARM)).cloned().collect()
 }
 
 impl UnitPrices {
@@ -140,6 +152,15 @@ mod tests {
 
     fn measures(cores: u64, memory: u64, ssd: u64) -> Capacity {
         Capacity { cores, memory: memory * GIB, ssd: ssd * GIB, hdd: 0 }
+    }
+
+    #[test]
+    fn what_goes_on_without_the_server_is_told_apart_by_its_parts() {
+        let part = |what: &str, cents| Part { what: what.into(), amount: Usd::from_cents(cents) };
+        let parts = [part("Medium", 1000), part("Storage swarm, 100 GB on 24 shards", 200), part(BACKUP, 1000)];
+        assert_eq!(without_swarm(&without_backup(&parts)), [part("Medium", 1000)]);
+        let larger = with_backup_at(vec![part("Large", 2900), part(BACKUP, 2900)], backup_part(&parts));
+        assert_eq!(larger, [part("Large", 2900), part(BACKUP, 1000)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::super::lease::{Built, Signed, know};
 use super::super::order::{ask, new_attempt, reservation};
-use super::super::{App, swarm};
+use super::super::{App, backup, swarm};
 use crate::base::ids::JobId;
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::job::{Next, Work};
@@ -78,7 +78,8 @@ impl App {
             let here = order.attempt().map(|attempt| attempt.node());
             tried.extend(here);
             tried.extend(swarm::nodes_of(tx, order.id)?);
-            let ask = ask(&revision.wish, tx.buyer_of(order.user)?).without_nodes(&tried);
+            let mut ask = ask(&revision.wish, tx.buyer_of(order.user)?).without_nodes(&tried);
+            backup::keep_apart(tx, order.id, &mut ask)?;
             let choice = match order.attempts.len() - from.min(order.attempts.len()) < MAX_ATTEMPTS {
                 true => choose(&nodes, &ask, &tx.market(now)?).ok(),
                 false => None,
@@ -125,6 +126,12 @@ fn last(order: &Order) -> Result<u32> {
     last.ok_or_else(|| Error::internal("A move without a place to move to."))
 }
 
+/// It was not paid for: what was begun for it elsewhere is given back.
+pub(super) fn leave(tx: &mut Tx<'_>, order: &mut Order, random: &dyn Random, now: Time) -> Result<()> {
+    let number = last(order)?;
+    fail(tx, order, number, "is not needed any more", random, now).map(drop)
+}
+
 /// Notes that a place failed, gives its room back and owes its contract's end.
 fn fail(tx: &mut Tx<'_>, order: &mut Order, number: u32, what: &str, random: &dyn Random, now: Time) -> Result<String> {
     let failed = &mut order.attempts[number as usize];
@@ -145,6 +152,6 @@ pub(super) fn arrive(tx: &mut Tx<'_>, order: &mut Order, revision: &Revision, ra
     }
     order.attempts[new as usize].outcome = Outcome::Works;
     order.access.clone_from(&revision.access);
-    order.stopped = None;
-    Ok(())
+    (order.stopped, order.lost) = (None, None);
+    backup::moved(tx, order, random, now)
 }
