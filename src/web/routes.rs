@@ -61,6 +61,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/deployments/{id}/backup", get().to(user::backup::show))
         .route("/deployments/{id}/backup/line", post().to(user::backup::line))
         .route("/deployments/{id}/backup/plan", post().to(user::backup::plan))
+        .route("/deployments/{id}/backup/drill", get().to(user::backup::ask_drill))
         .route("/deployments/{id}/backup/drill", post().to(user::backup::drill))
         .route("/deployments/{id}/backup/return", post().to(user::backup::undrill))
         .route("/deployments/{id}/label", post().to(user::deployment::label))

@@ -315,6 +315,7 @@ pub(super) mod tests {
             more_charges: vec![],
             revision: None,
             stopped: None,
+            lost: None,
         }
     }
 

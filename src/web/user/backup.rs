@@ -7,7 +7,7 @@ use super::quote::apart;
 use crate::app::App;
 use crate::base::ids::OrderId;
 use crate::base::{Error, Kind, Result};
-use crate::domain::backup::BackupVm;
+use crate::domain::backup::{BackupVm, Stage};
 use crate::domain::order::{Access, Order};
 use crate::domain::placement::Scored;
 use crate::domain::report::Seat;
@@ -16,7 +16,7 @@ use crate::store::report::Reports;
 use crate::store::web_address::WebAddresses;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
-use crate::web::page::user::backup::{Brief, Machine, View, page};
+use crate::web::page::user::backup::{Brief, Machine, View, drill_page, page};
 use crate::web::ui::form::Filled;
 
 pub async fn show(me: Me, path: Path<String>) -> PageResult {
@@ -46,6 +46,15 @@ pub async fn plan(me: Me, path: Path<String>, form: Form) -> PageResult {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Asked before visitors are sent elsewhere.
+pub async fn ask_drill(me: Me, path: Path<String>) -> PageResult {
+    let (order, backup) = me.app.backup_of(me.user.id, id(&path, "deployment")?)?;
+    if backup.charge.is_some() || backup.stage != Stage::Active {
+        return Ok(me.go(&format!("/deployments/{}/backup", order.id)));
+    }
+    Ok(me.show(200, drill_page(&me.chrome(), &view(&me.app, &order, &backup, Filled::default())?)))
 }
 
 pub async fn drill(me: Me, path: Path<String>, _form: Form) -> PageResult {
@@ -88,6 +97,7 @@ fn view(app: &App, order: &Order, backup: &BackupVm, filled: Filled) -> Result<V
         })
     };
     let first = order.attempt().map(|attempt| &attempt.choice.best);
+    let looks = snapshot.backup_looks(order.id)?;
     Ok(View {
         id: order.id,
         name: order.shown_name().to_owned(),
@@ -96,10 +106,12 @@ fn view(app: &App, order: &Order, backup: &BackupVm, filled: Filled) -> Result<V
         reason: backup.reason.clone(),
         price: backup.price,
         apart: first.map(|first| apart(first, backup.node())).unwrap_or_default(),
-        main: machine(Seat::Main, first, order.access.as_ref(), backup.main)?,
-        own: machine(Seat::Backup, Some(backup.node()), backup.access.as_ref(), backup.own)?,
+        main: machine(Seat::Main, first, order.access.as_ref(), looks.main)?,
+        own: machine(Seat::Backup, Some(backup.node()), backup.access.as_ref(), looks.own)?,
         sync: backup.sync.clone(),
         web: snapshot.web_address_of(order.id)?.is_some(),
+        lost: order.lost.as_ref().map(|lost| lost.at),
+        unready: backup.unready(&looks),
         charge: backup.charge,
         drills: backup.drills.iter().rev().copied().collect(),
         consent: order.consent,

@@ -125,6 +125,7 @@ fn status(order: &Order) -> Status {
         State::Active => match (order.revision, order.stopped) {
             (Some(open), _) => Status::Changing(open.kind),
             (None, Some(_)) => Status::Stopped,
+            (None, None) if order.lost.is_some() => Status::Lost,
             (None, None) => Status::Running,
         },
         State::Undoing | State::Ending => Status::Ending,
@@ -170,6 +171,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
             open: order.revision.map(|open| format!("{} since {}.", open.kind.doing(), open.since.minute())),
             can: order.unchangeable().is_none(),
             stopped: order.stopped,
+            lost: order.lost.is_some(),
             any: last.is_some(),
             failed: last.filter(|last| last.state == Stage::Failed).and_then(|last| Some(last.story.last()?.text.clone())),
         },
@@ -197,6 +199,9 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
 
 /// One sentence when something is not as it should be, or not as one expects.
 fn note(order: &Order) -> Option<String> {
+    if order.lost.is_some() && order.state == State::Active {
+        return Some(LOST.to_owned());
+    }
     match (order.state, order.paused, order.stopped) {
         (State::Active, Some(_), _) => Some(PAUSED.to_owned()),
         (State::Active, None, Some(at)) => Some(format!(
@@ -207,6 +212,9 @@ fn note(order: &Order) -> Option<String> {
     }
 }
 
+/// What the owner of a server is told whose backup VM is all that is left.
+const LOST: &str = "The place that carried the server has ended it. Its backup VM runs and is in charge; perhaps it holds the only copy. What you paid \
+                    for hours of the server goes back to your card. Move the server to set it up elsewhere, or delete all of it.";
 /// What the owner of a paused deployment is told.
 const PAUSED: &str = "It is paused, and that is our fault: we owe its place money. We have been told and it goes on by itself as soon as \
                       that is paid. Your data is kept; hours are given back if it has to end.";

@@ -5,12 +5,14 @@ use actix_web::web::Path;
 use super::id;
 use super::revision::{agreed, elsewhere};
 use crate::base::{Error, Kind, Result};
+use crate::domain::backup::Backup;
 use crate::domain::order::Order;
+use crate::domain::term::Due;
 use crate::store::exposure::Exposures;
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
-use crate::web::page::user::relocation::{View, page};
+use crate::web::page::user::relocation::{Beside, View, page};
 use crate::web::page::user::revisions::CONSENT;
 use crate::web::ui::form::Filled;
 
@@ -50,6 +52,14 @@ fn view(me: &Me, order: &Order, filled: Filled) -> Result<View> {
         place: order.attempt().map(|it| format!("{}, {}", it.choice.best.city, it.choice.best.country)).unwrap_or_default(),
         regions: offer::regions(&me.app, &buyer),
         stopped: order.stopped.is_some(),
+        backup: (order.wish.backup == Backup::Machine).then_some(match order.lost {
+            Some(_) => Beside::Alone,
+            None => Beside::Stays,
+        }),
+        due: match order.restored().and_then(|(price, _)| order.prorate(price, me.app.now())).map(|proration| proration.due) {
+            Some(Due::Pay(due)) => Some(due),
+            _ => None,
+        },
         filled,
     })
 }

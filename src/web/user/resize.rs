@@ -7,6 +7,7 @@ use super::{card_line, id};
 use crate::app::revision::{KEEP, OTHER_PRICE, Preview, ResizeForm};
 use crate::app::wish::disk_fields;
 use crate::base::{Error, Kind, Result};
+use crate::domain::backup::Backup;
 use crate::domain::catalogue::GIB;
 use crate::domain::order::Order;
 use crate::web::error::{PageResult, status};
@@ -105,6 +106,7 @@ fn view(me: &Me, order: &Order, filled: Filled) -> View {
         forgets: order.wish.forgets(),
         stopped: order.stopped.is_some(),
         grows: !order.wish.forgets(),
+        backup: order.wish.backup == Backup::Machine,
         filled,
     }
 }

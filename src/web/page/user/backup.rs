@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::base::Time;
 use crate::base::ids::OrderId;
 use crate::base::money::Usd;
-use crate::domain::backup::{Charge, Consent, Drill, Probe, Stage, State};
+use crate::domain::backup::{Charge, Consent, Drill, POINTED, Probe, Stage, State, TAKEOVER};
 use crate::domain::order::Entry;
 use crate::domain::report::Seat;
 use crate::domain::sync::{EVERY_MIN, FOLDERS_MAX, Run, Sync};
@@ -44,6 +44,10 @@ pub struct View {
     pub sync: Sync,
     /// It has a web address, whose visitors can be sent to the one or the other.
     pub web: bool,
+    /// The server itself is gone, since then.
+    pub lost: Option<Time>,
+    /// Why the backup VM can't be put in charge, in a sentence.
+    pub unready: Option<&'static str>,
     /// Where the backup VM is in charge.
     pub charge: Option<Charge>,
     /// The newest first.
@@ -86,7 +90,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         @if let Some(charge) = view.charge { (in_charge(chrome, view, charge)) }
                         div.duo { (machine(chrome, view, &view.main)) (machine(chrome, view, &view.own)) }
                         (in_step(chrome, view))
-                        (drills(chrome, view))
+                        (drills(view))
                     }
                     Stage::Failing | Stage::Failed => (part::card("There is none", html! {
                         p { (view.reason.as_deref().unwrap_or("It could not be built.")) " The server itself goes on, and this part of the price goes back to your card." }
@@ -150,21 +154,28 @@ fn machine(chrome: &Chrome, view: &View, machine: &Machine) -> Markup {
             html! { @match machine.heard { Some(at) => (ago(at, view.now)), None if machine.told => "not yet", None => "never: run its line" } },
         ),
     ];
+    if let Some(answers) = machine.probe.answers {
+        let what = if machine.seat == Seat::Main { "The server's web address" } else { "Its web address" };
+        facts.push((what, html! { @if answers { "answers" } @else { "does not answer" } " when we visit it" }));
+    }
     if let State::Down { since } = machine.probe.state() {
         facts.push(("Down since", html! { (ago(since, view.now)) }));
     }
     html! {
+        @let lost = view.lost.filter(|_| machine.seat == Seat::Main);
         section.card.stack-small {
-            div.between { h2 { (name(machine.seat)) } (badge(tone, said)) }
-            (part::facts(facts))
+            div.between { h2 { (name(machine.seat)) } @if lost.is_some() { (badge(Tone::Bad, "Gone")) } @else { (badge(tone, said)) } }
+            @if let Some(at) = lost { p { "Its place ended it " (ago(at, view.now)) ", and its disks are gone." } } @else { (part::facts(facts)) }
             @if let Some(ssh) = &machine.ssh { (copyable("Sign in", ssh)) }
-            (form::post(chrome, &format!("/deployments/{}/backup/line", view.id), html! {
-                (form::hidden("vm", machine.seat.word()))
-                div.actions {
-                    @if machine.told { a.btn.quiet href={ "/deployments/" (view.id) "/metrics?vm=" (machine.seat.word()) } { "Its graphs" } }
-                    button.btn.quiet[machine.told] type="submit" { @if machine.told { "Make a new line" } @else { "Give me its line" } }
-                }
-            }))
+            @if lost.is_none() {
+                (form::post(chrome, &format!("/deployments/{}/backup/line", view.id), html! {
+                    (form::hidden("vm", machine.seat.word()))
+                    div.actions {
+                        @if machine.told { a.btn.quiet href={ "/deployments/" (view.id) "/metrics?vm=" (machine.seat.word()) } { "Its graphs" } }
+                        button.btn.quiet[machine.told] type="submit" { @if machine.told { "Make a new line" } @else { "Give me its line" } }
+                    }
+                }))
+            }
         }
     }
 }
@@ -261,49 +272,110 @@ fn in_charge(chrome: &Chrome, view: &View, charge: Charge) -> Markup {
             h2 { "The backup VM is in charge" }
             p {
                 "Since " (ago(charge.since, view.now)) ". Nothing is copied to it meanwhile. "
-                @if charge.visited { "Visitors of your web address are sent to it." } @else { "Nothing points your visitors to it." }
+                @if charge.visited && view.web { "Visitors of your web address are sent to it." } @else { "Nothing points your visitors to it." }
             }
             p.hint { "Copies go on when the server itself is in charge again. They write over what was changed on the backup VM in those folders: save that first." }
-            (form::post(chrome, &format!("/deployments/{}/backup/return", view.id), html! {
-                div.actions { button.btn type="submit" { "Put the server back in charge" } }
-            }))
-        }
-    }
-}
-
-fn drills(chrome: &Chrome, view: &View) -> Markup {
-    html! {
-        section.card.stack-small {
-            h2 { "Trying it out" }
-            p {
-                "A drill measures two things: how long it takes from the press of the button until the backup VM is seen to answer, and how old its copy is. \
-                 What is measured stands below; nothing else is promised."
-            }
-            @if view.web {
-                p.hint {
-                    strong { "While a drill lasts, visitors of your web address come to the backup VM. " }
-                    "If the server is surely down and the backup VM surely up, they are sent there by themselves. They come back only when you say so."
-                }
+            @if view.lost.is_some() {
+                p { "There is no server that could be put back in charge. Set it up at another place, copy what you need from the backup VM to it, then put it in charge." }
+                div.actions { a.btn href={ "/deployments/" (view.id) "/move" } { "Set the server up elsewhere" } }
             } @else {
-                p.hint { "You can sign in to the backup VM while the drill lasts. Without a web address of ours there are no visitors that we could send there." }
-            }
-            @if !view.drills.is_empty() {
-                (part::table(
-                    "Drills",
-                    &[text("Begun"), number("Until it answered"), number("Age of the copy"), text("Back")],
-                    view.drills.iter().map(drill).collect(),
-                ))
-            }
-            @if view.charge.is_none() {
-                (form::post(chrome, &format!("/deployments/{}/backup/drill", view.id), html! {
-                    div.actions { button.btn.quiet type="submit" { "Begin a drill" } }
+                (form::post(chrome, &format!("/deployments/{}/backup/return", view.id), html! {
+                    div.actions { button.btn type="submit" { "Put the server back in charge" } }
                 }))
             }
         }
     }
 }
 
-fn drill(drill: &Drill) -> Vec<Markup> {
+fn drills(view: &View) -> Markup {
+    html! {
+        section.card.stack-small {
+            h2 { "Trying it out" }
+            p {
+                "A drill measures two things: how long it takes from the press of the button until the backup VM is seen to answer, and how old its copy is."
+            }
+            @if view.web {
+                p.hint {
+                    strong { "While a drill lasts, visitors of your web address come to the backup VM. " }
+                    "If the server is surely down, by more than one sign, and the backup VM up with a copy, they are sent there by themselves, and are there "
+                    strong { "within " (minutes(TAKEOVER)) } " after the server fails. A drill has to get them there within " (minutes(POINTED))
+                    ", for noticing takes the rest. They come back only when you say so."
+                }
+            } @else {
+                p.hint {
+                    "You can sign in to the backup VM while the drill lasts. Without a web address of ours there are no visitors that we could send there: nothing \
+                     is switched by itself, and no time is stated for it."
+                }
+            }
+            @if !view.drills.is_empty() {
+                (part::table(
+                    "Drills",
+                    &[text("Begun"), number("Until it answered"), text("In the stated time"), number("Age of the copy"), text("Back")],
+                    view.drills.iter().map(|it| drill(it, view.now)).collect(),
+                ))
+            }
+            @if view.charge.is_none() {
+                @match view.unready {
+                    None => div.actions { a.btn.quiet href={ "/deployments/" (view.id) "/backup/drill" } { "Begin a drill" } },
+                    Some(why) => p { (why) " A drill can begin as soon as that has changed." },
+                }
+            }
+        }
+    }
+}
+
+/// Asked before a drill: how both are, and what happens to visitors.
+pub fn drill_page(chrome: &Chrome, view: &View) -> Markup {
+    let says = |machine: &Machine| match machine.probe.state() {
+        State::Unknown => "nobody can tell how it is".to_owned(),
+        State::Up => "it is up".to_owned(),
+        State::Doubtful => "it did not answer when we last looked".to_owned(),
+        State::Down { since } => format!("it is down since {}", since.minute()),
+    };
+    layout(
+        chrome,
+        &format!("Try a takeover of {}", view.name),
+        html! {
+            div.narrow {
+                (part::back(&format!("/deployments/{}/backup", view.id), &format!("Backup VM of {}", view.name)))
+                h1 { "Put the backup VM in charge?" }
+                ul {
+                    li { strong { "The server: " } (says(&view.main)) "." }
+                    li {
+                        strong { "The backup VM: " } (says(&view.own)) ". "
+                        @match view.sync.held {
+                            Some(held) => { "It holds what was written before " (ago(held.marker, view.now)) "." }
+                            None => "It holds no whole copy yet.",
+                        }
+                    }
+                    @if view.web {
+                        li { strong { "Visitors of your web address come to the backup VM, " } "from now on until you put the server back in charge: they see what the copy holds." }
+                    } @else { li { "There is no web address whose visitors could be sent there." } }
+                    li { "Nothing is copied meanwhile. Afterwards copies write over what was changed on the backup VM." }
+                }
+                @if let Some(why) = view.unready {
+                    p.flash.bad { span { (why) } }
+                    p.actions { a.btn.quiet.large href={ "/deployments/" (view.id) "/backup" } { "Back" } }
+                } @else {
+                    (form::post(chrome, &format!("/deployments/{}/backup/drill", view.id), html! {
+                        div.actions {
+                            button.btn.large type="submit" { "Begin the drill" }
+                            a.btn.quiet.large href={ "/deployments/" (view.id) "/backup" } { "Leave it" }
+                        }
+                    }))
+                }
+            }
+        },
+    )
+}
+
+/// `4½ minutes`
+fn minutes(span: std::time::Duration) -> String {
+    let half = if span.as_secs() % 60 >= 30 { "½" } else { "" };
+    format!("{}{half} minutes", span.as_secs() / 60)
+}
+
+fn drill(drill: &Drill, now: Time) -> Vec<Markup> {
     let secs = |secs: Option<u64>, none: &str| {
         html! {
             @match secs { Some(secs) => (span(std::time::Duration::from_secs(secs))), None => (none) }
@@ -313,6 +385,14 @@ fn drill(drill: &Drill) -> Vec<Markup> {
     vec![
         html! { (when(drill.pressed)) @if drill.real { " " (badge(Tone::Warn, "The server was down")) } },
         secs(drill.rto_secs(), none),
+        html! {
+            @match drill.in_time(now) {
+                Some(true) => (badge(Tone::Good, "Yes")),
+                Some(false) => (badge(Tone::Bad, "No")),
+                None if drill.visited => "Not told",
+                None => "No visitors",
+            }
+        },
         secs(drill.rpo_secs(), "No whole copy"),
         html! { @match drill.back { Some(at) => (when(at)), None => "Still in charge" } },
     ]

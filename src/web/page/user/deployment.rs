@@ -56,6 +56,8 @@ pub struct Changes {
     pub open: Option<String>,
     pub can: bool,
     pub stopped: Option<Time>,
+    /// The server itself is gone: it can only be set up elsewhere.
+    pub lost: bool,
     /// Whether there ever was one.
     pub any: bool,
     /// What became of the last one, if it was not done.
@@ -165,10 +167,10 @@ fn changing(chrome: &Chrome, view: &View) -> Markup {
         @if view.changes.can {
             @if view.changes.stopped.is_some() {
                 (form::post(chrome, &format!("/deployments/{}/start", view.id), html! { button.btn type="submit" { "Start" } }))
-            } @else {
+            } @else if !view.changes.lost {
                 a.btn.quiet href={ "/deployments/" (view.id) "/stop" } { "Stop" }
             }
-            a.btn.quiet href={ "/deployments/" (view.id) "/resize" } { "Resize" }
+            @if !view.changes.lost { a.btn.quiet href={ "/deployments/" (view.id) "/resize" } { "Resize" } }
             a.btn.quiet href={ "/deployments/" (view.id) "/move" } { "Move" }
         }
     }
@@ -198,6 +200,7 @@ fn access(view: &View) -> Markup {
                     p { "The address appears here when the server runs. " }
                     p.actions { (part::button(&format!("/deployments/{}/progress", view.id), "Watch it start")) }
                 }
+                None if view.changes.lost => p { "There is no server to sign in to. Its backup VM runs; its page says how to sign in to that one." },
                 None if view.changes.stopped.is_some() => p { "It is stopped. Start it to sign in; its addresses stay." },
                 None => p { "There is nothing to sign in to any more." },
             }

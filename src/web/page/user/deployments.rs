@@ -20,6 +20,8 @@ pub enum Status {
     /// By its owner.
     Stopped,
     Changing(Kind),
+    /// Its backup VM is all that is left.
+    Lost,
     Down,
     Ending,
     Ended,
@@ -35,6 +37,7 @@ impl Status {
             Status::Running => part::badge(Tone::Good, "Running"),
             Status::Stopped => part::badge(Tone::Quiet, "Stopped"),
             Status::Changing(kind) => part::badge(Tone::Busy, kind.doing()),
+            Status::Lost => part::badge(Tone::Warn, "Backup VM only"),
             Status::Down => part::badge(Tone::Bad, "Not answering"),
             Status::Ending => part::badge(Tone::Busy, "Being deleted"),
             Status::Ended => part::badge(Tone::Quiet, "Deleted"),

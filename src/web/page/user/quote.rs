@@ -7,6 +7,7 @@ use super::swarm;
 use crate::base::Time;
 use crate::base::ids::QuoteId;
 use crate::base::money::Usd;
+use crate::domain::backup::TAKEOVER;
 use crate::web::ui::form::{self, Filled};
 use crate::web::ui::format::{money, when};
 use crate::web::ui::icon::{Icon, icon};
@@ -183,7 +184,8 @@ fn backup(view: &View, second: &Second) -> Markup {
         p { (second.apart) }
         p.hint {
             "The same system, size, disks and keys. It starts empty, after the server itself runs. What is copied to it, and how often, you choose then; the \
-             page shows how far behind the copy is. If no second place can be had, the server goes on alone and the backup VM's price goes back."
+             page shows how far behind the copy is. Visitors of a web address of ours are at the backup VM within " (TAKEOVER.as_secs() / 60) " minutes after the \
+             server fails; a drill shows whether that holds. If no second place can be had, the server goes on alone and the backup VM's price goes back."
         }
         // Without a card there is no form to agree in yet.
         @if view.card.is_some() {

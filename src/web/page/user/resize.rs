@@ -32,6 +32,8 @@ pub struct View {
     pub stopped: bool,
     /// Whether the system's disk can only grow.
     pub grows: bool,
+    /// It has a backup VM, which stays as it is.
+    pub backup: bool,
     pub filled: Filled,
 }
 
@@ -73,6 +75,12 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                                 (Text::new(size, "Another disk: size in GB").hint("Empty: no other disk.").digits().max(6).optional().show(filled))
                                 (Text::new(path, "Another disk: folder").hint("Where it is mounted, such as /srv/more.").code().max(64).optional().show(filled))
                             }
+                        }
+                    }
+                    @if view.backup {
+                        p.hint {
+                            "Its backup VM keeps its size, its disks and its price. What no longer fits on it is not copied any more: the page of the backup VM \
+                             says when copies fail."
                         }
                     }
                     @if view.stopped {

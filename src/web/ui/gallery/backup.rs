@@ -5,16 +5,16 @@ use crate::base::Time;
 use crate::base::money::Usd;
 use crate::base::text::SshKey;
 use crate::base::time::{DAY, HOUR, MINUTE, SECOND};
-use crate::domain::backup::{Charge, Consent, Drill, Probe, Stage};
+use crate::domain::backup::{Charge, Consent, Drill, Probe, Signs, Stage};
 use crate::domain::order::{Entry, Step};
 use crate::domain::report::Seat;
 use crate::domain::sync::{Held, Plan, Run, Sync};
-use crate::web::page::user::backup::{Brief, Machine, View, page};
+use crate::web::page::user::backup::{Brief, Machine, View, drill_page, page};
 use crate::web::ui::form::Filled;
 
 fn machine(seat: Seat, place: &str, speaks: bool) -> Machine {
-    let probe = (0..8_u32)
-        .fold(Probe::default(), |probe, look| probe.look(Some(true), Some(speaks), ago(MINUTE) - (8 - look) * 30 * SECOND));
+    let signs = Signs { node: Some(true), speaks: Some(speaks), answers: (!speaks).then_some(false) };
+    let probe = (0..8_u32).fold(Probe::default(), |probe, look| probe.look(signs, ago(MINUTE) - (8 - look) * 30 * SECOND));
     let heard = Some(if speaks { ago(MINUTE) } else { ago(9 * MINUTE) });
     Machine {
         seat,
@@ -45,7 +45,14 @@ fn view() -> View {
     let event = |hours: u32, text: &str, trouble| Entry { at: ago(HOUR * hours), step: Step::Access, text: text.into(), trouble };
     let drill = |days: u32, back| {
         let pressed = ago(DAY * days);
-        Drill { pressed, real: days > 30, answered: Some(pressed + 41 * SECOND), marker: Some(pressed - 9 * MINUTE), back }
+        Drill {
+            pressed,
+            real: days > 30,
+            visited: true,
+            answered: Some(pressed + 41 * SECOND),
+            marker: Some(pressed - 9 * MINUTE),
+            back,
+        }
     };
     View {
         id: order(),
@@ -61,6 +68,8 @@ fn view() -> View {
         own: machine(Seat::Backup, "Falkenstein, Germany, on node 5 of Falkenfarm", true),
         sync,
         web: true,
+        lost: None,
+        unready: None,
         charge: None,
         drills: vec![drill(3, Some(ago(3 * DAY) + HOUR)), drill(34, Some(ago(34 * DAY) + HOUR))],
         consent: Some(Consent::now(ago(40 * DAY))),
@@ -83,8 +92,15 @@ pub fn pages() -> Vec<Shown> {
     let late = View {
         main: machine(Seat::Main, "Ghent, Belgium, on node 11 of De Kuip", false),
         sync: Sync { alarmed: Some(ago(HOUR)), held: Some(Held { marker: ago(2 * HOUR), told: ago(MINUTE) }), ..view().sync },
-        charge: Some(Charge { since: ago(5 * MINUTE), visited: false }),
-        drills: vec![Drill { pressed: ago(5 * MINUTE), real: false, answered: None, marker: Some(ago(2 * HOUR)), back: None }],
+        charge: Some(Charge { since: ago(5 * MINUTE), visited: true }),
+        drills: vec![Drill {
+            pressed: ago(5 * MINUTE),
+            real: false,
+            visited: true,
+            answered: None,
+            marker: Some(ago(2 * HOUR)),
+            back: None,
+        }],
         ..view()
     };
     let fresh = View {
@@ -103,8 +119,24 @@ pub fn pages() -> Vec<Shown> {
         ..view()
     };
     let none = View { stage: Stage::Failed, reason: Some("None of the places that we tried could start it.".into()), ..view() };
+    let asked =
+        |name, view: View| Shown { name, of: For::Anybody, markup: drill_page(&user("/deployments/x/backup/drill"), &view) };
+    let alone = View {
+        lost: Some(ago(HOUR)),
+        charge: Some(Charge { since: ago(HOUR), visited: true }),
+        main: Machine { ssh: None, probe: Probe::default(), ..view().main },
+        ..view()
+    };
+    let empty = View {
+        sync: Sync { held: None, ..view().sync },
+        unready: Some("The backup VM holds no whole copy yet: there is nothing that could take over."),
+        ..view()
+    };
     vec![
         show("backup", view()),
+        show("backup-alone", alone),
+        asked("backup-drill", view()),
+        asked("backup-drill-refused", empty),
         show("backup-in-charge", late),
         show("backup-fresh", fresh),
         show("backup-wrong", wrong),

@@ -26,12 +26,14 @@ pub fn pages() -> Vec<Shown> {
         forgets: true,
         stopped: false,
         grows: false,
+        backup: false,
         filled: Filled::default().with("size", "medium"),
     };
     let whole = resize::View {
         disks: vec![],
         forgets: false,
         grows: true,
+        backup: true,
         filled: Filled::default().with("size", "huge").wrong("size", "There is no room for that where it runs."),
         ..resize.clone()
     };
@@ -123,9 +125,14 @@ pub fn pages() -> Vec<Shown> {
         place: "Ghent, Belgium".into(),
         regions: vec![Region { slug: "Germany".into(), name: "Germany".into(), nodes: 7 }],
         stopped: false,
+        backup: None,
+        due: None,
         filled: Filled::default(),
     };
+    let lost =
+        relocation::View { backup: Some(relocation::Beside::Alone), due: Some(Usd::from_cents(612)), ..relocation.clone() };
     let refused = relocation::View {
+        backup: Some(relocation::Beside::Stays),
         stopped: true,
         filled: Filled::default().with("region", "Germany").wrong("region", "Nothing of this size is free in Germany right now."),
         ..relocation.clone()
@@ -139,6 +146,7 @@ pub fn pages() -> Vec<Shown> {
         show("stop", revisions::stop_page(&user("/deployments/x/stop"), &stop)),
         show("stop-kept", revisions::stop_page(&user("/deployments/x/stop"), &kept)),
         show("move", relocation::page(&user("/deployments/x/move"), &relocation)),
+        show("move-lost", relocation::page(&user("/deployments/x/move"), &lost)),
         show("move-refused", relocation::page(&user("/deployments/x/move"), &refused)),
         show("changes", revisions::page(&user("/deployments/x/changes"), &changes)),
         show("changes-empty", {
