@@ -8,7 +8,7 @@ use cooperage::base::money::Usd;
 use cooperage::base::time::{HOUR, MINUTE};
 use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
-use cooperage::domain::backup::{BackupVm, Stage};
+use cooperage::domain::backup::{BackupVm, Stage, State as Looked};
 use cooperage::domain::order::{Access, State};
 use cooperage::domain::report::Seat;
 use cooperage::domain::web_address::Stage::Live;
@@ -87,7 +87,7 @@ async fn two_servers_are_one_order_stand_apart_and_end_together() {
         (Usd::from_cents(2000), Usd::from_cents(1000), Usd::from_cents(2000))
     );
     let consent = read.consent.unwrap();
-    assert!(consent.wording == 1 && consent.at == read.created && consent.text().contains("Both servers can fail"));
+    assert!(consent.wording == 2 && consent.at == read.created && consent.text().contains("Both servers can fail"));
     assert_eq!(live_contracts(&market), 2);
     market.demo.world.mail.wait_for(ALICE.email, "the backup VM of web is up").await.unwrap();
     let page = alice.get(&format!("/deployments/{order}/backup")).await.unwrap();
@@ -102,6 +102,7 @@ async fn two_servers_are_one_order_stand_apart_and_end_together() {
     market.newcomer("Bob").await;
     let bob = Caller::with_password(market.url(), "bob@example.org", crate::kit::market::PASSWORD).await;
     assert_eq!(bob.get(&format!("/deployments/{order}/backup")).await.status, 404);
+    assert_eq!(bob.get(&format!("/deployments/{order}/backup/drill")).await.status, 404);
     for verb in ["line", "plan", "drill", "return"] {
         assert_eq!(bob.post(&format!("/deployments/{order}/backup/{verb}"), &[("vm", "main")]).await.status, 404, "{verb}");
     }
@@ -275,13 +276,17 @@ async fn the_two_are_kept_in_step_and_a_drill_says_what_it_measured() {
     let held = backup(&market, order).sync.held.unwrap().marker;
     // A drill: what is measured is what was seen, and nothing is copied meanwhile.
     market.leap(5 * MINUTE);
-    let pressed = alice.fill(&page, &format!("{page}/drill"), &[]).await.unwrap();
+    let once = format!("sh {} once", own.path("usr/local/lib/cooperage/report.sh").display());
+    own.does("/bin/sh", &once).await;
+    market.until("it is up", || !matches!(looks(&market, order).own.state(), Looked::Down { .. })).await;
+    let drill = format!("{page}/drill");
+    let pressed = alice.fill(&drill, &drill, &[]).await.unwrap();
     assert!(pressed.says("The backup VM is in charge") && pressed.says("Not yet"), "{}", pressed.text());
     market.leap(16 * MINUTE);
     let runs = backup(&market, order).sync.runs.len();
     main.does("/bin/sh", &tick(&main)).await;
     assert_eq!(backup(&market, order).sync.runs.len(), runs, "it is not written over");
-    own.does("/bin/sh", &format!("sh {} once", own.path("usr/local/lib/cooperage/report.sh").display())).await;
+    own.does("/bin/sh", &once).await;
     market.nurse_by(MINUTE / 2, "the answer is seen", || backup(&market, order).drills[0].answered.is_some()).await;
     let drill = backup(&market, order).drills[0];
     let heard = market.demo.instance.app.read().unwrap().reporter(order, Seat::Backup).unwrap().unwrap().heard.unwrap().at;
@@ -336,40 +341,60 @@ async fn visitors_follow_a_drill_and_a_server_that_is_down_and_come_back_only_by
         .await;
     leads_to(&market, order, &first.0, first.1).await;
     // A drill: visitors come to the backup VM, and that is what is measured.
-    let pressed = alice.fill(&page, &format!("{page}/drill"), &[]).await.unwrap();
+    let drill_page = format!("{page}/drill");
+    let empty = alice.get(&drill_page).await.unwrap();
+    assert!(empty.says("holds no whole copy yet") && !empty.says("Begin the drill"), "{}", empty.text());
+    // Both speak, and the backup VM holds a copy.
+    let voices = Voices::of(&market, &alice, order).await;
+    voices.both_speak().await;
+    let now = voices.copied(&market).await;
+    let say_backup = async || {
+        market.leap(MINUTE / 2);
+        voices.speak(1).await;
+        let looked = market.demo.instance.app.now() - MINUTE / 4;
+        market.until("both are looked at", || looks(&market, order).own.looked.is_some_and(|at| at >= looked)).await;
+    };
+    say_backup().await;
+    let asked = alice.get(&drill_page).await.unwrap();
+    assert!(asked.says("Visitors of your web address come to the backup VM") && asked.says("it is up"), "{}", asked.text());
+    let pressed = alice.submit(&asked, &drill_page, &[]).await.unwrap();
     assert!(pressed.says("Visitors of your web address are sent to it"), "{}", pressed.text());
     leads_to(&market, order, &second.0, second.1).await;
     market.nurse_by(MINUTE / 6, "the answer is seen", || backup(&market, order).drills[0].answered.is_some()).await;
     let drill = backup(&market, order).drills[0];
-    assert!(!drill.real && drill.rto_secs().is_some() && drill.rpo_secs().is_none(), "{drill:?}");
+    assert!(!drill.real && drill.visited && drill.rto_secs().is_some() && drill.rpo_secs().is_some(), "{drill:?}");
+    assert!(alice.get(&page).await.unwrap().says("within 10 minutes"));
+    // Whatever is done to the server meanwhile, and to its address: visitors stay.
+    for what in ["stop", "start"] {
+        let from = if what == "stop" { format!("{mine}/stop") } else { mine.clone() };
+        alice.fill(&from, &format!("{mine}/{what}"), &[("consent", "on")]).await.unwrap();
+        let change = market.revised(order).await;
+        assert_eq!(change.state, cooperage::domain::revision::State::Done, "{:?}", change.story);
+        leads_to(&market, order, &second.0, second.1).await;
+    }
+    alice.fill(&mine, &format!("{mine}/address/remove"), &[]).await.unwrap();
+    let address = || market.demo.instance.app.read().unwrap().web_address_of(order).unwrap();
+    market.nurse_by(MINUTE / 6, "the address is gone", || address().is_none()).await;
+    alice.fill(&mine, &format!("{mine}/address"), &[("kind", "name")]).await.unwrap();
+    market.nurse_by(MINUTE / 6, "there is another one", || address().is_some()).await;
+    leads_to(&market, order, &second.0, second.1).await;
     alice.fill(&page, &format!("{page}/return"), &[]).await.unwrap();
     leads_to(&market, order, &first.0, first.1).await;
-    // Both speak, and the backup VM holds a copy.
-    let caller = Caller::new(market.url());
-    let mut addresses = Vec::new();
-    for which in ["main", "backup"] {
-        let line = line(&alice, order, which).await;
-        addresses.push(format!("/r/{}", line.split("/r/").nth(1).unwrap().split('/').next().unwrap()));
+    // A server that is silent and answers its visitors keeps them, and nobody is told that it is down.
+    voices.both_speak().await;
+    for _ in 0..14 {
+        say_backup().await;
     }
-    let figures = "cooperage 1\nuptime 600.00\ncpu 1 0 0 1\nload 0.42\nmemory 4194304 3000000\nnet 1 1\n";
-    let say = async |path: &str, body: String| {
-        let answer = caller.send(caller.request("POST", path).body(body)).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    };
-    for address in &addresses {
-        say(address, figures.into()).await;
-    }
-    let now = market.demo.instance.app.now().secs();
-    say(&format!("{}/sync", addresses[1]), format!("cooperage-sync 1\nmarker {now}\n")).await;
-    // The server falls silent, the backup VM does not.
+    let seen = looks(&market, order).main;
+    assert_eq!((seen.speaks, seen.answers, backup(&market, order).charge), (Some(false), Some(true), None), "{seen:?}");
+    assert!(!alice_mail(&market) && alice.get(&page).await.unwrap().says("answers when we visit it"));
+    // Now it does not answer either.
+    market.demo.world.nodes.set_quiet(first.1, true);
     for _ in 0..40 {
         if backup(&market, order).charge.is_some() {
             break;
         }
-        market.leap(MINUTE / 2);
-        say(&addresses[1], figures.into()).await;
-        let looked = market.demo.instance.app.now() - MINUTE / 4;
-        market.until("both are looked at", || backup(&market, order).own.looked.is_some_and(|at| at >= looked)).await;
+        say_backup().await;
     }
     let (taken, drill) = (backup(&market, order).charge.expect("it took over"), *backup(&market, order).drills.last().unwrap());
     assert!(taken.visited && drill.real && drill.marker.is_some_and(|marker| marker.secs() == now), "{drill:?}");
@@ -377,22 +402,155 @@ async fn visitors_follow_a_drill_and_a_server_that_is_down_and_come_back_only_by
     market.demo.world.mail.wait_for(ALICE.email, "the backup VM of web has taken over").await.unwrap();
     assert!(!alice_mail(&market), "one mail says it");
     // It is back, and nothing happens by itself.
-    say(&addresses[0], figures.into()).await;
+    market.demo.world.nodes.set_quiet(first.1, false);
+    voices.speak(0).await;
     for _ in 0..3 {
-        market.leap(MINUTE / 2);
-        let looked = market.demo.instance.app.now() - MINUTE / 4;
-        market.until("both are looked at", || backup(&market, order).own.looked.is_some_and(|at| at >= looked)).await;
+        say_backup().await;
     }
     assert!(backup(&market, order).charge.is_some());
     let shown = alice.get(&page).await.unwrap();
     assert!(shown.says("The server was down") && shown.says("Still in charge"), "{}", shown.text());
     alice.fill(&page, &format!("{page}/return"), &[]).await.unwrap();
     leads_to(&market, order, &first.0, first.1).await;
+    // The place of the backup VM ends it while it is in charge: visitors come back, for there is nobody else.
+    say_backup().await;
+    alice.fill(&drill_page, &drill_page, &[]).await.unwrap();
+    leads_to(&market, order, &second.0, second.1).await;
+    market.demo.world.chain.end_contract(second.1);
+    market.nurse("it is given up", || backup(&market, order).stage == Stage::Failed).await;
+    leads_to(&market, order, &first.0, first.1).await;
+    let lost = backup(&market, order);
+    assert!(lost.charge.is_none() && lost.drills.last().unwrap().back.is_some(), "{lost:?}");
     let delete = format!("{mine}/delete");
     alice.fill(&delete, &delete, &[]).await.unwrap();
     market.ended(order).await;
     assert_eq!(live_contracts(&market), 0, "server, backup VM, name and gateway");
     market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_a_backup_vm_is_resized_and_moved_and_outlived_by_it() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let order = order(&market, &alice, "web").await;
+    let vm = stands(&market, order).await;
+    let (mine, page) = (format!("/deployments/{order}"), format!("/deployments/{order}/backup"));
+    let (resize, relocate) = (format!("{mine}/resize"), format!("{mine}/move"));
+    let apart = |place: &cooperage::domain::placement::Scored| {
+        let other = vm.node();
+        assert!(place.node != other.node && place.farm != other.farm && place.owner != other.owner, "{place:?} {other:?}");
+    };
+    // Smaller: the backup VM stays what it is, and so does its price.
+    let shown = alice.fill(&resize, &resize, &[("size", "small"), ("consent", "on")]).await.unwrap();
+    assert!(shown.says("Confirm the new size"), "{}", shown.text());
+    alice.submit(&shown, &resize, &[]).await.unwrap();
+    assert_eq!(market.revised(order).await.state, cooperage::domain::revision::State::Done);
+    let small = market.read(order);
+    assert_eq!((small.price, backup(&market, order).price), (Usd::from_cents(1600), Usd::from_cents(1000)));
+    // Elsewhere, but nowhere near its backup VM. It is empty there, so the copy is kept from it.
+    let voices = Voices::of(&market, &alice, order).await;
+    voices.both_speak().await;
+    voices.copied(&market).await;
+    assert!(alice.get(&relocate).await.unwrap().says("no farm and no farmer is the same"));
+    alice.fill(&relocate, &relocate, &[("region", ""), ("consent", "on")]).await.unwrap();
+    let change = market.revised(order).await;
+    assert_eq!(change.state, cooperage::domain::revision::State::Done, "{:?}", change.story);
+    apart(&market.read(order).attempt().unwrap().choice.best);
+    assert!(backup(&market, order).charge.is_some() && backup(&market, order).drills.is_empty());
+    let refused = voices.caller.send(voices.caller.request("POST", &voices.paths[0]).body(FIGURES)).await;
+    assert_eq!(refused.status, 404, "the old one is not heard any more");
+    alice.fill(&page, &format!("{page}/return"), &[]).await.unwrap();
+    assert!(backup(&market, order).charge.is_none());
+    // Its place ends it: the backup VM, which holds the only copy, goes on and is in charge.
+    let end = |order: OrderId| {
+        let contract = market.read(order).attempt().unwrap().contract.unwrap();
+        market.demo.world.chain.end_contract(contract);
+    };
+    end(order);
+    market.nurse("it is seen", || market.read(order).lost.is_some()).await;
+    market.demo.world.mail.wait_for(ALICE.email, "web is lost").await.unwrap();
+    let (lost, left) = (market.read(order), backup(&market, order));
+    assert_eq!(
+        (lost.state, lost.price, left.stage),
+        (State::Active, Usd::from_cents(1000), Stage::Active),
+        "{:?}",
+        lost.timeline
+    );
+    assert!(left.charge.is_some() && left.drills.last().unwrap().real, "{left:?}");
+    market.until("its part goes back", || market.charged(order) == lost.paid()).await;
+    market.until("only the backup VM is left", || live_contracts(&market) == 1).await;
+    let shown = alice.get(&mine).await.unwrap();
+    assert!(shown.says("Backup VM only") && shown.says("has ended it") && !shown.says("Resize"), "{}", shown.text());
+    let refused = alice.fill(&relocate, &format!("{page}/return"), &[]).await;
+    assert!(refused.is_err() || refused.unwrap().status != 200, "there is nothing to return to");
+    assert!(alice.get(&page).await.unwrap().says("There is no server that could be put back in charge"));
+    // It is set up elsewhere for the rest of the month, and the backup VM stays in charge until its owner says otherwise.
+    assert!(alice.get(&relocate).await.unwrap().says("is charged to your card"));
+    alice.fill(&relocate, &relocate, &[("region", ""), ("consent", "on")]).await.unwrap();
+    let change = market.revised(order).await;
+    assert_eq!(change.state, cooperage::domain::revision::State::Done, "{:?}", change.story);
+    let again = market.read(order);
+    apart(&again.attempt().unwrap().choice.best);
+    assert_eq!((again.lost.as_ref(), again.price, live_contracts(&market)), (None, Usd::from_cents(1600), 2));
+    assert_eq!((market.charged(order), again.more_charges.len()), (again.paid(), 1));
+    assert!(backup(&market, order).charge.is_some());
+    alice.fill(&page, &format!("{page}/return"), &[]).await.unwrap();
+    // Both places end what they carry: then it is over, and what was not used goes back.
+    end(order);
+    market.nurse("it is seen", || market.read(order).lost.is_some()).await;
+    market.demo.world.chain.end_contract(vm.current().unwrap().1.contract.unwrap());
+    let over = market.ended(order).await;
+    market.demo.world.mail.wait_for(ALICE.email, "web has ended").await.unwrap();
+    let unused = over.paid().checked_sub(over.earned).unwrap().floor_to_cent();
+    let kept = over.paid().checked_sub(unused).unwrap();
+    market.until("the rest goes back", || market.charged(order) == kept).await;
+    assert_eq!(live_contracts(&market), 0);
+    market.close().await;
+}
+
+const FIGURES: &str = "cooperage 1\nuptime 600.00\ncpu 1 0 0 1\nload 0.42\nmemory 4194304 3000000\nnet 1 1\n";
+
+/// The two servers of an order, as far as they are heard.
+struct Voices {
+    caller: Caller,
+    /// Where they speak: the server, then the backup VM.
+    paths: Vec<String>,
+}
+
+impl Voices {
+    async fn of(market: &Market, visitor: &Visitor, order: OrderId) -> Voices {
+        let mut paths = Vec::new();
+        for which in ["main", "backup"] {
+            let line = line(visitor, order, which).await;
+            paths.push(format!("/r/{}", line.split("/r/").nth(1).unwrap().split('/').next().unwrap()));
+        }
+        Voices { caller: Caller::new(market.url()), paths }
+    }
+
+    async fn say(&self, path: &str, body: String) {
+        let answer = self.caller.send(self.caller.request("POST", path).body(body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    async fn speak(&self, which: usize) {
+        self.say(&self.paths[which], FIGURES.into()).await;
+    }
+
+    async fn both_speak(&self) {
+        self.speak(0).await;
+        self.speak(1).await;
+    }
+
+    /// The backup VM tells that it holds what was written until now.
+    async fn copied(&self, market: &Market) -> i64 {
+        let now = market.demo.instance.app.now().secs();
+        self.say(&format!("{}/sync", self.paths[1]), format!("cooperage-sync 1\nmarker {now}\n")).await;
+        now
+    }
+}
+
+fn looks(market: &Market, order: OrderId) -> cooperage::domain::backup::Looks {
+    market.demo.instance.app.read().unwrap().backup_looks(order).unwrap()
 }
 
 fn alice_mail(market: &Market) -> bool {
