@@ -382,7 +382,7 @@ async fn visitors_follow_a_drill_and_a_server_that_is_down_and_come_back_only_by
     leads_to(&market, order, &first.0, first.1).await;
     // A server that is silent and answers its visitors keeps them, and nobody is told that it is down.
     voices.both_speak().await;
-    for _ in 0..14 {
+    for _ in 0..11 {
         say_backup().await;
     }
     let seen = looks(&market, order).main;

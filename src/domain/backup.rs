@@ -483,7 +483,7 @@ mod tests {
         assert_eq!(Drill { back: Some(now + MINUTE), ..drill }.in_time(now + HOUR), None, "it was broken off");
         assert_eq!(Drill { visited: false, ..drill }.in_time(now + HOUR), None, "nobody was sent there");
         let stated = format!("within {} minutes", TAKEOVER.as_secs() / 60);
-        assert!(TAKEOVER.as_secs() % 60 == 0 && Consent::wording().contains(&stated), "{stated}");
+        assert!(TAKEOVER.as_secs().is_multiple_of(60) && Consent::wording().contains(&stated), "{stated}");
     }
 
     #[test]
