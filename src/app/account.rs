@@ -348,7 +348,7 @@ pub async fn create_person(
     form: NewPerson,
     roles: BTreeSet<Role>,
 ) -> Result<User> {
-    let hasher = Hasher::new();
+    let hasher = Hasher::default();
     let user = believed(&hasher, &*random, form, roles, clock.now()).await?;
     let added = user.clone();
     store.write(move |tx| tx.add_user(&added)).await.map_err(|error| match error.kind() {

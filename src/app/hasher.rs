@@ -35,11 +35,13 @@ fn hash(password: &str, salt: [u8; 16]) -> Result<String> {
     argon2().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(failed)
 }
 
-impl Hasher {
-    pub fn new() -> Self {
+impl Default for Hasher {
+    fn default() -> Self {
         Hasher { at_once: Arc::new(Semaphore::new(AT_ONCE)), places: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
     }
+}
 
+impl Hasher {
     /// The PHC string of a new password.
     pub async fn hash(&self, password: Secret<String>, random: &dyn Random) -> Result<Secret<String>> {
         let salt = random.bytes();
@@ -79,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_only() {
-        let hasher = Hasher::new();
+        let hasher = Hasher::default();
         let known = hasher.hash("barrels and staves".into(), &HostRandom).await.unwrap();
         let price = |phc: &str| phc.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(price(known.reveal()), price(NOBODY), "who is not there takes as long as who is");
@@ -92,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_hangs_up_frees_no_place_while_the_hashing_goes_on() {
-        let hasher = Hasher::new();
+        let hasher = Hasher::default();
         let (begun, has_begun) = std::sync::mpsc::channel();
         let (end, may_end) = std::sync::mpsc::channel::<()>();
         let run = hasher.run(move || {

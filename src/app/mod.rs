@@ -124,7 +124,7 @@ impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>, settings: Settings, grid: Grid) -> Result<Arc<App>> {
         let cards = Stripe::new(&settings.cards.url, settings.cards.secret_key.clone(), CARDS_TIMEOUT)
             .map_err(|cause| crate::base::Error::internal("The card processor's address can't be used.").because(cause))?;
-        let hasher = hasher::Hasher::new();
+        let hasher = hasher::Hasher::default();
         let post_office = post_office::PostOffice::new(&settings)?;
         let words = &settings.grid.mnemonic;
         let locker = (!words.reveal().is_empty()).then(|| Locker::new(words, "cooperage storage swarms 1"));
