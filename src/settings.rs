@@ -387,6 +387,9 @@ impl Settings {
         if self.grid.runway_floor_days > 365 {
             return Err(bad(format!("grid.runway_floor_days is {}: it must be from 0 to 365.", self.grid.runway_floor_days)));
         }
+        if !self.grid.stores.is_empty() && self.grid.network != Network::Local {
+            return Err(bad("grid.stores is for the local grid only: elsewhere stores are where their nodes say.".into()));
+        }
         self.gateways.check(self.grid.network)?;
         discount::check(&self.published)?;
         self.share.sort_by_key(|rule| rule.from);

@@ -141,6 +141,8 @@ fn the_share_rule_in_force_is_the_newest_that_began() {
     assert!(load("[limits]\ncores = 0", &[], &[]).unwrap_err().message().contains("limits.cores"));
     let percent = |at| settings.share_at(Time::from_ms(at)).percent;
     assert_eq!((percent(999), percent(1000), percent(5000)), (50, 40, 60));
+    let elsewhere = load("", &[], &[("grid.network", "main"), ("grid.stores", "127.0.0.1:9900")]).unwrap_err();
+    assert!(elsewhere.message().contains("grid.stores"), "{elsewhere}");
     let error = load("", &[], &[("grid.runway_floor_days", "366")]).unwrap_err();
     assert!(error.message().contains("grid.runway_floor_days"), "{error}");
 }

@@ -9,6 +9,7 @@ use crate::base::ids::OrderId;
 use crate::base::{Error, Result, Secret};
 use crate::domain::swarm::{Backend, Role, Told, best_address};
 use crate::grid::Plan;
+use crate::wire::visit::client::is_public;
 use crate::wire::zdb::{Zdb, ZdbError};
 use crate::wire::zos::answer::ZdbResult;
 use crate::wire::zos::data::{Data, Zdb as Workload, ZdbMode};
@@ -18,6 +19,12 @@ use crate::wire::zos::deployment::{Deployment, State, Workload as Part};
 const STORE: &str = "store";
 /// How long a store may take for one answer: it is on somebody's line at home.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest names of namespaces (`threefoldtech/0-db: libzdb/namespace.c`).
+const NAME_MAX: usize = 128;
+/// Below this are the ports of a machine's own services; stores are above (`threefoldtech/zosbase: pkg/primitives/zdb`).
+const PORT_MIN: u16 = 1024;
+/// Bytes of the largest value that is asked for: stores hold trials of ours, and what else is in them is not for us.
+const VALUE_MAX: usize = 64 << 10;
 
 impl Planner {
     /// One store of so many bytes. Its password is part of what is hashed, and no part of what is stored: see [`with_password`].
@@ -54,18 +61,37 @@ impl Deployed {
         let lost = || Error::unavailable("The node says ready, and does not say where its store is.");
         let part = self.0.workload(STORE).filter(|part| part.result.state == State::Ok).ok_or_else(lost)?;
         let told: ZdbResult = serde_json::from_value(part.result.data.clone()).map_err(|cause| lost().because(cause))?;
-        let ips = told.ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok());
+        let ips = told.ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok()).filter(|ip| leads_to_the_grid(*ip));
         let ip = best_address(ips).ok_or_else(lost)?;
-        if told.namespace.is_empty() || told.port == 0 {
+        let backend = Backend { namespace: told.namespace, ip, port: told.port };
+        if !is_proper(&backend) {
             return Err(lost());
         }
-        Ok(Backend { namespace: told.namespace, ip, port: told.port })
+        Ok(backend)
     }
+}
+
+/// Whether a store may be where a node says that it is. A farmer can have his node say anything: nobody is led into our own network or
+/// that of a customer, and nothing is said to a stranger but a name.
+fn is_proper(backend: &Backend) -> bool {
+    let name = &backend.namespace;
+    let plain = (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    plain && backend.port >= PORT_MIN && leads_to_the_grid(backend.ip)
+}
+
+/// Whether an address is one of the overlays that nodes are on, Mycelium (400::/7) and Yggdrasil (200::/7), or of the public Internet.
+fn leads_to_the_grid(ip: IpAddr) -> bool {
+    let overlay = matches!(ip, IpAddr::V6(ip) if matches!(ip.octets()[0] & 0xfe, 0x02 | 0x04));
+    overlay || is_public(ip)
 }
 
 impl Tfgrid {
     /// A connection to a store, inside its namespace.
     async fn store(&self, backend: &Backend, password: &Secret<String>) -> Result<Zdb> {
+        // Stored before anybody looked at it, perhaps.
+        if !is_proper(backend) {
+            return Err(Error::unavailable("The store is where no store can be."));
+        }
         let address = self.stores.unwrap_or(SocketAddr::new(backend.ip, backend.port));
         let mut store = Zdb::connect(address, PATIENCE).await.map_err(store_error)?;
         store.select(&backend.namespace, password).await.map_err(store_error)?;
@@ -95,7 +121,7 @@ impl Tfgrid {
     }
 
     pub async fn fetch(&self, backend: &Backend, password: &Secret<String>, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.store(backend, password).await?.get(key).await.map_err(store_error)
+        self.store(backend, password).await?.get(key, VALUE_MAX).await.map_err(store_error)
     }
 
     pub async fn forget(&self, backend: &Backend, password: &Secret<String>, key: &[u8]) -> Result<()> {
@@ -114,6 +140,36 @@ fn store_error(error: ZdbError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a node that set up a store says of it.
+    fn told(ips: &[&str], namespace: &str, port: u16) -> Deployed {
+        let store = Workload { size: 1, mode: ZdbMode::Seq, password: "p".into(), public: false };
+        let mut part = Part::new(STORE, Data::Zdb(store));
+        part.result.state = State::Ok;
+        part.result.data = serde_json::json!({ "Namespace": namespace, "IPs": ips, "Port": port });
+        Deployed(Box::new(Deployment::new(7, vec![part])))
+    }
+
+    #[test]
+    fn a_node_leads_nobody_into_a_house_whatever_it_tells() {
+        let at = |ips: &[&str]| told(ips, "7-12-store", 9900).backend().map(|backend| backend.address()).ok();
+        assert_eq!(at(&["127.0.0.1", "2a02:1802:5e::1", "5f1::1"]).as_deref(), Some("[5f1::1]:9900"));
+        assert_eq!(at(&["10.0.0.1", "300::1"]).as_deref(), Some("[300::1]:9900"));
+        assert_eq!(at(&["185.69.166.1"]).as_deref(), Some("185.69.166.1:9900"));
+        for inside in
+            ["127.0.0.1", "::1", "169.254.169.254", "10.0.0.1", "fd00::1", "fe80::1", "::ffff:127.0.0.1", "0.0.0.0", "::"]
+        {
+            assert_eq!(at(&[inside]), None, "{inside}");
+        }
+        let called = |name: &str, port| told(&["5f1::1"], name, port).backend().is_ok();
+        assert!(called(&"n".repeat(128), 9900) && called("7-12-store", 1024));
+        for name in ["", "a\r\nSET x", "a b", "a\"b", "ä", &"n".repeat(129)] {
+            assert!(!called(name, 9900), "{name:?}");
+        }
+        assert!(!called("n", 22) && !called("n", 0));
+        // Told before anybody looked at it.
+        assert!(!is_proper(&Backend { namespace: "n".into(), ip: "127.0.0.1".parse().unwrap(), port: 9900 }));
+    }
 
     #[test]
     fn a_stored_plan_has_no_password_and_is_what_was_hashed_once_it_has() {

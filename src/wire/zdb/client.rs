@@ -8,9 +8,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::codec::{MESSAGE_MAX, command, read_reply};
+use super::codec::{command, read_reply};
 use super::types::{Info, Reply};
 use crate::base::Secret;
+
+/// More than anything but a value takes to be said.
+const WORDS_MAX: usize = 8 << 10;
 
 /// Why there is no answer, or not the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,22 +59,27 @@ impl Zdb {
     }
 
     pub(super) async fn ask<B: AsRef<[u8]>>(&mut self, parts: &[B]) -> Result<Reply, ZdbError> {
+        self.ask_for(parts, WORDS_MAX).await
+    }
+
+    /// Asks, and takes an answer of so many bytes at most.
+    async fn ask_for<B: AsRef<[u8]>>(&mut self, parts: &[B], most: usize) -> Result<Reply, ZdbError> {
         let patience = self.patience;
-        match timeout(patience, self.exchange(parts)).await {
+        match timeout(patience, self.exchange(parts, most)).await {
             Ok(Ok(Reply::Error(why))) => Err(ZdbError::Refused(why)),
             Ok(answer) => answer,
             Err(_) => Err(late()),
         }
     }
 
-    async fn exchange<B: AsRef<[u8]>>(&mut self, parts: &[B]) -> Result<Reply, ZdbError> {
+    async fn exchange<B: AsRef<[u8]>>(&mut self, parts: &[B], most: usize) -> Result<Reply, ZdbError> {
         self.stream.write_all(&command(parts)).await.map_err(away)?;
         loop {
             if let Some((reply, length)) = read_reply(&self.rest).map_err(|_| ZdbError::Nonsense)? {
                 self.rest.drain(..length);
                 return Ok(reply);
             }
-            if self.rest.len() > MESSAGE_MAX {
+            if self.rest.len() > most {
                 return Err(ZdbError::Nonsense);
             }
             if self.stream.read_buf(&mut self.rest).await.map_err(away)? == 0 {
@@ -101,8 +109,9 @@ impl Zdb {
         }
     }
 
-    pub async fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, ZdbError> {
-        match self.ask(&[b"GET", key]).await? {
+    /// The value of a key, which has so many bytes at most.
+    pub async fn get(&mut self, key: &[u8], most: usize) -> Result<Option<Vec<u8>>, ZdbError> {
+        match self.ask_for(&[b"GET", key], most.saturating_add(WORDS_MAX)).await? {
             Reply::Bulk(value) => Ok(value),
             _ => Err(ZdbError::Nonsense),
         }

@@ -280,14 +280,14 @@ mod tests {
         let (mut zdb, _serving) = visit().await;
         let password = Secret::from("pw");
         zdb.ping().await.unwrap();
-        refused(zdb.get(b"x").await, "private");
+        refused(zdb.get(b"x", 20).await, "private");
         refused(zdb.select("user", &Secret::from("wrong")).await, "Access denied");
         refused(zdb.select("other", &password).await, "not found");
         refused(zdb.select(&"n".repeat(200), &password).await, "too long");
         zdb.select("user", &password).await.unwrap();
         assert_eq!(zdb.set(b"key", b"a value").await.unwrap().unwrap(), b"key");
-        assert_eq!(zdb.get(b"key").await.unwrap().unwrap(), b"a value");
-        assert_eq!(zdb.get(b"other").await.unwrap(), None);
+        assert_eq!(zdb.get(b"key", 20).await.unwrap().unwrap(), b"a value");
+        assert_eq!(zdb.get(b"other", 20).await.unwrap(), None);
         refused(zdb.set(b"", b"nameless").await, "Invalid key");
         refused(zdb.set(b"large", &[7; 21]).await, "No space left");
         refused(zdb.set(&[1; 256], b"x").await, "Key too large");
@@ -304,9 +304,32 @@ mod tests {
         assert_eq!(zdb.set(b"", b"first").await.unwrap().unwrap(), [0, 0, 0, 0]);
         let second = zdb.set(b"", &[0, 13, 10, 255]).await.unwrap().unwrap();
         assert_eq!(second, [1, 0, 0, 0]);
-        assert_eq!(zdb.get(&second).await.unwrap().unwrap(), [0, 13, 10, 255], "bytes are bytes");
+        assert_eq!(zdb.get(&second, 20).await.unwrap().unwrap(), [0, 13, 10, 255], "bytes are bytes");
         refused(zdb.set(b"mine", b"x").await, "Invalid key");
         assert_eq!(zdb.set(&second, b"anew").await.unwrap().unwrap(), second, "an old one may be changed");
+    }
+
+    /// A store that answers everything the same.
+    async fn liar(answer: Vec<u8>) -> Zdb {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut line, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 100];
+            let _size = line.read(&mut asked).await;
+            let _cut = line.write_all(&answer).await;
+            let _until_it_hangs_up = line.read(&mut asked).await;
+        });
+        Zdb::connect(address, Duration::from_secs(5)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_store_that_talks_on_and_on_is_not_listened_to() {
+        let long = |size: usize| reply(&Reply::Bulk(Some(vec![b'x'; size])));
+        let half = |size: usize| long(size)[..size / 2].to_vec();
+        assert_eq!(liar(half(1 << 20)).await.info("x").await, Err(ZdbError::Nonsense), "before all of it is here");
+        assert_eq!(liar(half(1 << 20)).await.get(b"x", 1000).await, Err(ZdbError::Nonsense));
+        assert_eq!(liar(long(1000)).await.get(b"x", 1000).await, Ok(Some(vec![b'x'; 1000])));
     }
 
     #[tokio::test]
