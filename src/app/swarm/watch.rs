@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 
 use crate::app::{App, mail};
 use crate::base::Result;
@@ -17,8 +18,11 @@ use crate::store::swarm::Swarms;
 
 /// How often each swarm is looked at.
 const EVERY: Duration = Duration::from_secs(3 * MINUTE.as_secs());
-/// Swarms that are in memory at once.
+/// Swarms that are listed at once.
 const SLICE: usize = 50;
+/// Swarms that are asked at once: one with a shard that is away takes as long as somebody's patience, and a look opens a connection to
+/// each of its shards.
+const AT_ONCE: usize = 8;
 
 impl App {
     /// Looks at every swarm that was not looked at lately, and sees that those under way are tended.
@@ -32,23 +36,30 @@ impl App {
         let mut after = None;
         loop {
             let slice = self.read()?.swarms_in(Stage::Ready, after, SLICE)?;
-            for id in &slice {
-                let snapshot = self.read()?;
-                let now = self.now();
-                let due = snapshot.looks(*id)?.at.is_none_or(|at| now.since(at) >= EVERY);
-                if let Some(swarm) = snapshot.swarm(*id)?.filter(|swarm| due && swarm.stage == Stage::Ready) {
-                    // One that can't be looked at keeps nobody from looking at the others.
-                    if let Err(error) = self.look_at_swarm(&swarm).await {
-                        tracing::error!(order = %id, ?error, "a storage swarm can't be looked at");
-                    }
-                    looked += 1;
-                }
-            }
+            looked += some_at_once(slice.iter().copied(), |id| self.look_if_due(id)).await;
             match slice.last() {
                 Some(last) if slice.len() == SLICE => after = Some(*last),
                 _ => return Ok(looked),
             }
         }
+    }
+
+    /// Looks at a swarm if it is time. One that can't be looked at keeps nobody from looking at the others.
+    async fn look_if_due(&self, id: OrderId) -> bool {
+        let looked = async {
+            let (snapshot, now) = (self.read()?, self.now());
+            let due = snapshot.looks(id)?.at.is_none_or(|at| now.since(at) >= EVERY);
+            let swarm = snapshot.swarm(id)?.filter(|swarm| due && swarm.stage == Stage::Ready);
+            drop(snapshot); // what is written meanwhile need not be kept twice
+            match swarm {
+                Some(swarm) => self.look_at_swarm(&swarm).await.map(|()| true),
+                None => Ok(false),
+            }
+        };
+        looked.await.unwrap_or_else(|error| {
+            tracing::error!(order = %id, ?error, "a storage swarm can't be looked at");
+            true
+        })
     }
 
     async fn tend_if_nobody_does(&self, id: OrderId) -> Result<()> {
@@ -106,5 +117,27 @@ impl App {
             .await?;
         self.nudge();
         Ok(())
+    }
+}
+
+/// Does something for each, a few at a time; gives how many of them say yes.
+async fn some_at_once<I, F: Future<Output = bool>>(all: impl Iterator<Item = I>, one: impl Fn(I) -> F) -> usize {
+    stream::iter(all).map(one).buffer_unordered(AT_ONCE).fold(0, async |sum, yes| sum + usize::from(yes)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn swarms_that_take_long_to_look_at_are_all_looked_at_before_it_is_time_again() {
+        let begun = tokio::time::Instant::now();
+        // Nobody answers: to be reached, to be let in, and to be told.
+        let slow = |swarm: u32| async move {
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            swarm % 2 == 0
+        };
+        assert_eq!(some_at_once(0..80, slow).await, 40);
+        assert!(begun.elapsed() < EVERY, "{:?}", begun.elapsed());
     }
 }
