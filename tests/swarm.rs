@@ -8,16 +8,18 @@ use cooperage::base::money::Usd;
 use cooperage::base::time::{HOUR, MINUTE};
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
+use cooperage::domain::node::NodeState;
 use cooperage::domain::order::State;
 use cooperage::domain::slot::Kind;
 use cooperage::domain::swarm::{Alarm, CONSENT, Looks, Role, Shard, Stage, Swarm};
-use cooperage::localgrid::fleet::Condition;
+use cooperage::localgrid::fleet::{self, Condition};
+use cooperage::localgrid::genesis::NodeSeed;
 use cooperage::localgrid::node::Fault;
 use cooperage::localgrid::{ChainView, ContractStateView};
 use cooperage::store::Read;
 use cooperage::store::grid::Chain;
-use cooperage::store::order::Orders;
-use cooperage::store::schema::CONTRACTS;
+use cooperage::store::order::{Orders, Reservation};
+use cooperage::store::schema::{CONTRACTS, RESERVATIONS};
 use cooperage::store::swarm::Swarms;
 
 use crate::kit::caller::Caller;
@@ -61,6 +63,18 @@ impl Bench {
 
     fn swarm(&self, id: OrderId) -> Option<Swarm> {
         self.market.demo.instance.app.read().unwrap().swarm(id).unwrap()
+    }
+
+    /// Nodes on which room is kept for an order, or was until the nodes themselves told that it is used.
+    fn promised(&self, id: OrderId) -> usize {
+        let mut nodes = 0;
+        let snapshot = self.market.demo.instance.app.read().unwrap();
+        let count = |(_, order): (u32, OrderId), _: Reservation| {
+            nodes += usize::from(order == id);
+            Ok(())
+        };
+        snapshot.each(&RESERVATIONS, count).unwrap();
+        nodes
     }
 
     fn looks(&self, id: OrderId) -> Looks {
@@ -107,12 +121,26 @@ impl Bench {
         live.filter(|it| snapshot.contract(it.id).unwrap().is_some_and(|known| known.slot.kind == Kind::Shard)).count()
     }
 
+    /// A node that could take another shard, and all others that have none of this order.
+    fn spare_and_others(&self, id: OrderId) -> (u32, Vec<u32>) {
+        let (swarm, fleet) = (self.swarm(id).unwrap(), fleet::fleet());
+        let mut used: BTreeSet<u32> = swarm.shards.iter().map(|shard| shard.node().node).collect();
+        used.extend(self.market.read(id).tried());
+        let could = |node: &&NodeSeed| {
+            let profile = &fleet.profiles[node.id as usize - 1];
+            let shared = !fleet.farms[node.farm as usize - 1].dedicated && !node.opted_out && !profile.light;
+            shared && profile.condition == Condition::Up && node.total.hru >= 1 << 40 && !used.contains(&node.id)
+        };
+        let spare = fleet.nodes.iter().find(could).expect("a spare node").id;
+        (spare, fleet.nodes.iter().map(|node| node.id).filter(|node| *node != spare && !used.contains(node)).collect())
+    }
+
     async fn delete(&self, id: OrderId) {
         let path = format!("/deployments/{id}/delete");
         self.alice.fill(&path, &path, &[]).await.unwrap();
         let over = || self.market.read(id).state == State::Ended;
         self.market.nurse_by(Duration::from_secs(30), "it is taken down", over).await;
-        assert_eq!((self.shards_on_chain(), self.stage(id)), (0, Some(Stage::Gone)));
+        assert_eq!((self.shards_on_chain(), self.stage(id), self.promised(id)), (0, Some(Stage::Gone), 0));
     }
 }
 
@@ -128,6 +156,7 @@ async fn a_server_with_a_swarm_is_ordered_handed_over_drilled_and_deleted() {
         assert!(quote.says(said), "{said}: {}", quote.text());
     }
     let id = bench.market.confirm(&bench.alice, &quote).await;
+    assert!(bench.promised(id) > 24, "its room is kept from the order on");
     let order = bench.market.rest(id).await;
     assert_eq!(order.state, State::Active, "{:?}", order.timeline);
     assert_eq!(order.wish.swarm.as_ref().unwrap().consent, CONSENT, "what was agreed to is stored with the order");
@@ -245,6 +274,14 @@ async fn eight_may_be_away_a_ninth_is_said_and_what_stays_away_is_replaced() {
     assert!(page.says("some of what is stored can't be read until they are back"), "{}", page.text());
     bench.look(id).await;
     assert!(bench.market.demo.world.mail.wait_for(ALICE.email, "needs attention").await.is_some());
+    // Now none is given up, though its owner asks for it: it may come back, and holds what nothing else does.
+    bench.look(id).await;
+    let page = bench.page(id).await;
+    assert!(page.says("None is replaced now") && !page.body.contains("/swarm/replace"), "{}", page.text());
+    let ninth = swarm.working().find(|(_, shard)| shard.node().node == data[8]).unwrap().0;
+    let path = format!("/deployments/{id}/swarm/replace");
+    let asked = Caller::person(bench.market.url(), &ALICE).await.post(&path, &[("shard", &ninth.to_string())]).await;
+    assert_eq!((asked.status, bench.swarm(id).unwrap().failures()), (303, 0));
 
     // They come back: nothing was replaced, and nothing is lost.
     bench.switch(data[..9].to_vec(), Condition::Up);
@@ -257,7 +294,6 @@ async fn eight_may_be_away_a_ninth_is_said_and_what_stays_away_is_replaced() {
     let away: Vec<u32> = looks.shards.iter().filter(|(_, look)| look.away.is_some()).map(|(number, _)| *number).collect();
     assert_eq!(away.len(), 2);
     assert!(!bench.page(id).await.body.contains("/swarm/replace"), "nodes start anew: nobody is asked before five minutes");
-    let path = format!("/deployments/{id}/swarm/replace");
     let early = Caller::person(bench.market.url(), &ALICE).await.post(&path, &[("shard", &away[0].to_string())]).await;
     assert_eq!((early.status, bench.swarm(id).unwrap().failures()), (303, 0));
     bench.look(id).await;
@@ -278,6 +314,27 @@ async fn eight_may_be_away_a_ninth_is_said_and_what_stays_away_is_replaced() {
     assert!(nodes_of(&swarm, Role::Data).iter().all(|node| *node != data[0] && *node != data[1]));
     let given_back = || bench.shards_on_chain() == 28;
     bench.market.nurse_by(Duration::from_secs(30), "what was replaced is given back", given_back).await;
+
+    // Six are lost, and there is room for five, on a node that is free and on those of the directory: they are built all the same,
+    // and the sixth when there is room again.
+    let (spare, others) = bench.spare_and_others(id);
+    bench.switch(others.clone(), Condition::Down);
+    let app = &bench.market.demo.instance.app;
+    let few = || app.nodes().iter().filter(|node| node.state() == NodeState::Up).all(|node| !others.contains(&node.id()));
+    bench.market.nurse_by(Duration::from_secs(40), "the list knows how few are left", few).await;
+    let lost = swarm.working().filter(|(_, shard)| shard.role == Role::Data).map(|(_, shard)| shard.attempt.contract.unwrap());
+    lost.take(6).for_each(|contract| bench.market.demo.world.chain.end_contract(contract));
+    let settled = |swarm: Swarm| swarm.version == 4 && swarm.progress().0 == 27 && swarm.given_up().is_empty();
+    let mended = || bench.swarm(id).is_some_and(settled);
+    bench.market.nurse_by(Duration::from_secs(30), "five of them are replaced", mended).await;
+    let short = bench.swarm(id).unwrap();
+    assert!(short.no_room.is_some() && nodes_of(&short, Role::Data).contains(&spare), "{:#?}", short.history);
+    assert_eq!(bench.shards_on_chain(), 27);
+    bench.switch(others, Condition::Up);
+    bench.market.leap(HOUR);
+    let whole = || version(5) && bench.shards_on_chain() == 28;
+    bench.market.nurse_by(MINUTE, "the sixth is replaced, too", whole).await;
+    assert!(bench.swarm(id).unwrap().no_room.is_none());
     bench.delete(id).await;
     bench.market.close().await;
 }
@@ -322,8 +379,13 @@ async fn nodes_that_fail_are_replaced_and_a_swarm_that_can_not_be_built_is_paid_
     let page = bench.page(id).await;
     assert!(page.says("could not be built") && page.says("goes back to your card"), "{}", page.text());
     assert_eq!(bench.market.read(id).state, State::Active, "the server runs without it");
-    world.nodes.ids().into_iter().for_each(|node| world.nodes.set_fault(node, Fault::None));
+    assert_eq!(bench.market.charged(id), bench.market.read(id).paid());
     bench.delete(id).await;
+
+    // Where the server itself can't be had no room is kept for its swarm.
+    world.nodes.ids().into_iter().for_each(|node| world.nodes.set_fault(node, Fault::FailsAtTheLast));
+    let id = bench.order(&region).await;
+    assert_eq!((bench.market.rest(id).await.state, bench.promised(id)), (State::Refunded, 0));
     bench.market.close().await;
 }
 

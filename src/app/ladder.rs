@@ -309,6 +309,7 @@ fn current(order: &Order) -> Result<(u32, &Attempt)> {
 
 fn release_all(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
     order.attempts.iter().try_for_each(|attempt| tx.release(attempt.node(), order.id))?;
+    super::swarm::let_go(tx, order)?;
     super::backup::let_go(tx, order)
 }
 

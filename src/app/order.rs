@@ -97,7 +97,8 @@ impl App {
             Backup::Machine => Some(backup::beside(&snapshot, &nodes, &wish, user.id, &choice.best, &[], now)?),
         };
         if let Some(swarm) = &wish.swarm {
-            self.swarm_fits(&nodes, &snapshot.market(now)?, swarm, choice.best.node, &snapshot.buyer(user)?)?;
+            let taken: Vec<u32> = backup.iter().chain([&choice]).map(|choice| choice.best.node).collect();
+            self.swarm_fits(&nodes, &snapshot.market(now)?, swarm, &taken, &snapshot.buyer(user)?)?;
         }
         let quote = Quote {
             id: QuoteId::random(&*self.random),
@@ -188,9 +189,13 @@ impl App {
                 }
                 let choice = still_free(tx, &nodes, &quote, now)?;
                 let second = backup::still_free(tx, &nodes, &quote, &choice.best, now)?;
-                if let Some(swarm) = &quote.wish.swarm {
-                    super::swarm::still_fits(&nodes, &tx.market(now)?, swarm, choice.best.node, &tx.buyer_of(user)?)?;
-                }
+                let seats = match &quote.wish.swarm {
+                    Some(swarm) => {
+                        let taken: Vec<u32> = second.iter().chain([&choice]).map(|choice| choice.best.node).collect();
+                        super::swarm::still_fits(&nodes, &tx.market(now)?, swarm, &taken, &tx.buyer_of(user)?)?
+                    }
+                    None => vec![],
+                };
                 sales.admit(tx, &quote.wish, now)?;
                 let id = OrderId::random(&*random);
                 let plan = planner.plan(&quote.wish, id, &choice, &*random)?;
@@ -244,6 +249,9 @@ impl App {
                     Step::Select,
                     format!("Room kept for you at {} in {}, {}.", first.farm_name, first.city, first.country),
                 );
+                if let Some(swarm) = &quote.wish.swarm {
+                    super::swarm::keep_room(tx, id, swarm, &seats)?;
+                }
                 if let Some(second) = second {
                     backup::begin(tx, &quote, id, second)?;
                 }

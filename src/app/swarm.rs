@@ -3,6 +3,7 @@
 //! One job tends a swarm from its beginning to its end (`tend.rs`), so that nobody signs for a shard while somebody else gives it back.
 
 mod drill;
+mod settle;
 mod tend;
 mod watch;
 
@@ -17,18 +18,24 @@ use crate::base::{Error, Random, Result, Secret, Time};
 use crate::domain::exposure::{Buyer, Market};
 use crate::domain::job::Work;
 use crate::domain::order::{Order, Outcome, State};
+use crate::domain::placement::Choice;
 use crate::domain::pool::Pool;
 use crate::domain::slot::Slot;
 use crate::domain::swarm::config::{Entry, zstor_toml};
-use crate::domain::swarm::place::Ground;
-use crate::domain::swarm::{Drill, Looks, REPAIR_ASKED_AFTER, Stage, Swarm, SwarmWish};
+use crate::domain::swarm::place::{self, Ground};
+use crate::domain::swarm::{Drill, Looks, REPAIR_ASKED_AFTER, Role, Stage, Swarm, SwarmWish};
 use crate::grid::ContractState;
 use crate::store::Tx;
-use crate::store::order::Orders;
+use crate::store::backup::Backups;
+use crate::store::order::{Orders, Reservation};
 use crate::store::swarm::Swarms;
 
 /// The part of the server's disk that the swarm's cache may fill: one of so many.
 const CACHE_PART: u64 = 4;
+
+/// Why nothing is given up now.
+const TOO_MANY_AWAY: &str = "So many shards are away, or new and not filled yet, that giving one up could lose what is stored for good. It can be \
+                             replaced when more of them are back.";
 
 /// Makes the passwords of a swarm's stores, each of its number; what they are made of is locked away.
 pub(super) struct Passwords(Zeroizing<Vec<u8>>);
@@ -52,10 +59,10 @@ fn key_label(order: OrderId) -> String {
 }
 
 impl App {
-    /// Refuses what could not be built beside a machine on `node`.
-    pub(super) fn swarm_fits(&self, nodes: &Pool, market: &Market, wish: &SwarmWish, node: u32, buyer: &Buyer) -> Result<()> {
+    /// Refuses what could not be built beside machines on `taken`.
+    pub(super) fn swarm_fits(&self, nodes: &Pool, market: &Market, wish: &SwarmWish, taken: &[u32], buyer: &Buyer) -> Result<()> {
         self.locker()?;
-        Ground { pool: nodes, market, wish, never: &[node], buyer }.choose_all().map(drop).map_err(|none| {
+        Ground { pool: nodes, market, wish, never: taken, buyer }.choose_all().map(drop).map_err(|none| {
             Error::invalid("swarm_gib", format!("There is no room for so large a swarm now. {}", none.sentence()))
         })
     }
@@ -150,6 +157,9 @@ impl App {
             if looks.away_since(number).is_none_or(|since| now.since(since) < REPAIR_ASKED_AFTER) {
                 return Err(Error::conflict("It answers, or has not been away for five minutes yet."));
             }
+            if !swarm.can_spare(&looks) {
+                return Err(Error::conflict(TOO_MANY_AWAY));
+            }
             if !make.replace(tx, &nodes, swarm, number, now, &*random)? {
                 return Err(Error::unfunded("No other node has room for it now. Please try again later."));
             }
@@ -211,6 +221,14 @@ pub(super) fn at_rest(books: &impl Swarms, order: OrderId) -> Result<()> {
     }
 }
 
+/// Nodes that carry or carried an order's machine, or its backup VM's: what takes them down must not take a shard, too, and a node has
+/// one reservation an order.
+fn machine_nodes(tx: &Tx<'_>, id: OrderId) -> Result<Vec<u32>> {
+    let order = tx.order(id)?.map(|order| order.tried()).unwrap_or_default();
+    let backup = tx.backup(id)?.map(|backup| backup.nodes()).unwrap_or_default();
+    Ok(order.into_iter().chain(backup).collect())
+}
+
 /// Nodes that hold a shard of an order's.
 pub(super) fn nodes_of(books: &impl Swarms, order: OrderId) -> Result<Vec<u32>> {
     let swarm = books.swarm(order)?;
@@ -236,6 +254,7 @@ pub(super) fn begin(tx: &mut Tx<'_>, order: &Order, locker: Option<&Locker>, ran
         ready: None,
         version: 0,
         saved: 0,
+        no_room: None,
         drill: None,
         reason: None,
         history: vec![],
@@ -245,12 +264,33 @@ pub(super) fn begin(tx: &mut Tx<'_>, order: &Order, locker: Option<&Locker>, ran
     tx.owe(JobId::random(random), Work::TendSwarm(order.id), now)
 }
 
-/// Refuses an order whose swarm has no room any more.
-pub(super) fn still_fits(nodes: &Pool, market: &Market, wish: &SwarmWish, node: u32, buyer: &Buyer) -> Result<()> {
-    Ground { pool: nodes, market, wish, never: &[node], buyer }
+/// Seats for an order's swarm; refuses one that has no room any more.
+pub(super) fn still_fits(
+    nodes: &Pool,
+    market: &Market,
+    wish: &SwarmWish,
+    taken: &[u32],
+    buyer: &Buyer,
+) -> Result<Vec<(Role, Choice)>> {
+    Ground { pool: nodes, market, wish, never: taken, buyer }
         .choose_all()
-        .map(drop)
         .map_err(|none| Error::unfunded(format!("There is no room for the storage swarm any more. {}", none.sentence())))
+}
+
+/// Keeps the room of those seats until the swarm is begun, in the write that makes the order.
+pub(super) fn keep_room(tx: &mut Tx<'_>, order: OrderId, wish: &SwarmWish, seats: &[(Role, Choice)]) -> Result<()> {
+    let taken = place::taken(wish, seats.iter().map(|(role, choice)| (*role, &choice.best)));
+    taken
+        .into_iter()
+        .try_for_each(|(node, (farm, capacity))| tx.reserve(node, order, &Reservation { farm, capacity, ipv4: 0, until: None }))
+}
+
+/// The order is over: no room is kept for a swarm that was never begun.
+pub(super) fn let_go(tx: &mut Tx<'_>, order: &Order) -> Result<()> {
+    match order.wish.swarm {
+        Some(_) => tx.kept_for(order.id)?.into_iter().try_for_each(|node| tx.release(node, order.id)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses to let go of a machine whose swarm would be taken down with it.
@@ -275,6 +315,7 @@ pub(super) fn follow_shard(tx: &mut Tx<'_>, slot: Slot, state: ContractState, ra
     let farm = shard.node().farm_name.clone();
     tracing::warn!(%slot, "the grid deleted the contract of a shard");
     shard.attempt.outcome = Outcome::Failed { why: "Its place has ended it.".into() };
+    swarm.no_room = None; // nobody has looked for one more yet
     swarm.trouble(now, format!("{farm} has given up the shard that it held: it is replaced."));
     tx.put_swarm(&swarm)?;
     tx.owe(JobId::random(random), Work::TendSwarm(slot.order), now)

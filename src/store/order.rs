@@ -147,6 +147,14 @@ pub trait Orders: Read {
         links.into_iter().map(|(_, key)| row(key)).collect()
     }
 
+    /// Nodes on which room is kept for an order for as long as it takes: what is to stand there is not built yet.
+    fn kept_for(&self, order: OrderId) -> Result<Vec<u32>> {
+        let from = Included((AGES.1, (0, OrderId::from_bits(0))));
+        let to = Included((AGES.1, (u32::MAX, OrderId::from_bits(u128::MAX))));
+        let links = self.links::<_, _, (Time, (u32, OrderId))>(&RESERVATIONS_BY_END, (from, to), From::Up, usize::MAX)?;
+        Ok(links.into_iter().filter(|(_, (_, whose))| *whose == order).map(|(_, (node, _))| node).collect())
+    }
+
     /// How many live VMs of ours each node carries.
     fn carrying(&self) -> Result<BTreeMap<u32, u32>> {
         let mut counts = BTreeMap::new();

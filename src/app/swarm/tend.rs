@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Passwords, seed_label};
+use super::settle::pay_back;
+use super::{Passwords, machine_nodes, seed_label};
 use crate::app::lease::{Built, Signed, know};
-use crate::app::{App, mail, refund};
-use crate::base::ids::{JobId, OrderId, RefundId, TransferId};
+use crate::app::{App, mail};
+use crate::base::ids::{JobId, OrderId};
 use crate::base::seal::Locker;
 use crate::base::time::HOUR;
 use crate::base::{Error, Kind, Random, Result, Time};
-use crate::domain::charge::Refund;
 use crate::domain::job::{Next, Work};
-use crate::domain::order::{Attempt, Outcome, State, Step};
+use crate::domain::order::{Attempt, Outcome, State};
 use crate::domain::placement::{Choice, Scored};
 use crate::domain::pool::Pool;
 use crate::domain::swarm::place::Ground;
@@ -23,7 +23,6 @@ use crate::domain::swarm::{BUILD_PATIENCE, FAILURES_MAX, Role, SHARDS_MAX, Shard
 use crate::grid::{Planner, with_password};
 use crate::store::Tx;
 use crate::store::account::Accounts;
-use crate::store::charge::Charges;
 use crate::store::exposure::Exposures;
 use crate::store::order::{Orders, Reservation};
 use crate::store::swarm::Swarms;
@@ -88,10 +87,12 @@ impl App {
                 return Ok(self.soon());
             }
         }
-        if swarm.lacks().is_some() && !self.seat_shards(swarm).await? {
-            return Ok(Next::Again(now + NO_ROOM));
+        let waits = swarm.no_room.is_some_and(|since| now < since + NO_ROOM);
+        if swarm.lacks().is_some() && !waits {
+            self.seat_shards(swarm).await?;
         }
-        let Some(swarm) = self.read()?.swarm(swarm.order)? else { return Ok(Next::Done) };
+        let known = self.read()?.swarm(swarm.order)?.filter(|known| known.stage == swarm.stage);
+        let Some(swarm) = known else { return Ok(self.soon()) };
         let trying: Vec<u32> = swarm.open().filter(|(_, shard)| !shard.works()).map(|(number, _)| number).collect();
         if trying.is_empty() && swarm.stage == Stage::Ready && swarm.working().any(|(_, shard)| shard.since == 0) {
             self.next_version(&swarm).await?;
@@ -99,14 +100,7 @@ impl App {
         let passwords = self.passwords(&swarm)?;
         // All side by side: there are some dozens at most, and each has its own patience.
         let climbing = join_all(trying.iter().map(|number| self.climb_shard(&swarm, *number, &passwords))).await;
-        // What failed is given back; one that was part of the swarm only when its successor is there.
-        let mended = trying.is_empty() && swarm.lacks().is_none();
-        let given_up: Vec<u32> = swarm
-            .numbered()
-            .filter(|(_, shard)| !shard.is_open() && !shard.attempt.cleared && (mended || shard.since == 0))
-            .map(|(number, _)| number)
-            .collect();
-        let clear = self.clear_shards(&swarm, given_up).await?;
+        let clear = self.clear_shards(&swarm, swarm.given_up()).await?;
         for climbed in climbing {
             match climbed {
                 Ok(()) => {}
@@ -116,46 +110,51 @@ impl App {
                 Err(error) => return Err(error),
             }
         }
-        Ok(match (trying.is_empty(), clear) {
-            (true, true) if swarm.stage == Stage::Ready => Next::Done,
+        Ok(match (trying.is_empty(), clear, swarm.no_room) {
+            (true, true, None) if swarm.stage == Stage::Ready => Next::Done,
+            (true, true, Some(since)) => Next::Again(since + NO_ROOM),
             _ => self.soon(),
         })
     }
 
-    /// Chooses nodes for the shards that are missing. False when there is no room; a swarm that was never whole is given up then.
-    async fn seat_shards(&self, swarm: &Swarm) -> Result<bool> {
+    /// Chooses nodes for the shards that are missing. Where there is no room a swarm that was never whole is given up; in one that
+    /// was, it is remembered, and everything else goes on.
+    async fn seat_shards(&self, swarm: &Swarm) -> Result<()> {
         let (now, random, nodes) = (self.now(), self.random.clone(), self.known_nodes().await?);
         let make = self.shard_maker()?;
-        let (before, id) = (swarm.shards.len(), swarm.order);
         self.change_swarm(swarm, move |tx, swarm| {
             let seated = if swarm.shards.is_empty() {
                 make.seat_all(tx, &nodes, swarm, now, &*random)
             } else {
-                let mut seated = Ok(());
-                while let (Ok(()), Some(role)) = (&seated, swarm.lacks()) {
-                    seated = make.seat(tx, &nodes, swarm, role, now, &*random);
-                }
-                seated
+                // Each role by itself: where no room is left for what is large there may be some for what is small.
+                let seated = Role::ALL.map(|role| {
+                    let mut seated = Ok(());
+                    while seated.is_ok() && swarm.is_short_of(role) {
+                        seated = make.seat(tx, &nodes, swarm, role, now, &*random);
+                    }
+                    seated
+                });
+                seated.into_iter().collect()
             };
             match seated {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    swarm.no_room = None;
+                    Ok(())
+                }
                 Err(error) if matches!(error.kind(), Kind::Unfunded | Kind::Conflict) && swarm.stage == Stage::Building => {
                     undo(swarm, error.message(), now);
                     Ok(())
                 }
                 Err(error) if matches!(error.kind(), Kind::Unfunded | Kind::Conflict) => {
-                    let said = format!("A shard can't be replaced yet: {}", error.message());
-                    if swarm.history.last().is_none_or(|last| last.text != said) {
-                        swarm.trouble(now, said);
+                    if swarm.no_room.replace(now).is_none() {
+                        swarm.trouble(now, format!("A shard can't be replaced yet: {}", error.message()));
                     }
                     Ok(())
                 }
                 Err(error) => Err(error),
             }
         })
-        .await?;
-        let now = self.read()?.swarm(id)?;
-        Ok(now.is_some_and(|now| now.shards.len() > before || now.stage != swarm.stage))
+        .await
     }
 
     /// Takes one shard onwards.
@@ -229,6 +228,7 @@ impl App {
             let Some(shard) = swarm.shard_mut(number).filter(|shard| shard.is_open()) else { return Ok(()) };
             let why = format!("{} in {} {what}.", shard.node().farm_name, shard.node().city);
             shard.attempt.outcome = Outcome::Failed { why: why.clone() };
+            swarm.no_room = None;
             swarm.trouble(now, format!("{why} Another node is tried."));
             Ok(())
         })
@@ -341,34 +341,18 @@ impl App {
             swarm.key = None;
             swarm.note(now, "Every shard is given back.");
             let Some(mut order) = tx.order(swarm.order)? else { return Ok(()) };
-            if !undone || order.state != State::Active {
-                // What was paid for it is part of what the order settles.
-                return match order.state.at_rest() {
-                    true => Ok(()),
-                    false => tx.owe(JobId::random(&*random), Work::ClimbOrder(order.id), now),
-                };
-            }
-            let charge = tx.charge(order.charge)?.ok_or_else(|| Error::not_found("charge"))?;
-            let amount = swarm.wish.price;
-            if amount.units() > 0 {
-                let (id, key) = (RefundId::random(&*random), hex::encode(random.bytes::<16>()));
-                let owed = Refund::new(id, &charge, amount, key, TransferId::random(&*random), now);
-                refund::hold(tx, &owed, order.user, now)?;
-                tx.put_refund(&owed)?;
-                tx.owe(JobId::random(&*random), Work::PayRefund(id), now)?;
-                // From here on the order costs what is left of it; its parts stay as they were quoted, for the receipt.
-                order.price = order.price.checked_sub(amount).unwrap_or_default();
-            }
-            order.wish.swarm = None;
-            let back = amount.shown();
-            order.note(now, Step::Access, format!("The storage swarm could not be built: {back} goes back to your card."));
-            swarm.note(now, format!("{back} goes back to your card."));
-            tx.put_order(&order)?;
-            match tx.user(order.user)? {
-                Some(user) => {
-                    tx.queue_mail(&mail::swarm_failed(&brand, &site, &user, &order, amount, &*random, now), &*random, now)
+            if undone && matches!(order.state, State::Active | State::Ending) {
+                let back = pay_back(tx, &mut order, swarm.wish.price, &*random, now)?;
+                swarm.note(now, format!("{} goes back to your card.", back.shown()));
+                // Who has deleted the server meanwhile is told of the whole.
+                if let Some(user) = tx.user(order.user)?.filter(|_| order.state == State::Active) {
+                    let letter = mail::swarm_failed(&brand, &site, &user, &order, back, &*random, now);
+                    tx.queue_mail(&letter, &*random, now)?;
                 }
-                None => Ok(()),
+            }
+            match order.state.at_rest() {
+                true => Ok(()),
+                false => tx.owe(JobId::random(&*random), Work::ClimbOrder(order.id), now),
             }
         })
         .await?;
@@ -393,7 +377,7 @@ fn reserve(tx: &mut Tx<'_>, swarm: &Swarm, now: Time) -> Result<()> {
             tx.release(shard.node().node, swarm.order)?;
         }
     }
-    for (node, (farm, capacity)) in place::taken(&swarm.wish, kept()) {
+    for (node, (farm, capacity)) in place::taken(&swarm.wish, kept().map(|shard| (shard.role, shard.node()))) {
         let all_up = kept().filter(|shard| shard.node().node == node).all(Shard::works);
         let until = all_up.then_some(now + REPORTED_AFTER);
         tx.reserve(node, swarm.order, &Reservation { farm, capacity, ipv4: 0, until })?;
@@ -404,8 +388,12 @@ fn reserve(tx: &mut Tx<'_>, swarm: &Swarm, now: Time) -> Result<()> {
 impl Maker {
     /// Seats all shards of a swarm that has none.
     fn seat_all(&self, tx: &mut Tx<'_>, nodes: &Pool, swarm: &mut Swarm, now: Time, random: &dyn Random) -> Result<()> {
+        let machine = machine_nodes(tx, swarm.order)?;
+        // The room that was kept since the order was made is what they take now.
+        for node in tx.kept_for(swarm.order)?.into_iter().filter(|node| !machine.contains(node)) {
+            tx.release(node, swarm.order)?;
+        }
         let (market, buyer) = (tx.market(now)?, tx.buyer_of(swarm.user)?);
-        let machine = machine_nodes(tx, swarm)?;
         let ground = Ground { pool: nodes, market: &market, wish: &swarm.wish, never: &machine, buyer: &buyer };
         let choices = ground.choose_all().map_err(|none| Error::unfunded(none.sentence()))?;
         for (role, choice) in choices {
@@ -456,7 +444,7 @@ impl Maker {
         let (market, buyer) = (tx.market(now)?, tx.buyer_of(swarm.user)?);
         let there: Vec<(Role, &Scored)> =
             swarm.open().filter(|(number, _)| Some(*number) != without).map(|(_, shard)| (shard.role, shard.node())).collect();
-        let mut never = machine_nodes(tx, swarm)?;
+        let mut never = machine_nodes(tx, swarm.order)?;
         let failed = swarm.numbered().filter(|(number, shard)| !shard.is_open() || Some(*number) == without);
         never.extend(failed.map(|(_, shard)| shard.node().node));
         let ground = Ground { pool: nodes, market: &market, wish: &swarm.wish, never: &never, buyer: &buyer };
@@ -474,9 +462,4 @@ impl Maker {
         swarm.shards.push(Shard { role, attempt: crate::app::order::new_attempt(choice, plan, now), backend: None, since: 0 });
         Ok(())
     }
-}
-
-/// Nodes that carry or carried the machine itself: what takes it down must not take a shard, too.
-fn machine_nodes(tx: &Tx<'_>, swarm: &Swarm) -> Result<Vec<u32>> {
-    Ok(tx.order(swarm.order)?.map(|order| order.tried()).unwrap_or_default())
 }

@@ -184,6 +184,9 @@ pub struct Swarm {
     /// The version that is in place, by its owner's word.
     #[serde(default)]
     pub saved: u32,
+    /// Since when no node has room for a shard that is missing; None while none is missing, or there is room.
+    #[serde(default)]
+    pub no_room: Option<Time>,
     #[serde(default)]
     pub drill: Option<Drill>,
     /// Why there is none, in a sentence.
@@ -247,8 +250,12 @@ impl Swarm {
 
     /// A role that too few have, if there is one.
     pub fn lacks(&self) -> Option<Role> {
-        let open = |role: Role| self.open().filter(|(_, shard)| shard.role == role).count();
-        Role::ALL.into_iter().find(|role| open(*role) < self.layout().count(*role))
+        Role::ALL.into_iter().find(|role| self.is_short_of(*role))
+    }
+
+    /// Whether too few have this role.
+    pub fn is_short_of(&self, role: Role) -> bool {
+        self.open().filter(|(_, shard)| shard.role == role).count() < self.layout().count(role)
     }
 
     pub fn failures(&self) -> usize {
@@ -266,28 +273,56 @@ impl Swarm {
             .all(|role| self.working().filter(|(_, shard)| shard.role == role).count() >= self.layout().count(role))
     }
 
-    /// Whether the owner's program knows of a shard, as far as the owner told. Before the first configuration is in place nothing
-    /// is stored anywhere.
-    pub fn is_in_place(&self, shard: &Shard) -> bool {
-        self.saved == 0 || shard.since <= self.saved
+    /// Whether a shard holds its part, as far as can be known. The first ones do from the beginning. One that replaced another is
+    /// empty until its owner's program fills it: the owner has said that a configuration with it is in place, and it has something
+    /// in it where others have.
+    pub fn is_in_place(&self, number: u32, shard: &Shard, looks: &Looks) -> bool {
+        match shard.since {
+            0 => false,
+            1 => true,
+            since if since > self.saved => false,
+            _ => {
+                let empty = |number: u32| looks.shards.get(&number).is_none_or(|look| look.entries == 0);
+                !empty(number) || self.working().all(|(other, it)| it.role != shard.role || empty(other))
+            }
+        }
     }
 
-    /// So many data and directory shards are there: set up, in the owner's configuration, and heard of at the last look.
+    /// So many data and directory shards are there: set up, holding their part, and heard of at the last look.
     pub fn there(&self, looks: &Looks) -> (usize, usize) {
         let there = |role: Role| {
-            let mine = self.working().filter(|(_, shard)| shard.role == role && self.is_in_place(shard));
+            let mine = self.working().filter(|(number, shard)| shard.role == role && self.is_in_place(*number, shard, looks));
             mine.filter(|(number, _)| !looks.is_away(*number)).count()
         };
         (there(Role::Data), there(Role::Meta))
     }
 
+    /// Whether shards that are away can be given up: everything that is stored can be read from those that are there. What was
+    /// replaced before counts only once it is filled; and when nobody answered, nothing is known.
+    pub fn can_spare(&self, looks: &Looks) -> bool {
+        let (data, meta) = self.there(looks);
+        !looks.blind && self.layout().verdict(data, meta).reads == Reads::All
+    }
+
+    /// Shards that are to be given back: those that failed before they were part of it, and those whose successors are. One without
+    /// a successor stays: its node may come back, and the owner's program still knows it.
+    pub fn given_up(&self) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        for role in Role::ALL {
+            let failed = self.numbered().filter(|(_, shard)| shard.role == role && !shard.is_open() && !shard.attempt.cleared);
+            let (never, once): (Vec<_>, Vec<_>) = failed.partition(|(_, shard)| shard.since == 0);
+            let there = self.working().filter(|(_, shard)| shard.role == role && shard.since > 0).count();
+            let waiting = self.layout().count(role).saturating_sub(there);
+            let succeeded = once.len().saturating_sub(waiting);
+            numbers.extend(never.iter().chain(once.iter().take(succeeded)).map(|(number, _)| *number));
+        }
+        numbers
+    }
+
     /// Shards that are to be replaced without anybody asking: away for long, and nothing that is stored is lost by giving them up.
     pub fn overdue(&self, looks: &Looks, now: Time) -> Vec<u32> {
-        if self.stage != Stage::Ready || self.lacks().is_some() || self.open().any(|(_, shard)| !shard.works()) {
-            return vec![]; // one repair at a time: the owner's program must fill what is new
-        }
-        let (data, meta) = self.there(looks);
-        if self.layout().verdict(data, meta).reads != Reads::All {
+        // One repair at a time: the owner's program must fill what is new. One that no node has room for keeps no other one waiting.
+        if self.stage != Stage::Ready || self.open().any(|(_, shard)| !shard.works()) || !self.can_spare(looks) {
             return vec![];
         }
         let long = |number: &u32| looks.away_since(*number).is_some_and(|since| now.since(since) >= REPAIR_AFTER);
@@ -429,6 +464,7 @@ pub(crate) mod tests {
             ready: Some(Time::EPOCH),
             version: 1,
             saved: 1,
+            no_room: None,
             drill: None,
             reason: None,
             history: vec![],
@@ -507,9 +543,68 @@ pub(crate) mod tests {
         let looks = Looks::default().after(&answers(1..9), now - HOUR * 9);
         assert_eq!(mending.overdue(&looks, now), Vec::<u32>::new());
         mending.saved = 2;
-        assert_eq!(mending.there(&looks), (16, 4));
+        assert_eq!(mending.there(&looks), (15, 4), "its owner says that it is in place, and nothing is in it");
+        let filled =
+            Looks::default().after(&[answers(1..9), vec![(28, Some(Told { used: 5, entries: 1 }))]].concat(), now - HOUR * 9);
+        assert_eq!((mending.there(&filled), mending.can_spare(&filled)), ((16, 4), true));
         mending.shards[28].attempt.outcome = Outcome::Trying;
-        assert_eq!(mending.overdue(&looks, now), Vec::<u32>::new(), "one repair at a time");
+        assert_eq!(mending.overdue(&filled, now), Vec::<u32>::new(), "one repair at a time");
+    }
+
+    /// Replaced one after the other over months, by an owner who never says that a configuration is in place.
+    #[test]
+    fn what_was_replaced_counts_as_empty_however_often_nobody_says_anything() {
+        let now = Time::EPOCH + HOUR * 10;
+        let mut swarm = Swarm { saved: 0, ..swarm() };
+        let mut replaced = 0;
+        for number in 0..24 {
+            let told = |shard: u32| (shard != number).then_some(Told { used: 5, entries: u64::from(shard < 28) });
+            let answers: Vec<_> = swarm.working().map(|(shard, _)| (shard, told(shard))).collect();
+            let looks = Looks::default().after(&answers, now - HOUR * 3);
+            let overdue = swarm.overdue(&looks, now);
+            assert_eq!(overdue.is_empty(), !swarm.can_spare(&looks));
+            for old in overdue {
+                swarm.shards[old as usize].attempt.outcome = Outcome::Failed { why: "away".into() };
+                swarm.version += 1;
+                swarm.shards.push(Shard { since: swarm.version, ..shard(Role::Data, 100 + old, 100 + old) });
+                replaced += 1;
+            }
+        }
+        assert_eq!(replaced, 8, "as many as may be lost, and no more");
+    }
+
+    #[test]
+    fn when_we_are_cut_off_nothing_is_given_up() {
+        let now = Time::EPOCH + HOUR * 10;
+        let swarm = swarm();
+        let looks = Looks::default().after(&answers(0..2), now - HOUR * 3);
+        assert!(swarm.can_spare(&looks));
+        let blind = looks.after(&answers(0..28), now);
+        assert_eq!((swarm.can_spare(&blind), swarm.overdue(&blind, now)), (false, vec![]));
+    }
+
+    #[test]
+    fn what_failed_is_given_back_when_its_successor_is_there_whatever_others_wait_for() {
+        let mut swarm = swarm();
+        for number in [3, 5, 26] {
+            swarm.shards[number].attempt.outcome = Outcome::Failed { why: "away".into() };
+        }
+        assert_eq!(swarm.given_up(), Vec::<u32>::new(), "nothing has taken their place");
+        let seat = |node: u32, since: u32, outcome: Outcome| Shard {
+            since,
+            attempt: Attempt { outcome, ..shard(Role::Data, node, node).attempt },
+            ..shard(Role::Data, node, node)
+        };
+        swarm.shards.push(seat(40, 0, Outcome::Failed { why: "late".into() }));
+        swarm.shards.push(seat(41, 0, Outcome::Trying));
+        assert_eq!(swarm.given_up(), [28], "this one never was part of it");
+        swarm.shards[29] = seat(41, 2, Outcome::Works);
+        assert_eq!((swarm.lacks(), swarm.given_up()), (Some(Role::Data), vec![28, 3]), "there is no room for the other one");
+        swarm.shards[3].attempt.cleared = true;
+        swarm.shards[28].attempt.cleared = true;
+        let now = Time::EPOCH + HOUR * 10;
+        let looks = Looks::default().after(&answers(0..1), now - REPAIR_AFTER);
+        assert_eq!(swarm.overdue(&looks, now), [0], "one without room keeps nobody else waiting");
     }
 
     #[test]

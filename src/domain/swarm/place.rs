@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::SwarmWish;
 use super::layout::{Layout, Role};
-use super::{Shard, SwarmWish};
 use crate::domain::catalogue::{Capacity, Place};
 use crate::domain::exposure::{Buyer, Market};
 use crate::domain::placement::{Ask, Avoid, Caps, Choice, NoNode, Reach, Scored, Whom, choose_spread};
@@ -75,12 +75,11 @@ impl Ground<'_> {
 }
 
 /// What a swarm takes of each node, and the farm of each.
-pub fn taken<'a>(wish: &SwarmWish, shards: impl Iterator<Item = &'a Shard>) -> BTreeMap<u32, (u32, Capacity)> {
+pub fn taken<'a>(wish: &SwarmWish, seats: impl Iterator<Item = (Role, &'a Scored)>) -> BTreeMap<u32, (u32, Capacity)> {
     let mut all: BTreeMap<u32, (u32, Capacity)> = BTreeMap::new();
-    for shard in shards {
-        let node = shard.node();
-        let (_, sum) = all.entry(node.node).or_insert((node.farm, Capacity::default()));
-        *sum = sum.plus(need(wish, shard.role));
+    for (role, seat) in seats {
+        let (_, sum) = all.entry(seat.node).or_insert((seat.farm, Capacity::default()));
+        *sum = sum.plus(need(wish, role));
     }
     all
 }
@@ -193,7 +192,7 @@ mod tests {
     fn what_a_node_gives_is_the_sum_of_its_shards() {
         let mut swarm = swarm();
         swarm.shards[24].attempt.choice.best = scored(0, 0);
-        let taken = taken(&swarm.wish, swarm.shards.iter());
+        let taken = taken(&swarm.wish, swarm.shards.iter().map(|shard| (shard.role, shard.node())));
         assert_eq!(
             (taken[&0], taken[&1], taken.len()),
             ((0, Capacity { hdd: 85 * GIB, ..Default::default() }), (0, need(&swarm.wish, Role::Data)), 27)

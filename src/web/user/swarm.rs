@@ -166,6 +166,7 @@ fn view(me: &Me, order: &Order) -> Result<View> {
     let (now, layout) = (me.app.now(), swarm.layout());
     let open = || swarm.open().map(|(_, shard)| (shard.role, shard.node()));
     let weak = if swarm.stage == Stage::Ready { place::weak_spots(layout, open()) } else { vec![] };
+    let held = swarm.stage == Stage::Ready && !swarm.can_spare(&looks) && looks.shards.values().any(|look| look.away.is_some());
     let config = Config { version: swarm.version, saved: swarm.saved, with_key: swarm.key.is_some() };
     Ok(View {
         name: order.shown_name().to_owned(),
@@ -178,6 +179,7 @@ fn view(me: &Me, order: &Order) -> Result<View> {
         raw_gb: swarm.wish.raw() >> 30,
         shards: swarm.open().map(|(number, shard)| line(&swarm, &looks, number, shard, now)).collect(),
         weak,
+        held,
         config: (swarm.stage == Stage::Ready).then_some(config),
         drill: swarm.drill.as_ref().map(|drill| Drill {
             asked: drill.asked,
@@ -195,7 +197,7 @@ fn line(swarm: &Swarm, looks: &Looks, number: u32, shard: &Shard, now: Time) -> 
         (Outcome::Trying, _) if shard.attempt.contract.is_some() => (Tone::Busy, "Reserved"),
         (Outcome::Trying, _) => (Tone::Busy, "Asked for"),
         (_, Some(_)) => (Tone::Bad, "Away"),
-        (_, None) if !swarm.is_in_place(shard) => (Tone::Warn, "New, empty"),
+        (_, None) if !swarm.is_in_place(number, shard, looks) => (Tone::Warn, "New, empty"),
         (_, None) if look.seen.is_none() => (Tone::Good, "Ready"),
         (_, None) => (Tone::Good, "There"),
     };
@@ -211,7 +213,9 @@ fn line(swarm: &Swarm, looks: &Looks, number: u32, shard: &Shard, now: Time) -> 
         state: state.into(),
         seen: look.seen,
         used: format!("{} of {}", format::memory(look.used >> 20), format::disk(most)),
-        replaceable: swarm.stage == Stage::Ready && away.is_some_and(|since| now.since(since) >= REPAIR_ASKED_AFTER),
+        replaceable: swarm.stage == Stage::Ready
+            && away.is_some_and(|since| now.since(since) >= REPAIR_ASKED_AFTER)
+            && swarm.can_spare(looks),
     }
 }
 

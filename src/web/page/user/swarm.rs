@@ -100,6 +100,8 @@ pub struct View {
     pub shards: Vec<Line>,
     /// What the failure of one farm or one farmer would cost.
     pub weak: Vec<String>,
+    /// Shards are away, and none can be given up without losing something.
+    pub held: bool,
     pub config: Option<Config>,
     pub drill: Option<Drill>,
     pub history: Vec<(Time, String, bool)>,
@@ -352,7 +354,15 @@ fn shards(chrome: Option<&Chrome>, view: &View) -> Markup {
             },
         ]
     };
-    part::card("Shards", part::table("Shards", &columns, view.shards.iter().map(row).collect()))
+    part::card(
+        "Shards",
+        html! {
+            @if view.held {
+                p.hint { "None is replaced now, for that would give up what can't be read without it: we wait until more of them are back or filled." }
+            }
+            (part::table("Shards", &columns, view.shards.iter().map(row).collect()))
+        },
+    )
 }
 
 fn history(view: &View) -> Markup {

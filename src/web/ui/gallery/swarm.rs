@@ -69,6 +69,7 @@ pub fn pages() -> Vec<Shown> {
         raw_gb: 2020,
         shards: (0..28).map(|number| line(number, false)).collect(),
         weak: vec![],
+        held: false,
         config: Some(Config { version: 1, saved: 0, with_key: true }),
         drill: None,
         history: vec![(NOW - HOUR, "All 28 shards are there.".into(), false)],
@@ -83,6 +84,7 @@ pub fn pages() -> Vec<Shown> {
             ..whole.card.clone()
         },
         blind: true,
+        held: true,
         shards: (0..28).map(|number| line(number, number < 8)).collect(),
         weak: vec![
             "Hilbert's Barn holds 9 of the data shards, and 8 may be lost: if that whole farm fails, not everything can be read."
