@@ -320,3 +320,43 @@ pub(super) fn follow_shard(tx: &mut Tx<'_>, slot: Slot, state: ContractState, ra
     tx.put_swarm(&swarm)?;
     tx.owe(JobId::random(random), Work::TendSwarm(slot.order), now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::backup::BackupVm;
+    use crate::domain::order::tests::order;
+    use crate::domain::swarm::tests::{scored, swarm};
+    use crate::store::Store;
+
+    fn seat(node: u32) -> Choice {
+        Choice { best: scored(node, node), runner_up: None, fitting: 1 }
+    }
+
+    #[test]
+    fn shards_keep_away_from_where_the_backup_vm_is_or_may_be() {
+        let nodes = |tx: &mut Tx<'_>| {
+            tx.add_order(&order())?;
+            tx.put_backup(&BackupVm::new(order().id, Default::default(), seat(7)))?;
+            machine_nodes(tx, order().id)
+        };
+        assert_eq!(Store::in_memory().unwrap().write_blocking(nodes).unwrap(), [7]);
+    }
+
+    #[test]
+    fn room_is_kept_from_the_order_on_and_let_go_of_with_it() {
+        let kept = |tx: &mut Tx<'_>| {
+            let (wish, id) = (swarm().wish, order().id);
+            keep_room(tx, id, &wish, &[(Role::Data, seat(1)), (Role::Meta, seat(1)), (Role::Data, seat(2))])?;
+            keep_room(tx, OrderId::from_bits(9), &wish, &[(Role::Data, seat(2))])?;
+            let (before, sum) = (tx.kept_for(id)?, tx.reserved(Time::from_ms(i64::MAX - 1))?);
+            let mut order = order();
+            order.wish.swarm = Some(wish.clone());
+            let_go(tx, &order)?;
+            let one = |role| place::need(&wish, role);
+            assert_eq!((sum[&1], sum[&2]), (one(Role::Data).plus(one(Role::Meta)), one(Role::Data).plus(one(Role::Data))));
+            Ok((before, tx.kept_for(id)?, tx.kept_for(OrderId::from_bits(9))?))
+        };
+        assert_eq!(Store::in_memory().unwrap().write_blocking(kept).unwrap(), (vec![1, 2], vec![], vec![2]));
+    }
+}
