@@ -2,6 +2,9 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
 use super::tests::{Bench, HASH, bench, deploy, key, terms};
 use super::*;
 use crate::base::time::HOUR;
@@ -48,6 +51,80 @@ async fn whoever_was_found_on_a_fork_is_asked_nothing_when_another_breaks_off() 
     tokio::time::sleep(Duration::from_millis(30)).await;
     client.finalized().await.unwrap();
     assert_eq!(client.endpoints()[1].standing, Standing::Agrees);
+}
+
+/// The same node, further away: each of its answers takes so long.
+async fn far(url: &str, delay: Duration) -> String {
+    let (listener, to) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), url.replace("ws://", ""));
+    let far = format!("ws://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let there = TcpStream::connect(&to).await.unwrap();
+            let ((mut asked, mut told), (mut answers, mut asks)) = (near.into_split(), there.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut asked, &mut asks).await });
+            tokio::spawn(async move {
+                let mut some = vec![0; 1 << 16];
+                while let Ok(length @ 1..) = answers.read(&mut some).await {
+                    tokio::time::sleep(delay).await;
+                    told.write_all(&some[..length]).await.unwrap();
+                }
+            });
+        }
+    });
+    far
+}
+
+#[tokio::test]
+async fn a_fast_node_on_a_fork_and_a_slow_honest_one_are_not_taken_for_all_there_are() {
+    let bench = bench().await;
+    let (forked, forked_url) = bench.window().await;
+    let (_third, third_url) = bench.window().await;
+    let (near, distant) = (far(&bench.url, Duration::from_millis(20)).await, far(&third_url, Duration::from_millis(200)).await);
+    let client = bench.client_of(&[&forked_url, &near, &distant]).await;
+    forked.set_forked(true);
+    bench.leap(Duration::from_secs(60));
+    // Of one height, where the fork shows by itself; and of two, where one has to ask.
+    for freezes in [false, true] {
+        if freezes {
+            forked.set_stale(true);
+            bench.leap(Duration::from_secs(12));
+        }
+        let head = client.finalized().await.unwrap();
+        assert_eq!(Some(head.hash), bench.chain.hash_of(head.number));
+        assert_eq!(head.number, bench.chain.finalized(), "{:?}", client.endpoints());
+        assert!(matches!(client.endpoints()[0].standing, Standing::Differs { .. }), "{:?}", client.endpoints());
+    }
+}
+
+#[tokio::test]
+async fn what_one_node_says_of_the_runtime_switches_nothing_off() {
+    let bench = bench().await;
+    let (boaster, boaster_url) = bench.window().await;
+    let (_third, third_url) = bench.window().await;
+    let user = key(2);
+    let three = bench.client_of(&[&boaster_url, &bench.url, &third_url]).await;
+    let two = bench.client_of(&[&boaster_url, &bench.url]).await;
+    let version = three.runtime().spec_version;
+    boaster.boasts.store(true, SeqCst);
+    three.refresh().await.unwrap();
+    assert_eq!((three.runtime().spec_version, three.missing()), (version, vec![]));
+    three.sign(&user, &terms(), 0, 64).await.unwrap();
+    // Of two that differ neither is believed, and nothing of it lasts.
+    assert!(matches!(two.refresh().await, Err(Error::Unavailable(_))));
+    let begun = ChainClient::connect(&[boaster_url.clone(), bench.url.clone()], TIMEOUTS).await;
+    assert!(matches!(begun.err(), Some(Error::Unavailable(_))));
+    boaster.boasts.store(false, SeqCst);
+    two.refresh().await.unwrap();
+    assert_eq!((two.runtime().spec_version, two.missing()), (version, vec![]));
+    two.sign(&user, &terms(), 0, 64).await.unwrap();
+    // A node alone is believed, and once it says what can be read it is read anew, also where the version is lower.
+    let alone = bench.client_of(&[&boaster_url]).await;
+    boaster.boasts.store(true, SeqCst);
+    alone.refresh().await.unwrap();
+    assert!(!alone.missing().is_empty());
+    boaster.boasts.store(false, SeqCst);
+    alone.refresh().await.unwrap();
+    assert_eq!((alone.runtime().spec_version, alone.missing()), (version, vec![]));
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use std::time::Duration;
 use parity_scale_codec::{Decode, Encode};
 use scale_value::Value;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use subxt_rpcs::client::{RpcClient, RpcParams, RpcSubscription};
 use tokio::time::{Instant, timeout};
 
 use super::codec::{CodecError, blake2_128, blake2_256, malformed, storage_prefix};
-use super::panel::{Endpoint, Head, Panel};
+use super::panel::{Endpoint, Head, Panel, told};
 use super::read;
 pub use super::rpc::Timeouts;
 use super::rpc::{Fault, Header, Nodes, fixed, late, text, unhex};
@@ -73,7 +74,7 @@ impl From<CodecError> for Error {
 pub struct ChainClient {
     pub(super) nodes: Nodes,
     /// The same nodes one by one, to be compared. None if there is but one.
-    panel: Option<Panel>,
+    pub(super) panel: Option<Panel>,
     pub(super) known: RwLock<Arc<Known>>,
     /// Runtimes before the one that runs now, for the events of old blocks: the newest at the end.
     pub(super) past: Mutex<VecDeque<Arc<Known>>>,
@@ -110,23 +111,26 @@ impl ChainClient {
     pub async fn connect_to(urls: &[String], timeouts: Timeouts, genesis: Option<Hash>) -> Result<Self> {
         let (nodes, panel) = (Nodes::new(urls, timeouts), Panel::of(urls));
         genesis.into_iter().for_each(|genesis| nodes.expect(genesis));
+        let mut head = None;
         if let Some(panel) = &panel {
             genesis.into_iter().for_each(|genesis| panel.expect(genesis));
-            let agreed = panel.agreed(&nodes).await;
-            if genesis.is_none() {
-                agreed?;
-            }
+            head = match panel.agreed(&nodes).await {
+                Err(error) if genesis.is_none() => return Err(error),
+                agreed => agreed.ok(),
+            };
         }
-        Self::start(nodes, panel).await
+        Self::start(nodes, panel, head).await
     }
 
     /// Over a transport of the caller's: tests plug the client straight into a server.
     pub async fn over(rpc: RpcClient, timeouts: Timeouts) -> Result<Self> {
-        Self::start(Nodes::over(rpc, timeouts), None).await
+        Self::start(Nodes::over(rpc, timeouts), None, None).await
     }
 
-    async fn start(nodes: Nodes, panel: Option<Panel>) -> Result<Self> {
-        let known = learn(&nodes, None).await?;
+    /// Where nobody vouches for a block yet, the runtime is what the node at hand says, until the first `refresh`.
+    async fn start(nodes: Nodes, panel: Option<Panel>, head: Option<Head>) -> Result<Self> {
+        let mut known = learn(&nodes, panel.as_ref().filter(|_| head.is_some()), head.map(|head| head.hash)).await?;
+        known.sure = if panel.is_none() { Some(0) } else { head.map(|head| head.number) };
         nodes.expect(known.runtime.genesis);
         panel.iter().for_each(|panel| panel.expect(known.runtime.genesis));
         let known = RwLock::new(Arc::new(known));
@@ -152,7 +156,7 @@ impl ChainClient {
     }
 
     /// The newest finalized block, as vouched for. It never goes back.
-    async fn head(&self) -> Result<Head> {
+    pub(super) async fn head(&self) -> Result<Head> {
         let told = match &self.panel {
             Some(panel) => panel.agreed(&self.nodes).await?,
             None => {
@@ -295,14 +299,14 @@ impl ChainClient {
                 let Some(value) = value else { continue };
                 let value = self.known().codec.decode_storage("SmartContractModule", "Contracts", &unhex(&value)?);
                 match value.and_then(|value| read::contract(&value)) {
-                    Ok(contract) => contracts.push(contract),
+                    Ok(contract) if contract.twin == twin => contracts.push(contract),
+                    Ok(_) => {}
                     // Most are other people's: one of a new kind hides none of ours.
                     Err(error) => tracing::debug!(%error, "a contract can't be read"),
                 }
             }
             after = Some(last);
         }
-        contracts.retain(|contract| contract.twin == twin);
         contracts.sort_by_key(|contract| contract.id);
         Ok(contracts)
     }
@@ -540,17 +544,16 @@ impl ChainClient {
         value.as_deref().map(unhex).transpose()
     }
 
+    /// What two nodes tell alike, where there are two.
+    pub(super) async fn told<T: DeserializeOwned + PartialEq>(&self, method: &str, params: serde_json::Value) -> Result<T> {
+        told(&self.nodes, self.panel.as_ref(), method, params).await
+    }
+
     /// A value at a block that was vouched for, by the word of two of those who did, where there are two.
     async fn vouched(&self, pallet: &str, item: &str, key: Vec<u8>, at: Hash) -> Result<Option<Value<u32>>> {
         let key = self.known().codec.storage_key(pallet, item, &[key])?;
         let asked = json!([text(&key), text(&at)]);
-        let told: Option<String> = self.nodes.ask("state_getStorage", asked.clone()).await?;
-        if let Some(panel) = &self.panel
-            && let Some(other) = panel.another(&self.nodes).await
-            && other.ask::<Option<String>>("state_getStorage", asked).await? != told
-        {
-            return Err(Error::Unavailable(format!("two nodes tell different things of {pallet}.{item} at the same block")));
-        }
+        let told: Option<String> = self.told("state_getStorage", asked).await?;
         let bytes = told.as_deref().map(unhex).transpose()?;
         Ok(bytes.map(|bytes| self.known().codec.decode_storage(pallet, item, &bytes)).transpose()?)
     }

@@ -1,12 +1,14 @@
 //! Several nodes of one chain: which newest finalized block at least two of them vouch for, and what is wrong with the others.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::client::{Error, Result};
@@ -154,20 +156,7 @@ impl Panel {
         if self.state().failed.is_some_and(|failed| failed.elapsed() < IN_VAIN) {
             return Err(Error::Unavailable(self.disagreement()));
         }
-        let answers = self.ask_all().await;
-        let said: Vec<Option<Said>> =
-            answers.iter().map(|answer| if let Answer::Said(said) = answer { Some(*said) } else { None }).collect();
-        let most = || common(said.iter().flatten().map(|said| said.genesis));
-        let genesis = self.genesis.get().copied().or_else(most);
-        let ours: Vec<(usize, Head)> = (0..)
-            .zip(&said)
-            .filter_map(|(place, said)| said.filter(|said| Some(said.genesis) == genesis).map(|said| (place, said.head)))
-            .collect();
-        let hashes = match second_highest(&ours) {
-            Some(height) => self.ask_hashes(height, &ours).await,
-            None => BTreeMap::new(),
-        };
-        let verdict = judge(genesis, &said, &ours, &hashes);
+        let (answers, verdict) = self.survey().await;
         let agreed =
             verdict.head.map(|head| Agreed { head, by: verdict.agree.clone(), at: Instant::now(), trails: verdict.trails });
         {
@@ -205,12 +194,6 @@ impl Panel {
         self.state().agreed.as_ref().map(|agreed| agreed.by.clone()).unwrap_or_default()
     }
 
-    /// Somebody else who vouched for the last head than whoever is at hand.
-    pub(super) async fn another(&self, at_hand: &Nodes) -> Option<&Nodes> {
-        let at = at_hand.at_hand().await;
-        self.vouching().into_iter().find(|place| *place != at).map(|place| &self.members[place])
-    }
-
     /// The last agreement, if it still says what a new survey would.
     fn still_good(&self, own: Option<Hash>) -> Option<Head> {
         let state = self.state();
@@ -229,27 +212,56 @@ impl Panel {
         format!("no two nodes vouch for the same finalized block ({})", said.join("; "))
     }
 
-    /// What each node says, in their order.
-    async fn ask_all(&self) -> Vec<Answer> {
+    /// What each node says, in their order, and what follows from it.
+    async fn survey(&self) -> (Vec<Answer>, Verdict) {
         let resting: Vec<bool> = self.state().rests.iter().map(|rest| rest.is_some_and(|until| until > Instant::now())).collect();
         let all_rest = resting.iter().filter(|rests| !**rests).count() < 2;
         let mut answers: Vec<Answer> = self.members.iter().map(|_| Answer::Unheard).collect();
         let mut asked: FuturesUnordered<_> = (0..)
             .zip(&self.members)
             .filter(|(place, _)| all_rest || !resting[*place])
-            .map(|(place, member)| async move { (place, ask(member).await) })
+            .map(|(place, member)| async move {
+                let answer = ask(member).await;
+                (place, answer.map_or_else(|error| Answer::Silent(error.to_string()), Answer::Said))
+            })
             .collect();
-        // Nobody's answer takes longer than `WITHIN`. Once two fit together, those that are only slow are left alone.
-        let mut until = Instant::now() + 2 * WITHIN;
-        while let Ok(Some((place, answer))) = timeout_at(until, asked.next()).await {
-            answers[place] = match answer {
-                Ok(said) => Answer::Said(said),
-                Err(error) => Answer::Silent(error.to_string()),
-            };
-            if fit_together(&answers) {
-                until = until.min(Instant::now() + GRACE);
+        // Nobody's answer takes longer than `WITHIN`. Once two fit together, those that are only slow are left alone, unless those
+        // two turn out to differ: then it is the slow ones that tell who is right.
+        let end = Instant::now() + 2 * WITHIN;
+        let (mut until, mut differ) = (end, false);
+        let mut heard = Vec::new();
+        let verdict = loop {
+            if heard.is_empty()
+                && let Ok(Some(one)) = timeout_at(until, asked.next()).await
+            {
+                heard.push(one);
             }
-        }
+            let nobody = heard.is_empty();
+            for (place, answer) in heard.drain(..) {
+                answers[place] = answer;
+            }
+            if !nobody && !differ {
+                if fit_together(&answers) {
+                    until = until.min(Instant::now() + GRACE);
+                }
+                continue;
+            }
+            let verdict = {
+                // Who drags out this question must not keep the others from being heard.
+                let mut judged = pin!(self.judge(&answers));
+                loop {
+                    tokio::select! {
+                        verdict = &mut judged => break verdict,
+                        Some(one) = asked.next() => heard.push(one),
+                    }
+                }
+            };
+            let all_heard = heard.is_empty() && (asked.is_empty() || Instant::now() >= end);
+            if verdict.head.is_some() || all_heard {
+                break verdict;
+            }
+            (until, differ) = (end, true);
+        };
         let mut state = self.state();
         for (rest, answer) in state.rests.iter_mut().zip(&answers) {
             match answer {
@@ -258,7 +270,26 @@ impl Panel {
                 Answer::Unheard => {}
             }
         }
-        answers
+        (answers, verdict)
+    }
+
+    /// What follows from what was heard: of the heights at which at least two can be compared, the highest at which two agree.
+    async fn judge(&self, answers: &[Answer]) -> Verdict {
+        let said: Vec<Option<Said>> =
+            answers.iter().map(|answer| if let Answer::Said(said) = answer { Some(*said) } else { None }).collect();
+        let most = || common(said.iter().flatten().map(|said| said.genesis));
+        let genesis = self.genesis.get().copied().or_else(most);
+        let ours = ours(genesis, &said);
+        let mut first = None;
+        for height in heights(&ours) {
+            let hashes = self.ask_hashes(height, &ours).await;
+            let verdict = judge(genesis, &said, &ours, height, &hashes);
+            if verdict.head.is_some() {
+                return verdict;
+            }
+            first.get_or_insert(verdict);
+        }
+        first.unwrap_or_else(|| judge(genesis, &said, &ours, 0, &BTreeMap::new()))
     }
 
     /// Each node's block of one number, of those that have got so far.
@@ -275,6 +306,37 @@ impl Panel {
     }
 }
 
+/// What two of those who vouch for the last head tell alike; where nobody else vouches, what the node at hand tells. From here on one
+/// of those two is at hand.
+pub(super) async fn told<T: DeserializeOwned + PartialEq>(
+    at_hand: &Nodes,
+    panel: Option<&Panel>,
+    method: &str,
+    params: Value,
+) -> Result<T> {
+    let first: T = at_hand.ask(method, params.clone()).await?;
+    let Some(panel) = panel else { return Ok(first) };
+    let at = at_hand.at_hand().await;
+    let (mut all, mut silent) = (vec![(at, first)], None);
+    for place in panel.vouching().into_iter().filter(|place| *place != at) {
+        match panel.members[place].ask::<T>(method, params.clone()).await {
+            Ok(said) => match all.iter().position(|(_, other)| *other == said) {
+                Some(same) => {
+                    at_hand.steer(&[all[same].0, place]).await;
+                    return Ok(said);
+                }
+                None => all.push((place, said)),
+            },
+            Err(error) => silent = Some(error),
+        }
+    }
+    match (all.pop(), silent) {
+        (Some((_, alone)), None) if all.is_empty() => Ok(alone),
+        (_, Some(error)) if all.is_empty() => Err(error),
+        _ => Err(Error::Unavailable(format!("two nodes tell different things at the same block ({method})"))),
+    }
+}
+
 async fn ask(member: &Nodes) -> Result<Said> {
     let said = async {
         let genesis: String = member.ask("chain_getBlockHash", json!([0])).await?;
@@ -286,12 +348,21 @@ async fn ask(member: &Nodes) -> Result<Said> {
     timeout(WITHIN, said).await.map_err(|_| Error::Unavailable("no answer in time".into()))?
 }
 
-/// Whether two of them are on one chain, and about as far.
+/// Whether two of them are on one chain, and about as far; if equally far, with the same block.
 fn fit_together(answers: &[Answer]) -> bool {
     let said =
         || answers.iter().enumerate().filter_map(|(at, it)| if let Answer::Said(said) = it { Some((at, said)) } else { None });
-    let fits = |one: &Said, other: &Said| one.genesis == other.genesis && one.head.number.abs_diff(other.head.number) <= BEHIND;
+    let fits = |one: &Said, other: &Said| {
+        let apart = one.head.number.abs_diff(other.head.number);
+        one.genesis == other.genesis && apart <= BEHIND && (apart > 0 || one.head.hash == other.head.hash)
+    };
     said().any(|(at, one)| said().any(|(other_at, other)| at < other_at && fits(one, other)))
+}
+
+/// Those on the chain in question, with their newest blocks.
+fn ours(genesis: Option<Hash>, said: &[Option<Said>]) -> Vec<(usize, Head)> {
+    let on_it = |said: &&Said| Some(said.genesis) == genesis;
+    (0..).zip(said).filter_map(|(place, said)| Some((place, said.as_ref().filter(on_it)?.head))).collect()
 }
 
 /// The value that most have; the first of those that are equally common.
@@ -307,12 +378,13 @@ fn common(values: impl Iterator<Item = Hash>) -> Option<Hash> {
     counted.into_iter().find(|(_, count)| *count == most).map(|(value, _)| value)
 }
 
-/// The highest block that two have finalized.
-fn second_highest(ours: &[(usize, Head)]) -> Option<u32> {
+/// The heights that at least two have got to, from the highest on: below the second, where those above differ.
+fn heights(ours: &[(usize, Head)]) -> Vec<u32> {
     let mut numbers: Vec<u32> = ours.iter().map(|(_, head)| head.number).collect();
-    numbers.sort_unstable();
-    numbers.pop()?;
-    numbers.pop()
+    numbers.sort_unstable_by(|one, other| other.cmp(one));
+    let mut heights: Vec<u32> = numbers.into_iter().skip(1).collect();
+    heights.dedup();
+    heights
 }
 
 struct Verdict {
@@ -324,22 +396,29 @@ struct Verdict {
     standings: Vec<Option<Standing>>,
 }
 
-fn judge(genesis: Option<Hash>, said: &[Option<Said>], ours: &[(usize, Head)], hashes: &BTreeMap<usize, Hash>) -> Verdict {
-    let height = second_highest(ours);
-    let top = ours.iter().map(|(_, head)| head.number).max().unwrap_or(0);
+/// What follows from the blocks that those who have got to `height` have there.
+fn judge(
+    genesis: Option<Hash>,
+    said: &[Option<Said>],
+    ours: &[(usize, Head)],
+    height: u32,
+    hashes: &BTreeMap<usize, Hash>,
+) -> Verdict {
     let hash = common(hashes.values().copied());
     let agree: Vec<usize> = hashes.iter().filter(|(_, said)| Some(**said) == hash).map(|(place, _)| *place).collect();
-    let head = height.zip(hash).filter(|_| agree.len() >= 2).map(|(number, hash)| Head { number, hash });
-    let standing = |place: usize, said: &Said| match () {
-        () if Some(said.genesis) != genesis => Standing::OtherChain,
-        () if top - said.head.number > BEHIND => Standing::Behind { blocks: top - said.head.number },
-        // Two that differ accuse each other.
-        () if hashes.contains_key(&place) && head.is_none() => Standing::Differs { number: height.unwrap_or(0) },
-        () if hashes.contains_key(&place) && !agree.contains(&place) => Standing::Differs { number: height.unwrap_or(0) },
-        () => Standing::Agrees,
+    let head = hash.filter(|_| agree.len() >= 2).map(|hash| Head { number: height, hash });
+    // Two that differ accuse each other.
+    let differs = |place: usize| hashes.contains_key(&place) && (head.is_none() || !agree.contains(&place));
+    // How far somebody is on a fork says nothing of the others.
+    let top = ours.iter().filter(|(place, _)| !differs(*place)).map(|(_, head)| head.number).max().unwrap_or(0);
+    let standing = |place: usize, said: &Said| match top.saturating_sub(said.head.number) {
+        _ if Some(said.genesis) != genesis => Standing::OtherChain,
+        _ if differs(place) => Standing::Differs { number: height },
+        blocks if blocks > BEHIND => Standing::Behind { blocks },
+        _ => Standing::Agrees,
     };
     let standings = (0..).zip(said).map(|(place, said)| said.as_ref().map(|said| standing(place, said))).collect();
-    Verdict { head, agree, trails: height.is_some_and(|height| top > height), standings }
+    Verdict { head, agree, trails: top > height, standings }
 }
 
 #[cfg(test)]
@@ -356,14 +435,14 @@ mod tests {
             .map(|(place, said)| said.map(|(genesis, number)| Said { genesis, head: Head { number, hash: hash(place, number) } }))
             .collect();
         let genesis = common(said.iter().flatten().map(|said| said.genesis));
-        let ours: Vec<(usize, Head)> = (0..)
-            .zip(&said)
-            .filter_map(|(place, said)| said.filter(|said| Some(said.genesis) == genesis).map(|said| (place, said.head)))
-            .collect();
-        let hashes = second_highest(&ours).map_or_else(BTreeMap::new, |height| {
+        let ours = ours(genesis, &said);
+        let at = |height: u32| -> BTreeMap<usize, Hash> {
             ours.iter().filter(|(_, head)| head.number >= height).map(|(place, _)| (*place, hash(*place, height))).collect()
-        });
-        judge(genesis, &said, &ours, &hashes)
+        };
+        let mut verdicts =
+            heights(&ours).into_iter().map(|height| judge(genesis, &said, &ours, height, &at(height))).collect::<Vec<_>>();
+        let agreed = verdicts.iter().position(|verdict| verdict.head.is_some()).unwrap_or(0);
+        if verdicts.is_empty() { judge(genesis, &said, &ours, 0, &BTreeMap::new()) } else { verdicts.swap_remove(agreed) }
     }
 
     #[test]
@@ -380,6 +459,10 @@ mod tests {
         let forked = verdict(&all([7, 7, 7]), &[1]);
         assert_eq!((forked.head.map(|head| head.number), forked.agree), (Some(7), vec![0, 2]));
         assert_eq!(forked.standings[1], Some(Standing::Differs { number: 7 }));
+        // Whoever is ahead on a fork hides nobody: where the next two differ, one looks further down.
+        let ahead = verdict(&all([9, 7, 8]), &[0]);
+        assert_eq!((ahead.head.map(|head| head.number), ahead.agree), (Some(7), vec![1, 2]));
+        assert_eq!(ahead.standings[0], Some(Standing::Differs { number: 7 }));
         let other = verdict(&[Some((CHAIN, 7)), Some(([9; 32], 7)), Some((CHAIN, 7))], &[]);
         assert_eq!(other.standings[1], Some(Standing::OtherChain));
         assert_eq!(other.head.map(|head| head.number), Some(7));
@@ -387,12 +470,15 @@ mod tests {
 
     #[test]
     fn only_two_that_fit_together_shorten_the_wait_for_the_others() {
-        let said = |byte, number| Answer::Said(Said { genesis: [byte; 32], head: Head { number, hash: [0; 32] } });
+        let block = |byte, number, hash| Answer::Said(Said { genesis: [byte; 32], head: Head { number, hash: [hash; 32] } });
+        let said = |byte, number| block(byte, number, 0);
         assert!(fit_together(&[said(1, 100), Answer::Unheard, said(1, 99)]));
         assert!(!fit_together(&[said(1, 100), said(2, 100), Answer::Silent("gone".into())]), "two chains");
         assert!(!fit_together(&[said(1, 100), said(1, 50), Answer::Unheard]), "one of them is stale");
         assert!(fit_together(&[said(2, 100), said(1, 50), said(1, 51)]));
         assert!(!fit_together(&[said(1, 100), Answer::Unheard]));
+        assert!(!fit_together(&[block(1, 100, 5), block(1, 100, 6)]), "one of them is on a fork");
+        assert!(fit_together(&[block(1, 100, 5), block(1, 99, 6)]), "nobody knows yet");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::client::{ChainClient, Error, Result, forgotten};
 use super::codec::Codec;
+use super::panel::{Head, Panel, told};
 use super::rpc::{Nodes, fixed, text, unhex};
 use super::types::{Hash, Runtime};
 
@@ -21,6 +22,8 @@ pub(super) struct Known {
     pub(super) fits: bool,
     /// What we need and it lacks.
     pub(super) missing: Vec<String>,
+    /// The block that it was learnt at, if two nodes told it alike there, or there is but one.
+    pub(super) sure: Option<u32>,
 }
 
 /// How the events of a block are told.
@@ -34,7 +37,7 @@ impl Words {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Version {
     spec_name: String,
@@ -53,17 +56,18 @@ impl ChainClient {
         self.known().missing.clone()
     }
 
-    /// Looks whether the runtime was upgraded, and learns the new one. What can't be learned is missing; reading goes on.
+    /// Looks whether the runtime was upgraded, and learns the new one. What can't be learned is missing; reading goes on. All of it
+    /// at the newest block that is vouched for, by the word of two nodes where there are two: what one alone says lasts for
+    /// nothing. What could not be read is read anew each time.
     pub async fn refresh(&self) -> Result<()> {
-        let at = self.pinned(None).await?;
-        let version: Version = self.nodes.ask("state_getRuntimeVersion", json!([text(&at)])).await?;
+        let head = self.head().await?;
+        let version: Version = self.told("state_getRuntimeVersion", json!([text(&head.hash)])).await?;
         let known = self.known();
-        match (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version) {
-            true => Ok(()),
-            // Somebody else has looked at a newer block meanwhile.
-            false if version.spec_version < known.runtime.spec_version => Ok(()),
-            false => self.relearn(version, at).await,
+        let same = (version.spec_version, version.transaction_version) == (known.runtime.spec_version, known.runtime.tx_version);
+        if same && known.fits && known.sure.is_some() {
+            return Ok(());
         }
+        self.relearn(version, head).await
     }
 
     /// How the events of a block are told: by the runtime that its parent left. Where what the parent was like is forgotten the
@@ -85,7 +89,7 @@ impl ChainClient {
         if let Some(known) = locked(&self.past).iter().find(|known| known.runtime.spec_version == version.spec_version) {
             return Ok(known.clone());
         }
-        let learned = Arc::new(learn(&self.nodes, Some(block)).await?);
+        let learned = Arc::new(learn(&self.nodes, None, Some(block)).await?);
         self.remember(learned.clone());
         Ok(learned)
     }
@@ -102,41 +106,51 @@ impl ChainClient {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn relearn(&self, version: Version, at: Hash) -> Result<()> {
-        let before = self.known();
-        let fresh = match learn(&self.nodes, Some(at)).await {
-            Ok(fresh) => fresh,
+    async fn relearn(&self, version: Version, at: Head) -> Result<()> {
+        let sure = Some(at.number);
+        let fresh = match learn(&self.nodes, self.panel.as_ref(), Some(at.hash)).await {
+            Ok(fresh) => Known { sure, ..fresh },
             // What the new one says of itself can't be read. What is stored may be read as before, as far as it goes.
-            Err(Error::UnknownRuntime(why)) => Known {
-                runtime: Runtime {
-                    spec_name: version.spec_name,
-                    spec_version: version.spec_version,
-                    tx_version: version.transaction_version,
-                    genesis: before.runtime.genesis,
-                },
-                codec: before.codec.clone(),
-                fits: false,
-                missing: vec![why],
-            },
+            Err(Error::UnknownRuntime(why)) => {
+                let before = self.known();
+                Known {
+                    runtime: Runtime {
+                        spec_name: version.spec_name,
+                        spec_version: version.spec_version,
+                        tx_version: version.transaction_version,
+                        genesis: before.runtime.genesis,
+                    },
+                    codec: before.codec.clone(),
+                    fits: false,
+                    missing: vec![why],
+                    sure,
+                }
+            }
             Err(other) => return Err(other),
         };
-        if before.fits {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else has looked at a newer block meanwhile.
+        if known.sure > sure {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut *known, Arc::new(fresh));
+        if before.fits && before.sure.is_some() {
             self.remember(before);
         }
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         Ok(())
     }
 }
 
-/// The runtime at a block; at the newest finalized one without.
-pub(super) async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
+/// The runtime at a block, by the word of two nodes where a panel is given; without a block that of the newest finalized one, by
+/// the word of the node at hand.
+pub(super) async fn learn(nodes: &Nodes, panel: Option<&Panel>, at: Option<Hash>) -> Result<Known> {
     let at = match at {
         Some(at) => text(&at),
         None => nodes.ask("chain_getFinalizedHead", json!([])).await?,
     };
-    let version: Version = nodes.ask("state_getRuntimeVersion", json!([at])).await?;
+    let version: Version = told(nodes, panel, "state_getRuntimeVersion", json!([at])).await?;
     let genesis: String = nodes.ask("chain_getBlockHash", json!([0])).await?;
-    let metadata: String = nodes.ask("state_getMetadata", json!([at])).await?;
+    let metadata: String = told(nodes, panel, "state_getMetadata", json!([at])).await?;
     let codec = Codec::new(&unhex(&metadata)?).map_err(|error| Error::UnknownRuntime(error.to_string()))?;
     // Between two questions somebody else may have come to answer.
     if codec.spec_version().is_some_and(|spec| spec != version.spec_version) {
@@ -149,7 +163,7 @@ pub(super) async fn learn(nodes: &Nodes, at: Option<Hash>) -> Result<Known> {
         genesis: fixed(&genesis)?,
     };
     let missing = codec.missing();
-    Ok(Known { runtime, codec: Arc::new(codec), fits: true, missing })
+    Ok(Known { runtime, codec: Arc::new(codec), fits: true, missing, sure: None })
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
