@@ -1,6 +1,7 @@
 //! The command line as a stranger uses it: the real program, its words and its exit codes.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 fn cooperage(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_cooperage");
@@ -24,10 +25,38 @@ fn the_story_holds_from_the_card_to_the_provider() {
 #[test]
 fn every_verb_explains_itself() {
     let help = String::from_utf8(cooperage(&["--help"]).stdout).expect("text");
-    for verb in ["serve", "demo", "grid", "admin", "doctor", "ledger", "health", "settings"] {
+    for verb in ["serve", "demo", "grid", "admin", "twin", "doctor", "ledger", "health", "settings", "bench"] {
         assert!(help.contains(verb), "{verb}: {help}");
         assert!(cooperage(&[verb, "--help"]).status.success(), "{verb}");
     }
+}
+
+/// What a verb says first that runs until it is told to stop.
+fn first_lines(arguments: &[&str], lines: usize) -> Vec<serde_json::Value> {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_cooperage"));
+    let program = program.args(arguments).env("COOPERAGE_LOG", "warn").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = program.spawn().expect("the program starts");
+    let said = BufReader::new(child.stdout.take().expect("piped")).lines().take(lines);
+    let said = said.map(|line| serde_json::from_str(&line.expect("text")).expect("one JSON value a line")).collect();
+    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill is there");
+    assert!(stopped.success() && child.wait().expect("it ends").success(), "{arguments:?}");
+    said
+}
+
+#[test]
+fn what_goes_on_for_long_says_as_json_where_it_is() {
+    let demo = &first_lines(&["--json", "demo", "--set", "server.listen=127.0.0.1:0"], 1)[0];
+    assert!(demo["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{demo}");
+    assert_eq!(
+        (demo["people"][0]["email"].as_str(), demo["hour_every_seconds"].as_u64()),
+        (Some("alice@cooperage.example"), Some(20))
+    );
+    let folder = std::env::temp_dir().join(format!("cooperage-json-{}", std::process::id()));
+    let folder = folder.to_string_lossy();
+    let serve = first_lines(&["--json", "serve", "--set", "server.listen=127.0.0.1:0", "--data", &folder], 2);
+    std::fs::remove_dir_all(&*folder).expect("a folder");
+    assert!(serve[0]["url"].is_string() && serve[0]["mails"].is_string(), "{serve:?}");
+    assert!(serve[1]["set_up"].as_str().is_some_and(|link| link.contains("/setup")), "{serve:?}");
 }
 
 #[test]

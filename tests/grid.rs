@@ -43,6 +43,10 @@ async fn nodes_are_listed_filtered_and_paged_from_the_command_line() {
     let watched = grid.watch(address, &["--json", "grid", "contracts"]);
     assert_eq!(serde_json::from_slice::<Value>(&watched.stdout).expect("JSON")["address"], address);
     assert_eq!(grid.watch("nobody", &["grid", "contracts"]).status.code(), Some(3));
+    assert_eq!(grid.ask("ada", &["grid", "contracts", "--state", "asleep"]).status.code(), Some(2));
+    for flags in [["--state", "unpaid"], ["--kind", "rent"]] {
+        assert_eq!(grid.told("ada", &[&["grid", "contracts"], &flags[..]].concat())["count"], 0);
+    }
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::instance::{Instance, bind};
 use super::serve::{STEP, start_world, until_stopped};
-use super::{Context, story};
+use super::{Context, Say, story};
 use crate::app::account::NewPerson;
 use crate::base::time::HOUR;
 use crate::base::{Error, Result};
@@ -34,7 +36,11 @@ pub struct Args {
     still: bool,
 }
 
+/// A card that the local processor takes.
+const CARD: &str = "4242 4242 4242 4242";
+
 /// A person of the founding story.
+#[derive(Serialize)]
 pub struct Person {
     pub name: &'static str,
     pub email: &'static str,
@@ -143,7 +149,7 @@ pub async fn run(context: &Context, args: Args) -> Result<()> {
     }
     let demo = Demo::start(context, STEP).await?;
     demo.ready().await?;
-    greet(&demo, args.still);
+    context.line(&Greeting::of(&demo, args.still))?;
     let ticking = (!args.still).then(|| tokio::spawn(tick(demo.clock.clone(), demo.instance.app.clone())));
     let stopped = until_stopped(&demo.instance).await;
     if let Some(ticking) = ticking {
@@ -154,20 +160,44 @@ pub async fn run(context: &Context, args: Args) -> Result<()> {
     stopped
 }
 
-fn greet(demo: &Demo, still: bool) {
-    let brand = &demo.instance.app.settings.brand.name;
-    println!("\n  {brand} is running:  {}\n", demo.instance.url);
-    println!("  Who you can be:");
-    for person in PEOPLE {
-        println!("    {:8} {:28} {:26} {}", person.name, person.email, person.password, person.what);
+#[derive(Serialize)]
+struct Greeting {
+    name: String,
+    url: String,
+    mails: String,
+    people: [&'static Person; 3],
+    card: &'static str,
+    /// An hour goes by in so many seconds; None: the clock stands still.
+    hour_every_seconds: Option<u64>,
+}
+
+impl Greeting {
+    fn of(demo: &Demo, still: bool) -> Greeting {
+        Greeting {
+            name: demo.instance.app.settings.brand.name.clone(),
+            url: demo.instance.url.clone(),
+            mails: demo.world.addresses.mail.clone(),
+            people: PEOPLE,
+            card: CARD,
+            hour_every_seconds: (!still).then(|| HOUR_EVERY.as_secs()),
+        }
     }
-    println!("\n  Or sign up yourself; mails are at  {}", demo.world.addresses.mail);
-    println!("  Test card                          4242 4242 4242 4242, any date to come, any three digits");
-    match still {
-        true => println!("  The clock stands still: Tom skips hours on his overview.\n"),
-        false => println!("  The clock is fast: an hour goes by every {} seconds.\n", HOUR_EVERY.as_secs()),
+}
+
+impl Say for Greeting {
+    fn words(&self) -> String {
+        let mut text = format!("\n  {} is running:  {}\n\n  Who you can be:\n", self.name, self.url);
+        for person in self.people {
+            text += &format!("    {:8} {:28} {:26} {}\n", person.name, person.email, person.password, person.what);
+        }
+        text += &format!("\n  Or sign up yourself; mails are at  {}\n", self.mails);
+        text += &format!("  Test card                          {}, any date to come, any three digits\n", self.card);
+        text += &match self.hour_every_seconds {
+            None => "  The clock stands still: Tom skips hours on his overview.\n".to_owned(),
+            Some(seconds) => format!("  The clock is fast: an hour goes by every {seconds} seconds.\n"),
+        };
+        text + "\n  Nothing leaves this machine. Ctrl-C stops it and throws everything away.\n"
     }
-    println!("  Nothing leaves this machine. Ctrl-C stops it and throws everything away.\n");
 }
 
 /// Lets hours go by, but never while an order or a web address is on its way: their deadlines are meant for real time.

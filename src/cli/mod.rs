@@ -99,6 +99,15 @@ impl Context {
         self.print(what, serde_json::to_string)
     }
 
+    /// What goes on: for people on standard error, beside the log; as JSON a line of standard output.
+    pub fn tell(&self, what: &impl Say) -> Result<()> {
+        if self.json {
+            return self.line(what);
+        }
+        eprintln!("{}", what.words());
+        Ok(())
+    }
+
     fn print<T: Say>(&self, what: &T, json: fn(&T) -> serde_json::Result<String>) -> Result<()> {
         use std::io::Write;
         let text = match self.json {
@@ -122,7 +131,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cooperage: {}", error.message());
-            if let Some(cause) = error.cause() {
+            for cause in causes(&error) {
                 eprintln!("  because: {cause}");
             }
             match error.kind() {
@@ -131,6 +140,20 @@ pub fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// What lies beneath an error, down to the first words; what only repeats another one is left out.
+fn causes(error: &Error) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !told.last().is_some_and(|last| last.contains(&text)) {
+            told.push(text);
+        }
+        next = cause.source();
+    }
+    told
 }
 
 fn run(line: Line) -> Result<()> {
@@ -180,4 +203,17 @@ fn start_log(levels: &str) {
         true => log.with_target(false).try_init(),
         false => log.json().try_init(),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_down_to_the_first_words() {
+        let deep = Error::conflict("The node refused.").because("it is not verified".to_owned());
+        let error = Error::unavailable("It could not be set up.").because(Error::conflict("The node refused.").because(deep));
+        assert_eq!(causes(&error), ["The node refused.", "it is not verified"]);
+        assert!(causes(&Error::not_found("thing")).is_empty());
+    }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Context;
 use super::instance::{Instance, bind};
+use super::{Context, Say};
 use crate::base::{Error, Kind, Result, Secret};
 use crate::host::{HostClock, HostRandom};
 use crate::localgrid::world::World;
@@ -18,6 +19,33 @@ pub const STEP: Duration = Duration::from_millis(120);
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How soon, while it has not said yet.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+#[derive(Serialize)]
+struct Listening {
+    name: String,
+    url: String,
+    /// Where mails are read, on the local grid.
+    mails: Option<String>,
+}
+
+impl Say for Listening {
+    fn words(&self) -> String {
+        let local = self.mails.as_ref().map(|mails| format!("The local grid begins anew at each start. Mails are at {mails}\n"));
+        format!("{}{} listens on {}", local.unwrap_or_default(), self.name, self.url)
+    }
+}
+
+#[derive(Serialize)]
+struct SetUp {
+    /// Whoever opens it makes the first operator.
+    set_up: String,
+}
+
+impl Say for SetUp {
+    fn words(&self) -> String {
+        format!("\nThere is no operator yet. Make one here, within a week:\n\n    {}\n", self.set_up)
+    }
+}
 
 pub async fn run(context: &Context) -> Result<()> {
     let mut settings = context.settings.clone();
@@ -32,11 +60,11 @@ pub async fn run(context: &Context) -> Result<()> {
     let instance = Instance::start(settings, listener, clock, random, None).await?;
     if let Some(world) = &world {
         world.meet(&instance.url);
-        eprintln!("The local grid begins anew at each start. Mails are at {}", world.addresses.mail);
     }
-    eprintln!("{} listens on {}", instance.app.settings.brand.name, instance.url);
-    if let Some(link) = instance.app.offer_set_up().await? {
-        eprintln!("\nThere is no operator yet. Make one here, within a week:\n\n    {link}\n");
+    let (name, url) = (instance.app.settings.brand.name.clone(), instance.url.clone());
+    context.tell(&Listening { name, url, mails: world.as_ref().map(|world| world.addresses.mail.clone()) })?;
+    if let Some(set_up) = instance.app.offer_set_up().await? {
+        context.tell(&SetUp { set_up })?;
     }
     let ended = tokio::select! {
         stopped = until_stopped(&instance) => {

@@ -1,5 +1,6 @@
 //! `grid contracts`: what our account holds on the chain, read at one finalized block.
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use super::super::wallet::address_in_force;
@@ -15,11 +16,56 @@ pub struct Args {
     /// Only contracts on this node.
     #[arg(long)]
     node: Option<u32>,
+    /// Only contracts in this state.
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Only contracts of this kind.
+    #[arg(long, value_enum)]
+    kind: Option<Kinds>,
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     page: u64,
     /// Rows on a page.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=500))]
     size: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum State {
+    /// Paid, as far as anybody knows.
+    Live,
+    /// What it carries sleeps until it is paid.
+    Unpaid,
+    /// Not taken away by the chain yet.
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kinds {
+    /// A part of a node.
+    Node,
+    /// A name of the web gateways.
+    Name,
+    /// A node as a whole.
+    Rent,
+}
+
+impl Args {
+    fn wants(&self, contract: &Contract) -> bool {
+        let state = match contract.state {
+            ContractState::Created => State::Live,
+            ContractState::GracePeriod(_) => State::Unpaid,
+            ContractState::Deleted(_) => State::Ended,
+        };
+        let kind = match contract.kind {
+            ContractKind::Node { .. } => Some(Kinds::Node),
+            ContractKind::Name { .. } => Some(Kinds::Name),
+            ContractKind::Rent { .. } => Some(Kinds::Rent),
+            ContractKind::Other => None,
+        };
+        (self.node.is_none() || self.node == node_of(contract))
+            && self.state.is_none_or(|wanted| wanted == state)
+            && (self.kind.is_none() || self.kind == kind)
+    }
 }
 
 #[derive(Serialize)]
@@ -93,7 +139,7 @@ pub async fn list(context: &Context, args: Args) -> Result<()> {
         Some(twin) => chain.contracts_of(twin, at).await.map_err(away)?,
         None => vec![],
     };
-    contracts.retain(|contract| args.node.is_none() || args.node == node_of(contract));
+    contracts.retain(|contract| args.wants(contract));
     let skip = usize::try_from(args.page.saturating_sub(1).saturating_mul(args.size)).unwrap_or(usize::MAX);
     let mut lines = Vec::new();
     for contract in contracts.iter().skip(skip).take(usize::try_from(args.size).unwrap_or(usize::MAX)) {
