@@ -156,46 +156,77 @@ impl Default for Grid {
 impl Grid {
     /// The grid with its network's addresses filled in.
     pub fn resolved(mut self) -> Grid {
-        let (chain, index): (&[&str], &[&str]) = match self.network {
-            Network::Local => (&[], &[]),
+        let known = Endpoints::of(self.network);
+        for (set, known) in [(&mut self.chain, known.chain), (&mut self.index, known.index)] {
+            if set.is_empty() {
+                *set = known;
+            }
+        }
+        for (set, known) in [(&mut self.relay, known.relay), (&mut self.identity, known.identity)] {
+            if set.is_empty() {
+                *set = known;
+            }
+        }
+        self
+    }
+
+    /// Where anybody reaches this grid. What is set for us alone stays here: it may be of this machine, or hold a key. The local grid
+    /// has no other addresses than those that are set.
+    pub fn public(&self) -> Endpoints {
+        match self.network {
+            Network::Local => Endpoints {
+                chain: self.chain.clone(),
+                index: self.index.clone(),
+                relay: self.relay.clone(),
+                identity: self.identity.clone(),
+            },
+            network => Endpoints::of(network),
+        }
+    }
+}
+
+/// Who answers for a grid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    pub chain: Vec<String>,
+    pub index: Vec<String>,
+    pub relay: String,
+    /// What nodes ask whether a twin is verified (`threefoldtech/zosbase: pkg/environment`).
+    pub identity: String,
+}
+
+impl Endpoints {
+    /// A network's own. Those of the local grid are made when it starts.
+    fn of(network: Network) -> Endpoints {
+        let (chain, index, relay, identity): (&[&str], &[&str], _, _) = match network {
+            Network::Local => (&[], &[], "", ""),
             Network::Main => (
                 &["wss://tfchain.grid.tf/ws", "wss://tfchain.grid.threefold.me/ws", "wss://02.tfchain.grid.tf/ws"],
                 &["https://gridproxy.grid.tf", "https://gridproxy.grid.threefold.me"],
+                "wss://relay.grid.tf",
+                "https://kyc.threefold.me",
             ),
-            Network::Test => {
-                (&["wss://tfchain.test.grid.tf/ws", "wss://tfchain.test.threefold.me/ws"], &["https://gridproxy.test.grid.tf"])
-            }
-            Network::Qa => (&["wss://tfchain.qa.grid.tf/ws"], &["https://gridproxy.qa.grid.tf"]),
-            Network::Dev => (&["wss://tfchain.dev.grid.tf/ws"], &["https://gridproxy.dev.grid.tf"]),
+            Network::Test => (
+                &["wss://tfchain.test.grid.tf/ws", "wss://tfchain.test.threefold.me/ws"],
+                &["https://gridproxy.test.grid.tf"],
+                "wss://relay.test.grid.tf",
+                "https://kyc.test.grid.tf",
+            ),
+            Network::Qa => (
+                &["wss://tfchain.qa.grid.tf/ws"],
+                &["https://gridproxy.qa.grid.tf"],
+                "wss://relay.qa.grid.tf",
+                "https://kyc.qa.grid.tf",
+            ),
+            Network::Dev => (
+                &["wss://tfchain.dev.grid.tf/ws"],
+                &["https://gridproxy.dev.grid.tf"],
+                "wss://relay.dev.grid.tf",
+                "https://kyc.dev.grid.tf",
+            ),
         };
-        let relay = match self.network {
-            Network::Local => "",
-            Network::Main => "wss://relay.grid.tf",
-            Network::Test => "wss://relay.test.grid.tf",
-            Network::Qa => "wss://relay.qa.grid.tf",
-            Network::Dev => "wss://relay.dev.grid.tf",
-        };
-        // What nodes ask themselves (`threefoldtech/zosbase: pkg/environment`).
-        let identity = match self.network {
-            Network::Local => "",
-            Network::Main => "https://kyc.threefold.me",
-            Network::Test => "https://kyc.test.grid.tf",
-            Network::Qa => "https://kyc.qa.grid.tf",
-            Network::Dev => "https://kyc.dev.grid.tf",
-        };
-        if self.identity.is_empty() {
-            self.identity = identity.to_owned();
-        }
-        if self.chain.is_empty() {
-            self.chain = chain.iter().map(|url| (*url).to_owned()).collect();
-        }
-        if self.index.is_empty() {
-            self.index = index.iter().map(|url| (*url).to_owned()).collect();
-        }
-        if self.relay.is_empty() {
-            self.relay = relay.to_owned();
-        }
-        self
+        let all = |urls: &[&str]| urls.iter().map(|url| (*url).to_owned()).collect();
+        Endpoints { chain: all(chain), index: all(index), relay: relay.into(), identity: identity.into() }
     }
 }
 

@@ -154,6 +154,7 @@ impl App {
                 tracing::warn!(%slot, node, %why, "a deployment failed");
                 Ok(Built::Failed("could not start it"))
             }
+            Ok(Progress::Paused) => Ok(Built::Failed("paused it")),
             Ok(Progress::Working { .. }) if !overdue => Ok(Built::Waits(self.by_and_by(sent))),
             // The request may have been lost: the same deployment again is the same deployment.
             Ok(Progress::Unknown) if !overdue => match self.grid.deploy(twin, contract, &attempt.deployment).await {

@@ -7,14 +7,16 @@ use crate::base::ids::{OrderId, UserId};
 use crate::base::{Error, Result};
 use crate::domain::account::User;
 use crate::domain::handover::{FORMAT, Handover, OwnAccount, Taken};
-use crate::domain::order::{State, Step};
+use crate::domain::order::{Order, State, Step};
 use crate::domain::placement::{Ask, Choice, choose};
 use crate::domain::pool::Filter;
 use crate::store::Read;
 use crate::store::account::Accounts;
+use crate::store::backup::Backups;
 use crate::store::exposure::Exposures;
 use crate::store::order::Orders;
 use crate::store::schema::CHAIN;
+use crate::store::swarm::Swarms;
 use crate::wire::key;
 
 impl App {
@@ -53,8 +55,9 @@ impl App {
             .await
     }
 
-    /// What somebody needs to set their machine up once more, under their own twin: on the same node if it has room for both.
-    pub async fn handover(&self, user: &User, id: OrderId) -> Result<Handover> {
+    /// What somebody needs to set their machine up once more, under their own twin: on the same node if it has room for both. `not`
+    /// are nodes where it was tried in vain.
+    pub async fn handover(&self, user: &User, id: OrderId, not: &[u32]) -> Result<Handover> {
         let order = self.order_of(user.id, id)?;
         if order.state != State::Active {
             return Err(Error::conflict("Only a server that runs can be taken over."));
@@ -64,57 +67,81 @@ impl App {
         let here = order.attempt().ok_or_else(|| Error::internal("An order without an attempt."))?.node();
         let snapshot = self.read()?;
         let (nodes, market) = (self.known_nodes().await?, snapshot.market(self.now())?);
-        let anywhere = ask(&order.wish, snapshot.buyer(user)?);
+        let anywhere = ask(&order.wish, snapshot.buyer(user)?).without_nodes(not);
         let only = Filter { nodes: [here].into(), ..anywhere.filter.clone() };
         let choice: Choice = choose(&nodes, &Ask { filter: only, ..anywhere.clone() }, &market)
             .or_else(|_| choose(&nodes, &anywhere, &market))
             .map_err(|none| Error::conflict(none.sentence()))?;
-        let grid = &self.settings.grid;
+        let grid = self.settings.grid.public();
         Ok(Handover {
             format: FORMAT.into(),
             site: self.settings.server.public_url.clone(),
             order: id,
             genesis: snapshot.single(&CHAIN)?.ok_or_else(|| Error::unavailable("The grid account is still being set up."))?,
-            chain: grid.chain.clone(),
-            relay: grid.relay.clone(),
-            index: grid.index.clone(),
+            chain: grid.chain,
+            relay: grid.relay,
+            index: grid.index,
+            identity: grid.identity,
             wish: order.wish,
             choice,
         })
     }
 
-    /// Ends what was rented, once the chain shows that its owner has it under their own twin. From then on we have no part in it.
-    pub async fn finish_handover(&self, user: &User, id: OrderId) -> Result<Taken> {
+    /// Ends what was rented, once the chain shows that its owner has it under their own twin, as this contract. From then on we have
+    /// no part in it. `agreed`: its owner knows that its backup VM ends, too.
+    pub async fn finish_handover(&self, user: &User, id: OrderId, contract: u64, agreed: bool) -> Result<Taken> {
         let order = self.order_of(user.id, id)?;
         if let Some(taken) = order.handed_over {
             return Ok(taken); // pressed twice
         }
+        may_let_go(&self.read()?, &order, agreed)?;
         let own = own_account(user)?;
-        let taken = self.grid.taken_over(&own.address, id).await?.ok_or_else(|| {
-            Error::conflict(
-                "Your account has no contract for this server on the chain yet. A new one is seen within half a minute.",
+        let taken = self.grid.taken_over(&own.address, id, contract).await?.ok_or_else(|| {
+            Error::invalid(
+                "contract",
+                "Your account has no contract of this number for this server on the chain. A new one is seen within half a minute.",
             )
         })?;
         let (owner, now, random) = (user.id, self.now(), self.random.clone());
-        self.store
+        let taken = self
+            .store
             .write(move |tx| {
                 let mut order =
                     tx.order(id)?.filter(|order| order.user == owner).ok_or_else(|| Error::not_found("deployment"))?;
-                if order.state != State::Active || order.handed_over.is_some() {
-                    return Ok(());
+                if let Some(before) = order.handed_over {
+                    return Ok(before);
                 }
-                super::swarm::none_left(tx, id)?;
+                may_let_go(tx, &order, agreed)?;
                 order.handed_over = Some(taken);
                 let Taken { twin, contract, node } = taken;
                 order.note(now, Step::Access, format!("Yours now: contract {contract} of your twin {twin}, on node {node}."));
                 let reason =
                     format!("You took it over: it is contract {contract} of your twin {twin} now, and we have no part in it.");
-                begin_end(tx, order, &reason, &*random, now)
+                begin_end(tx, order, &reason, &*random, now)?;
+                Ok(taken)
             })
             .await?;
         self.nudge();
         Ok(taken)
     }
+}
+
+/// Whether what is rented can end because its owner has it elsewhere.
+fn may_let_go(reader: &(impl Swarms + Backups), order: &Order, agreed: bool) -> Result<()> {
+    match order.state {
+        State::Active => {}
+        State::Ending | State::Ended => {
+            return Err(Error::conflict(
+                "The rented one ends already, as it was asked to before. What you took over stays yours.",
+            ));
+        }
+        _ => return Err(Error::conflict("Only a server that runs can be taken over.")),
+    }
+    super::swarm::none_left(reader, order.id)?;
+    if !agreed && reader.backup(order.id)?.is_some_and(|backup| !backup.stage.over()) {
+        return Err(Error::invalid("agreed", "Please say that you know: its backup VM ends with it."));
+    }
+    Ok(())
 }
 
 fn own_account(user: &User) -> Result<&OwnAccount> {

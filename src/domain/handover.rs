@@ -25,11 +25,14 @@ pub struct Handover {
     /// Where the machine was rented, and as what.
     pub site: String,
     pub order: OrderId,
-    /// The chain by the hash of its first block, and who answers for the grid.
+    /// The chain by the hash of its first block, and who answers for the grid: addresses that are anybody's.
     pub genesis: String,
     pub chain: Vec<String>,
     pub relay: String,
     pub index: Vec<String>,
+    /// Whom nodes ask whether a twin is verified. May be empty.
+    #[serde(default)]
+    pub identity: String,
     pub wish: Wish,
     /// The node that has room for it.
     pub choice: Choice,

@@ -132,6 +132,8 @@ pub enum Progress {
         now: String,
     },
     Ready(Deployed),
+    /// It holds it back, as nodes do with what is not paid.
+    Paused,
     Failed(String),
 }
 

@@ -456,20 +456,22 @@ impl Tfgrid {
         }
     }
 
-    /// What the owner of an account has of an order under a twin of their own, at a finalized block: a live contract whose public
-    /// text names the order.
-    pub async fn taken_over(&self, owner: &str, order: OrderId) -> Result<Option<Taken>> {
+    /// What the owner of an account has of an order under a twin of their own, at a finalized block and by the word of two nodes: a live
+    /// contract of this number whose public text names the order.
+    pub async fn taken_over(&self, owner: &str, order: OrderId, contract: u64) -> Result<Option<Taken>> {
         let owner = account(owner).ok_or_else(|| Error::internal("A stored address can't be read."))?;
         let chain = self.chain.get().await?;
-        let at = Some(chain.finalized().await.map_err(chain_error)?.hash);
-        let Some(twin) = chain.twin_id_of(&owner, at).await.map_err(chain_error)? else { return Ok(None) };
+        let at = chain.finalized().await.map_err(chain_error)?.hash;
+        let Some(twin) = chain.twin_id_of(&owner, Some(at)).await.map_err(chain_error)? else { return Ok(None) };
+        let found = chain.vouched_contract(contract, at).await.map_err(chain_error)?;
+        let theirs = |it: &chain::Contract| it.twin == twin && !matches!(it.state, chain::ContractState::Deleted(_));
         let wanted = deployment_data(order);
-        Ok(chain.contracts_of(twin, at).await.map_err(chain_error)?.into_iter().find_map(|contract| match contract.kind {
-            chain::ContractKind::Node { node, data, .. } if data == wanted.as_bytes() => {
-                Some(Taken { twin, contract: contract.id, node })
+        Ok(match found.filter(theirs).map(|contract| contract.kind) {
+            Some(chain::ContractKind::Node { node, data, .. }) if data == wanted.as_bytes() => {
+                Some(Taken { twin, contract, node })
             }
             _ => None,
-        }))
+        })
     }
 
     // Deployments.
@@ -521,7 +523,11 @@ impl Tfgrid {
             Err(ZosError::Refused(Refusal::NotFound, _)) => return Ok(Progress::Unknown),
             Err(error) => return Err(node_error(error)),
         };
-        let failed = |state: &State| matches!(state, State::Error | State::Deleted | State::Paused | State::Unchanged);
+        let paused = |state: &State| *state == State::Paused;
+        if deployment.workloads.iter().any(|workload| paused(&workload.result.state)) {
+            return Ok(Progress::Paused);
+        }
+        let failed = |state: &State| matches!(state, State::Error | State::Deleted | State::Unchanged);
         if let Some(bad) = deployment.workloads.iter().find(|workload| failed(&workload.result.state)) {
             return Ok(Progress::Failed(format!("{}: {}", bad.name, bad.result.error)));
         }

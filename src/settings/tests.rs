@@ -26,6 +26,23 @@ fn flags_beat_environment_beats_file_beats_default() {
 }
 
 #[test]
+fn what_is_handed_out_of_a_grid_is_its_own_and_nothing_that_was_set_for_us() {
+    let own = "[grid]\nchain = [\"ws://127.0.0.1:9944\"]\nrelay = \"wss://relay.example/canary\"\nindex = [\"https://canary.example\"]\nidentity = \"https://canary.example\"\n";
+    let main = load(&format!("{own}network = \"main\""), &[], &[]).unwrap().grid;
+    assert_eq!(
+        (main.chain.as_slice(), main.relay.as_str()),
+        (&["ws://127.0.0.1:9944".to_owned()][..], "wss://relay.example/canary")
+    );
+    let public = main.public();
+    assert_eq!(public.relay, "wss://relay.grid.tf");
+    assert_eq!(public.identity, "https://kyc.threefold.me");
+    assert!(!format!("{public:?}").contains("canary") && !format!("{public:?}").contains("127.0.0.1"));
+    let local = load(own, &[], &[]).unwrap().grid;
+    assert_eq!(local.public().chain, local.chain);
+    assert_eq!(local.public().identity, local.identity);
+}
+
+#[test]
 fn a_wrong_key_or_value_is_one_clear_sentence() {
     for (file, env, said) in [
         ("[server]\nlissten = \"x\"", None, "lissten"),

@@ -8,9 +8,11 @@ use cooperage::base::time::{DAY, HOUR};
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::domain::backup::Stage;
 use cooperage::localgrid::fleet::Condition;
+use cooperage::localgrid::grid::accounts;
 use cooperage::localgrid::node::Fault;
 use cooperage::store::backup::Backups;
 use cooperage::store::swarm::Swarms;
+use cooperage::wire::key::{KeyPair, Scheme};
 use cooperage::wire::smtp::Verdict;
 
 use fantoccini::Locator;
@@ -307,15 +309,40 @@ async fn users(market: &Market, album: &mut Album, nora: &Browser) {
         ("user-deployment-deleted", format!("/deployments/{deleted}")),
         ("user-cards", "/cards".to_owned()),
         ("user-order", "/order".to_owned()),
+        ("user-twin-none", "/twin".to_owned()),
+        ("user-handover-none", format!("/deployments/{active}/handover")),
     ];
     let played: Vec<_> = played.iter().map(|(name, path)| (*name, path.as_str())).collect();
     album.visit(market, nora, &played).await;
+    own_account(market, album, nora, active).await;
     go(market, nora, &format!("/deployments/{active}")).await;
     nora.follows("Open the receipt").await;
     album.keep(nora, "user-receipt").await;
     go(market, nora, &format!("/deployments/{deleted}")).await;
     nora.follows("Open the receipt").await;
     album.keep(nora, "user-receipt-paid-back").await;
+}
+
+/// Shows an account of her own, and looks at how a server becomes hers, with what can be wrong there.
+async fn own_account(market: &Market, album: &mut Album, nora: &Browser, order: OrderId) {
+    let ada = &accounts().expect("accounts")[1];
+    let key = KeyPair::from_mnemonic(&ada.words, Scheme::Sr25519).expect("her words");
+    let sentence = market.demo.instance.app.own_text(market.read(order).user);
+    go(market, nora, "/twin").await;
+    nora.types("address", &ada.address).await;
+    nora.types("signature", "not a signature").await;
+    nora.presses("This account is mine").await;
+    album.keep(nora, "user-twin-wrong").await;
+    nora.types("signature", &hex::encode(key.sign(sentence.as_bytes()))).await;
+    nora.presses("This account is mine").await;
+    nora.sees("This account is yours.").await;
+    album.keep(nora, "user-twin").await;
+    go(market, nora, &format!("/deployments/{order}/handover")).await;
+    album.keep(nora, "user-handover").await;
+    nora.types("contract", "4711").await;
+    nora.presses("I have copied everything").await;
+    nora.sees("no contract of this number").await;
+    album.keep(nora, "user-handover-wrong").await;
 }
 
 /// Three days in steps of four hours, each of them billed before the next one comes.

@@ -74,8 +74,16 @@ pub struct HandoverView {
     pub address: Option<String>,
     /// Name of the file, as it is saved.
     pub file: String,
+    /// A backup VM ends with the rented one.
+    pub backup: bool,
+    /// A web address does.
+    pub web: bool,
+    /// It has a WireGuard tunnel.
+    pub tunnel: bool,
     /// Why it can't be done right now.
     pub trouble: Option<String>,
+    /// Holds `not`, `contract` and `agreed`.
+    pub filled: Filled,
 }
 
 pub fn handover_page(chrome: &Chrome, view: &HandoverView) -> Markup {
@@ -100,6 +108,10 @@ pub fn handover_page(chrome: &Chrome, view: &HandoverView) -> Markup {
                         Some(address) => {
                             p { "It will belong to this account, which needs tokens of the grid for what it runs:" }
                             (copyable("Address", address))
+                            p.hint {
+                                "Nodes take servers only from accounts that ThreeFold has verified. Have this one verified once, in the ThreeFold dashboard; \
+                                 the program looks before it makes a contract, and says so if it is not."
+                            }
                         }
                         None => {
                             p { "First show us which account on the grid's chain is yours. It takes a minute." }
@@ -113,19 +125,42 @@ pub fn handover_page(chrome: &Chrome, view: &HandoverView) -> Markup {
                         p.actions { a.btn.quiet href={ (here) "/file" } download=(view.file) { "Download " (view.file) } }
                         (copyable("Where the file is, type", &format!("cooperage twin take {}", view.file)))
                         p.hint {
-                            "It asks for your twelve words, makes the contract in your name, and prints the new address. If it is cut off, type it again: it goes \
-                             on where it was. The same program runs this site; " code { "cooperage twin end" } " gives the contract back one day."
+                            "It asks for your twelve words, makes the contract in your name, and prints its number and the new address. If it is cut off, type it \
+                             again: it goes on where it was. Keep what it writes beside the file: " code { "cooperage twin end" } " needs it to give the contract \
+                             back one day. The same program runs this site."
                         }
+                        (form::more("Another node", "Where one could not set it up.", &["not"], &view.filled, form::ask(&format!("{here}/file"), &view.filled, html! {
+                            (Text::new("not", "Not on these nodes").hint("Their numbers, as in 12, 40.").max(200).code().optional().show(&view.filled))
+                            div.actions { button.btn.quiet type="submit" { "Download for another node" } }
+                        })))
                     }))
                     (part::card("3. Copy your data", html! {
                         p { "Both run now. Nothing is copied by itself, for we have no key to either: bring over what you need, for instance with rsync." }
+                        @if view.tunnel {
+                            p {
+                                "The WireGuard tunnel of the new one has another key, port and network: the program writes its file. The file of the rented one is of \
+                                 no use for it."
+                            }
+                        }
                     }))
                     (part::card("4. Let go of the rented one", html! {
                         p {
                             "We look on the chain whether your account has it. Then the rented server is switched off, " strong { "everything on its disk is gone" }
                             ", and hours you have not used go back to your card."
                         }
-                        (form::post(chrome, &here, html! { button.btn.danger type="submit" { "I have copied everything: end the rented one" } }))
+                        @if view.backup {
+                            p { strong { "Its backup VM goes with it, and so does the copy on it." } " Your own server has none." }
+                        }
+                        @if view.web {
+                            p { strong { "Its web address ends, too." } " Visitors do not come to your own server by it." }
+                        }
+                        (form::sheet(chrome, &here, &view.filled, html! {
+                            (Text::new("contract", "Number of your contract").hint("The program printed it.").digits().max(20).show(&view.filled))
+                            @if view.backup {
+                                (form::tick("agreed", "I know that the backup VM ends", html! { "I have copied what I need from it, too." }, &view.filled))
+                            }
+                            div.actions { button.btn.danger type="submit" { "I have copied everything: end the rented one" } }
+                        }))
                     }))
                 }
             }

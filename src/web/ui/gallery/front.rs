@@ -573,8 +573,12 @@ pub fn money_pages() -> Vec<Shown> {
         id: order(),
         name: "web-1".into(),
         address: own.account.as_ref().map(|(address, _)| address.clone()),
-        file: "web-1.handover.json".into(),
-        trouble: Some("Your account has no contract for this server on the chain yet.".into()),
+        file: "web-1-ord_0000000000000000000000000m.handover.json".into(),
+        backup: true,
+        web: true,
+        tunnel: true,
+        trouble: Some("The chain does not answer.".into()),
+        filled: Filled::default().with("contract", "many").wrong("contract", "Please give the number that the program printed."),
     };
     vec![
         show("cards", cards::page(&user("/cards"), &full)),
