@@ -46,7 +46,7 @@ fn view(me: &Me, filled: Filled) -> View {
 
 pub async fn handover(me: Me, path: Path<String>) -> PageResult {
     let order = running(&me, &path)?;
-    Ok(me.show(200, handover_page(&me.chrome(), &handover_view(&me, &order, None, Filled::default())?)))
+    Ok(me.show(200, handover_page(&me.chrome(), &handover_view(&me, &order)?)))
 }
 
 #[derive(Deserialize)]
@@ -71,7 +71,7 @@ pub async fn file(me: Me, path: Path<String>, wanted: Query<Wanted>) -> PageResu
             let name = format!("attachment; filename=\"{}\"", file_name(&order));
             Ok(HttpResponse::Ok().content_type("application/json").insert_header((header::CONTENT_DISPOSITION, name)).body(text))
         }
-        Err(error) => refused(&me, &order, error, filled),
+        Err(error) => refused(&me, &order, error, |view| (&mut view.asked, filled)),
     }
 }
 
@@ -100,18 +100,25 @@ pub async fn finish(me: Me, path: Path<String>, form: Form) -> PageResult {
             );
             Ok(me.go_saying(&format!("/deployments/{}", order.id), true, &said))
         }
-        Err(error) => refused(&me, &order, error, form.filled(&["contract", "agreed"])),
+        Err(error) => {
+            let filled = form.filled(&["contract", "agreed"]);
+            refused(&me, &order, error, |view| (&mut view.filled, filled))
+        }
     }
 }
 
-/// Not possible right now: the page says why, and what was there stays.
-fn refused(me: &Me, order: &Order, error: Error, filled: Filled) -> PageResult {
-    let (trouble, filled) = match error.kind() {
-        Kind::Conflict | Kind::Unavailable => (Some(error.message().to_owned()), filled),
-        Kind::Invalid => (None, filled.refused(&error)),
+/// Not possible right now: the page says why, and what was there stays. `form` is the one that was sent, and what was typed into it.
+fn refused(me: &Me, order: &Order, error: Error, form: impl FnOnce(&mut HandoverView) -> (&mut Filled, Filled)) -> PageResult {
+    let mut view = handover_view(me, order)?;
+    let (shown, typed) = form(&mut view);
+    match error.kind() {
+        Kind::Conflict | Kind::Unavailable => {
+            *shown = typed;
+            view.trouble = Some(error.message().to_owned());
+        }
+        Kind::Invalid => *shown = typed.refused(&error),
         _ => return Err(error.into()),
-    };
-    let view = handover_view(me, order, trouble, filled)?;
+    }
     Ok(me.show(status(error.kind()).as_u16(), handover_page(&me.chrome(), &view)))
 }
 
@@ -124,7 +131,7 @@ fn running(me: &Me, path: &str) -> Result<Order> {
     }
 }
 
-fn handover_view(me: &Me, order: &Order, trouble: Option<String>, filled: Filled) -> Result<HandoverView> {
+fn handover_view(me: &Me, order: &Order) -> Result<HandoverView> {
     let snapshot = me.app.read()?;
     Ok(HandoverView {
         id: order.id,
@@ -134,8 +141,9 @@ fn handover_view(me: &Me, order: &Order, trouble: Option<String>, filled: Filled
         backup: snapshot.backup(order.id)?.is_some_and(|backup| !backup.stage.over()),
         web: snapshot.web_address_of(order.id)?.is_some(),
         tunnel: order.wish.net.tunnel.is_some(),
-        trouble,
-        filled,
+        trouble: None,
+        asked: Filled::default(),
+        filled: Filled::default(),
     })
 }
 

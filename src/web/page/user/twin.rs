@@ -82,7 +82,9 @@ pub struct HandoverView {
     pub tunnel: bool,
     /// Why it can't be done right now.
     pub trouble: Option<String>,
-    /// Holds `not`, `contract` and `agreed`.
+    /// Holds `not`.
+    pub asked: Filled,
+    /// Holds `contract` and `agreed`.
     pub filled: Filled,
 }
 
@@ -129,8 +131,8 @@ pub fn handover_page(chrome: &Chrome, view: &HandoverView) -> Markup {
                              again: it goes on where it was. Keep what it writes beside the file: " code { "cooperage twin end" } " needs it to give the contract \
                              back one day. The same program runs this site."
                         }
-                        (form::more("Another node", "Where one could not set it up.", &["not"], &view.filled, form::ask(&format!("{here}/file"), &view.filled, html! {
-                            (Text::new("not", "Not on these nodes").hint("Their numbers, as in 12, 40.").max(200).code().optional().show(&view.filled))
+                        (form::more("Another node", "Where one could not set it up.", &["not"], &view.asked, form::ask(&format!("{here}/file"), &view.asked, html! {
+                            (Text::new("not", "Not on these nodes").hint("Their numbers, as in 12, 40.").max(200).code().optional().show(&view.asked))
                             div.actions { button.btn.quiet type="submit" { "Download for another node" } }
                         })))
                     }))

@@ -578,6 +578,7 @@ pub fn money_pages() -> Vec<Shown> {
         web: true,
         tunnel: true,
         trouble: Some("The chain does not answer.".into()),
+        asked: Filled::default(),
         filled: Filled::default().with("contract", "many").wrong("contract", "Please give the number that the program printed."),
     };
     vec![
