@@ -60,7 +60,7 @@ mod tests {
             patience.sent(no("Pool is closed")).unwrap();
         }
         let over = patience.sent(no("Pool is closed")).unwrap_err();
-        assert!(format!("{over:?}").contains("Pool is closed"), "{over:?}");
+        assert!(crate::cli::causes(&over).contains(&"Pool is closed".to_owned()), "{over:?}");
 
         let mut patience = Patience::default();
         patience.sign().unwrap();

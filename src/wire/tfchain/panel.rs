@@ -166,13 +166,17 @@ impl Panel {
                 let endpoint = &mut state.endpoints[place];
                 match (answer, standing) {
                     (Answer::Said(said), Some(standing)) => {
-                        // Who differs from those that agree is asked nothing, also when they are away, until it agrees again.
+                        // Who differs from those that agree is asked nothing, also when they are away, until it agrees again: of
+                        // one that is behind them nobody has seen whether it does.
+                        let agrees = agreed.is_some() && verdict.agree.contains(&place);
                         match &standing {
                             Standing::OtherChain | Standing::Differs { .. } if agreed.is_some() => shunned.insert(place),
-                            _ => shunned.remove(&place),
+                            _ => agrees && shunned.remove(&place),
                         };
                         endpoint.finalized = Some(said.head.number);
-                        endpoint.standing = standing;
+                        if agrees || standing != Standing::Agrees || !shunned.contains(&place) {
+                            endpoint.standing = standing;
+                        }
                     }
                     (Answer::Silent(why), _) => {
                         endpoint.finalized = None;
