@@ -75,8 +75,7 @@ impl LonelyGrid {
 
     /// Asks it to stop, as a supervisor does.
     pub fn stop(mut self) -> ExitStatus {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is there");
-        assert!(asked.success());
+        assert!(super::process::terminate(&self.child));
         self.child.wait().expect("it ends")
     }
 }

@@ -185,8 +185,7 @@ impl Process {
 
     /// SIGTERM, and how it ends.
     pub async fn stop(&mut self, within: Duration) -> Option<ExitStatus> {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success(), "the process is gone already");
+        assert!(terminate(&self.child), "the process is gone already");
         self.end(within).await
     }
 
@@ -209,6 +208,11 @@ impl Drop for Process {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }
+}
+
+/// Sends SIGTERM. The shell has the word built in, so that no program for it need be installed.
+pub fn terminate(child: &Child) -> bool {
+    Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", child.id())]).status().unwrap().success()
 }
 
 /// Bytes of every file of a folder, the lock apart: it names who looked last.
