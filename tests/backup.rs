@@ -199,7 +199,11 @@ async fn a_place_that_fails_in_any_way_is_left_and_given_back_and_one_that_is_lo
     let lost = orders[1];
     let contract = backup(&market, lost).current().and_then(|(_, attempt)| attempt.contract).unwrap();
     market.demo.world.chain.end_contract(contract);
+    let app = &market.demo.instance.app;
+    let secret = app.switch_on_reports(market.read(lost).user, lost, Seat::Backup, true).await.unwrap();
+    assert!(app.reporter_of(secret.reveal(), "192.0.2.1").is_ok());
     market.nurse("it is given up", || backup(&market, lost).stage == Stage::Failed).await;
+    assert!(app.reporter_of(secret.reveal(), "192.0.2.1").is_err(), "who had its address has none");
     market.until("what is left goes back", || market.charged(lost) < Usd::from_cents(1100)).await;
     let read = market.read(lost);
     assert_eq!((read.state, market.charged(lost), read.price), (State::Active, read.paid(), Usd::from_cents(1000)));
@@ -260,6 +264,29 @@ async fn the_two_are_kept_in_step_and_a_drill_says_what_it_measured() {
     // Not due: nothing is copied again.
     main.does("/bin/sh", &tick(&main)).await;
     assert_eq!(backup(&market, order).sync.runs.len(), 1);
+    // A disk that is not mounted is an empty folder: nothing is copied, and least of all that it is empty.
+    let deep = data.join("deep");
+    std::fs::create_dir(&deep).unwrap();
+    std::fs::write(deep.join("more"), "and more").unwrap();
+    main.kernel("mounts", &format!("/dev/vdb {} ext4 rw 0 0\nproc /proc proc rw 0 0\n", deep.display()));
+    market.leap(16 * MINUTE);
+    main.does("/bin/sh", &tick(&main)).await;
+    own.does("/bin/sh", &tick(&own)).await;
+    assert_eq!(std::fs::read_to_string(own.copied(folders).join("deep/more")).unwrap(), "and more");
+    for place in [&deep, &data] {
+        let mounted = place.with_extension("mounted");
+        std::fs::rename(place, &mounted).unwrap();
+        std::fs::create_dir(place).unwrap();
+        market.leap(16 * MINUTE);
+        main.does("/bin/sh", &tick(&main)).await;
+        let refused = backup(&market, order).sync.runs.pop().unwrap();
+        let why = refused.wrong.unwrap_or_default();
+        assert!(why.starts_with(place.to_str().unwrap()) && why.contains("its disk is not mounted"), "{why}");
+        assert!(alice.get(&page).await.unwrap().says("its disk is not mounted"));
+        assert_eq!(std::fs::read_to_string(own.copied(folders).join("deep/more")).unwrap(), "and more");
+        std::fs::remove_dir(place).unwrap();
+        std::fs::rename(&mounted, place).unwrap();
+    }
     // A copy that fails is told as what it is, and after three intervals its owner hears of it.
     own.lock_out(true);
     market.leap(16 * MINUTE);

@@ -83,6 +83,13 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/r/{id}/install", [200; 5]),
     ("POST", "/r/{id}/sync", [422; 5]),
     ("POST", "/r/{id}", [422; 5]),
+    // Its machine says that it ends.
+    ("POST", "/r/{id}/end", [200; 5]),
+    ("GET", "/deployments/{id}/copies", [303, 200, 404, 404, 404]),
+    ("POST", "/deployments/{id}/copies", [303, 422, 404, 404, 404]),
+    // Nothing is copied yet.
+    ("POST", "/deployments/{id}/copies/line", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/copies/end", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/reports/logs", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/reports", [303, 200, 404, 404, 404]),
     ("POST", "/deployments/{id}/reports/end", [303, 303, 404, 404, 404]),
@@ -150,7 +157,7 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
 ];
 
 /// Sent by programs: no form of ours, and known by something else.
-const OF_PROGRAMS: [&str; 3] = ["/hooks/cards", "/r/{id}", "/r/{id}/sync"];
+const OF_PROGRAMS: [&str; 4] = ["/hooks/cards", "/r/{id}", "/r/{id}/sync", "/r/{id}/end"];
 
 /// Who asks, in the order of the columns above.
 const GUEST: usize = 0;
@@ -305,6 +312,7 @@ fn rightful(route: &str) -> usize {
         "/hooks/cards",
         "/r/{id}",
         "/r/{id}/sync",
+        "/r/{id}/end",
         "/r/{id}/install",
     ];
     match () {
@@ -426,6 +434,10 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     // So much as all of this nobody asks for in a minute: what the forgeries have used up of it is given back.
     town.market.leap(MINUTE);
     for (method, route, expected) in EXPECTED {
+        // One machine says no more than this at once, whoever says it for it.
+        if *route == "/r/{id}/end" {
+            town.market.leap(MINUTE + MINUTE / 3);
+        }
         for who in [GUEST, 2, 3, OPERATOR, OWNER] {
             let (path, caller) = (town.path(route), &town.people[who]);
             let request = match *method {

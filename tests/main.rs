@@ -6,6 +6,7 @@ mod browser;
 mod chain;
 mod choose;
 mod command;
+mod copies;
 mod doctor;
 mod exposure;
 mod faults;

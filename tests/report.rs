@@ -53,16 +53,28 @@ async fn a_vm_that_runs_our_line_is_seen_on_its_page() {
     assert!(off.says("Not switched on") && off.says("How full its disks are"), "{}", off.text());
     assert!(alice.get(&format!("/deployments/{order}")).await.unwrap().says("Switch on graphs"));
     assert!(alice.get(&logs).await.unwrap().says("It says nothing of itself"));
+    // A wget whose arguments would have to hold the secret is refused, and nothing is installed.
+    let machine = Machine::new("wget");
+    let page = switch_on(&alice, order, false).await;
+    machine.does("/bin/sh", &format!("{} >script", line(&page, "wget").replace(" | sh", ""))).await;
+    machine.program("wget", "echo 'wget: unrecognized option' >&2\nexit 1");
+    let refused = machine.run("/bin/sh", "sh script").await;
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("Please install curl"), "{refused:?}");
+    assert!(!machine.path(REPORT).exists());
+    // Why a message is not taken stands where whoever installs it can read it.
+    for fetch in ["curl", "wget"] {
+        let machine = Machine::new(fetch);
+        machine.kernel("loadavg", "much\n");
+        let page = switch_on(&alice, order, false).await;
+        let refused = machine.run("/bin/sh", &line(&page, fetch)).await;
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("A figure can't be read."), "{refused:?}");
+    }
     // Once for each of the two ways to fetch, and each of the shells there are.
     let there = |shell: &&str| shell.split(' ').next().is_some_and(|program| Path::new(program).exists());
     let shells: Vec<&str> = ["/bin/sh", "/bin/bash", "/bin/busybox sh"].into_iter().filter(there).collect();
-    let busybox = Path::new("/bin/busybox").exists().then_some(("wget", shells[0], true));
-    let ways = [("wget", shells[0], false)].into_iter().chain(busybox);
-    for (fetch, shell, small) in ways.chain(shells.iter().map(|shell| ("curl", *shell, false))) {
+    for (fetch, shell) in [("wget", shells[0])].into_iter().chain(shells.iter().map(|shell| ("curl", *shell))) {
         let machine = Machine::new(fetch);
-        if small {
-            machine.program("wget", "exec /bin/busybox wget \"$@\"");
-        }
         machine.program("journalctl", "printf 'one\\n\\033[1;31mtwo\\033[0m <b>\\n'");
         let page = switch_on(&alice, order, true).await;
         // Each market day has its own figures: what the machine before this one said is an hour old.
@@ -84,11 +96,19 @@ async fn a_vm_that_runs_our_line_is_seen_on_its_page() {
         for words in ["25 %", "1 kB/s in", "100 B/s out"] {
             assert!(page.says(words), "{words}: {}", page.text());
         }
+        let page = alice.get(&format!("/deployments/{order}")).await.unwrap();
+        assert!(page.says("25 %") && page.says("Last heard of just now"), "{}", page.text());
         machine.does("/bin/sh", &format!("sh {} remove", script.display())).await;
         assert!(!script.parent().unwrap().exists(), "nothing is left");
+        // It has said so: nobody calls that silence.
+        let page = alice.get(&metrics).await.unwrap();
+        assert!(page.says("Switched off on the server") && !page.says("It should speak once a minute"), "{}", page.text());
+        // Everybody on that machine can read arguments: beside the line itself, which was typed, nothing was in them.
+        let arguments = machine.arguments();
+        let others: Vec<&str> = arguments.lines().filter(|line| !line.contains("/install")).collect();
+        assert!(others.len() >= 3 && others.iter().all(|line| !line.contains("/r/") && !line.contains("uptime")), "{arguments}");
     }
-    let page = alice.get(&format!("/deployments/{order}")).await.unwrap();
-    assert!(page.says("25 %") && page.says("Last heard of just now"), "{}", page.text());
+    assert!(alice.get(&format!("/deployments/{order}")).await.unwrap().says("Switched off on the server itself"));
     // Its log: not wanted by the message that did not know of it, and then it is.
     let machine = Machine::new("curl");
     machine.program("journalctl", "printf 'one\\n\\033[1;31mtwo\\033[0m <b>\\n'");
@@ -192,8 +212,29 @@ async fn whoever_has_no_address_learns_nothing_and_whoever_has_one_can_do_little
         assert_eq!(bob.post(&format!("/deployments/{order}/{verb}"), &[]).await.status, 404, "{verb}");
     }
     assert!(alice.get(&format!("/deployments/{order}/logs")).await.unwrap().says("hello"));
-    // Switched off: nothing is left, and the address leads nowhere.
+    // A new line does not cut the machine off: its secret is good until it speaks with the new one.
+    market.leap(5 * MINUTE);
+    let newer = format!("/r/{}", secret(&switch_on(&alice, order, true).await));
+    let statuses = async |paths: [&str; 3]| {
+        let mut seen = Vec::new();
+        for path in paths {
+            seen.push(caller.send(from(4, path).body(good)).await.status);
+        }
+        seen
+    };
+    assert_eq!(statuses([&path, &newer, &path]).await, [200, 200, 404]);
+    let path = newer;
+    // It says that it ends; and that it is back by speaking.
+    assert_eq!(caller.send(from(4, &format!("{path}/end"))).await.status, 200);
     let metrics = format!("/deployments/{order}/metrics");
+    assert!(alice.get(&metrics).await.unwrap().says("Switched off on the server"));
+    assert_eq!(caller.send(from(4, &path).body(good)).await.status, 200);
+    assert!(alice.get(&metrics).await.unwrap().says("Last heard of just now"));
+    // What it said by the minute goes after a day, although it says nothing more.
+    market.leap(2 * DAY);
+    market.until("old minutes go", || samples(&market) == 0).await;
+    assert!(market.demo.instance.app.read().unwrap().reporter(order, Seat::Main).unwrap().is_some());
+    // Switched off: nothing is left, and the address leads nowhere.
     let page = alice.fill(&metrics, &format!("/deployments/{order}/reports/end"), &[]).await.unwrap();
     assert!(page.says("Not switched on"), "{}", page.text());
     let counts = |market: &Market| {

@@ -17,8 +17,9 @@ install() {
     echo "Please run this as root." >&2
     exit 1
   fi
-  if ! has curl && ! has wget; then
-    echo "This needs curl or wget." >&2
+  if ! has curl && ! wget --version 2>/dev/null | grep -q GNU; then
+    echo "This needs curl, or the wget of GNU: others show the secret of this line to everybody who is logged in here." >&2
+    echo "Please install curl (for example: apk add curl), and run the line again." >&2
     exit 1
   fi
   mkdir -p "$here"
@@ -30,7 +31,7 @@ COOPERAGE_END
 @SYNC@
   printf 'url = "%s"\n' @URL@ >"$here/config"
   if ! /bin/sh "$here/report.sh" once; then
-    echo "The marketplace did not take it. Is the address in this line the newest one?" >&2
+    echo "The marketplace did not take it. If it does not say why: is this the newest line for this machine?" >&2
     exit 1
   fi
   if [ -z "$root" ]; then start; fi

@@ -5,13 +5,15 @@
 #   report.sh once     says it once, now
 #   report.sh loop     says it every minute
 #   report.sh ensure   starts the loop if it does not run
-#   report.sh remove   takes all of this away again
+#   report.sh remove   says that it ends, and takes all of this away again
+#   report.sh post     sends what it reads to the address of this machine, or to one below it: post /sync
 #
 # COOPERAGE_PROC (/proc), COOPERAGE_EVERY (60, seconds): for trying it out.
 set -u
 LC_ALL=C
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL PATH
+umask 077
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
 proc=${COOPERAGE_PROC:-/proc}
 every=${COOPERAGE_EVERY:-60}
@@ -47,6 +49,8 @@ disks() {
     case $mount in /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | /run | /run/* | /snap/*) continue ;; esac
     case $size$used in '' | *[!0-9]*) continue ;; esac
     case $seen in *" $from "*) continue ;; esac
+    # Volumes of containers, mostly: their names are longer than anybody reads.
+    [ "${#mount}" -le 100 ] || continue
     [ "$size" -gt 0 ] || continue
     seen="$seen$from "
     echo "disk $used $size $mount"
@@ -86,21 +90,11 @@ message() {
   fi
 }
 
-send() {
-  if has curl; then
-    curl -fsS -m 20 -H 'Content-Type: text/plain' --data-binary @- -K "$here/config"
-  else
-    # The one of busybox knows fewer words.
-    patience=
-    if wget --version 2>/dev/null | grep -q GNU; then patience='-T 20 -t 1'; fi
-    # shellcheck disable=SC2086 # two words each
-    wget -q -O - $patience --post-data="$(cat)" "$url"
-  fi
-}
+# @POST@
 
 # The answer says whether the log is wanted next time.
 once() {
-  answer=$(message | send) || return 1
+  answer=$(message | post) || return 1
   wants=$answer
 }
 
@@ -145,16 +139,18 @@ stop() {
 
 remove() {
   stop
+  post /end </dev/null >/dev/null || echo "The marketplace could not be told: the page will say that this machine is silent." >&2
   if [ -e "$here/sync.sh" ]; then /bin/sh "$here/sync.sh" remove; fi
-  rm -f "$here/config" "$here/report.sh"
+  rm -f "$here/config" "$here/report.sh" "$here/post."*
   rmdir "$here" 2>/dev/null
   echo "It is gone."
 }
 
 case ${1:-} in
   once | loop | ensure | stop | remove) "$1" ;;
+  post) post "${2:-}" ;;
   *)
-    echo "usage: $0 once|loop|ensure|remove" >&2
+    echo "usage: $0 once|loop|ensure|remove|post" >&2
     exit 2
     ;;
 esac

@@ -6,18 +6,20 @@
 #   sync.sh serve    what the other server may do here: write to those folders, and nothing else
 #   sync.sh remove   takes all of this away again
 #
-# COOPERAGE_SSH_DIR (/etc/ssh): where the keys of this machine's ssh server are.
+# COOPERAGE_SSH_DIR (/etc/ssh): where the keys of this machine's ssh server are. COOPERAGE_PROC (/proc).
 set -u
 LC_ALL=C
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 [ -n "${HOME:-}" ] || HOME=~root
 export LC_ALL PATH HOME
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || exit 1
+proc=${COOPERAGE_PROC:-/proc}
 keys=${COOPERAGE_SSH_DIR:-/etc/ssh}
-url=$(sed -n 's/^url = "\(.*\)"$/\1/p' "$here/config") || exit 1
 plan=$here/plan
 mine=$HOME/.ssh/authorized_keys
 mark=cooperage-sync
+# What each folder that is copied has in it.
+sign=.cooperage-copied
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -30,24 +32,50 @@ message() {
   if [ -r "$here/sync-key.pub" ]; then echo "key $(cat "$here/sync-key.pub")"; fi
   if [ -r "$keys/ssh_host_ed25519_key.pub" ]; then echo "host $(cat "$keys/ssh_host_ed25519_key.pub")"; fi
   if [ -r "$here/run" ]; then echo "run $(cat "$here/run")"; fi
-  if [ -r "$here/held/marker" ]; then echo "marker $(cat "$here/held/marker")"; fi
+  # The other server writes there: only a number in a plain file is a marker.
+  if [ -f "$here/held/marker" ] && [ ! -h "$here/held/marker" ]; then echo "marker $(head -c 15 "$here/held/marker" | tr -cd 0-9)"; fi
 }
 
-send() {
-  if has curl; then
-    sed 's/"$/\/sync"/' "$here/config" >"$here/config.sync"
-    curl -fsS -m 20 -H 'Content-Type: text/plain' --data-binary @- -K "$here/config.sync"
-  else
-    # The one of busybox knows fewer words.
-    patience=
-    if wget --version 2>/dev/null | grep -q GNU; then patience='-T 20 -t 1'; fi
-    # shellcheck disable=SC2086 # two words each
-    wget -q -O - $patience --post-data="$(cat)" "$url/sync"
-  fi
+send() { /bin/sh "$here/report.sh" post /sync; }
+
+copy() { # from, to, and --delete or nothing
+  # shellcheck disable=SC2086 # nothing is no argument
+  rsync -aH --no-s ${3:-} --timeout=120 --stats -e "ssh -i $here/sync-key -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$here/known -o HostKeyAlias=cooperage-backup" "$1" "root@[$(word peer)]:$2"
+  ended=$?
+  # 24: files went away meanwhile, as files do.
+  [ "$ended" = 24 ] || return "$ended"
 }
 
-copy() { # from, to
-  rsync -aH --delete --timeout=120 --stats -e "ssh -i $here/sync-key -o BatchMode=yes -o ConnectTimeout=20 -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$here/known -o HostKeyAlias=cooperage-backup" "$1" "root@[$(word peer)]:$2"
+# A folder, and every disk that is mounted below it.
+places() {
+  echo "$1"
+  [ -r "$proc/mounts" ] || return 0
+  while read -r from at _; do
+    case $from in /dev/*) ;; *) continue ;; esac
+    case $at in "$1"/*) echo "$at" ;; esac
+  done <"$proc/mounts"
+}
+
+# A disk that is not mounted looks like a folder that somebody has emptied, and copying that would empty the copy. So each place has a sign
+# in it once it was copied. This finds one of a folder's that had it and has it no more.
+bare() {
+  [ -r "$here/signed" ] || return 0
+  while read -r place; do
+    case $place/ in "$1"/*) ;; *) continue ;; esac
+    if [ -d "$place" ] && [ ! -e "$place/$sign" ]; then
+      echo "$place"
+      return 0
+    fi
+  done <"$here/signed"
+}
+
+# Empty ones get none: who knows what is missing there.
+put_signs() {
+  places "$1" | while read -r place; do
+    [ -n "$(ls -A "$place" 2>/dev/null)" ] || continue
+    [ -e "$place/$sign" ] || { : >"$place/$sign"; } 2>/dev/null || continue
+    grep -qxF "$place" "$here/signed" 2>/dev/null || echo "$place" >>"$here/signed"
+  done
 }
 
 # Copies every folder, and last the marker: whoever holds it holds everything that was written before its moment.
@@ -64,9 +92,14 @@ push() {
   sed -n 's/^folder //p' "$plan" >"$here/folders"
   has rsync && has ssh || wrong="rsync and ssh are needed here"
   while [ -z "$wrong" ] && read -r folder; do
+    # Nothing is deleted there before it is sure that this is the folder that is meant.
+    if [ -e "$folder/$sign" ]; then delete=--delete; else delete=; fi
     if [ ! -d "$folder" ]; then
       wrong="there is no $folder"
-    elif said=$(copy "$folder/" "$folder/" 2>&1); then
+    elif bare=$(bare "$folder") && [ -n "$bare" ]; then
+      wrong="$bare is empty, or its disk is not mounted: there is no $sign in it"
+    elif said=$(copy "$folder/" "$folder/" $delete 2>&1); then
+      put_signs "$folder"
       some=$(echo "$said" | sed -n 's/^Total transferred file size: \([0-9,]*\).*/\1/p' | tr -d ,)
       bytes=$((bytes + ${some:-0}))
     else
@@ -114,37 +147,43 @@ tick() {
 }
 
 refuse() {
-  echo "This key may make copies, and nothing else." >&2
+  echo "${1:-This key may make copies, and nothing else.}" >&2
   exit 1
 }
 
+# The command that `copy` gives the other server, word for word. Only what stands behind "e." may differ, for it says what the other rsync
+# can do; it names nothing. What is run is made here, of words from here. And it runs inside the folder, once it is seen where that
+# really is: what was copied before may hold links that lead anywhere.
 serve() {
   set -f
   # shellcheck disable=SC2086 # one word an argument
   set -- ${SSH_ORIGINAL_COMMAND:-}
-  [ "${1:-}" = rsync ] && [ "${2:-}" = --server ] || refuse
-  for last; do
-    case $last in
-      --sender | --sender=* | *..*) refuse ;;
-      rsync | --server | --delete* | --timeout=* | --stats | . | /* | held/) ;;
-      -*[!a-zA-Z.,-]* | --*) refuse ;;
-      -*) ;;
-      *) refuse ;;
-    esac
+  [ $# -ge 5 ] && [ "$1" = rsync ] && [ "$2" = --server ] || refuse
+  case $3 in -lHogDtpre.*) can=${3#-lHogDtpre.} ;; *) refuse ;; esac
+  case $can in *[!a-zA-Z]*) refuse ;; esac
+  shift 3
+  words=
+  while [ $# -gt 2 ]; do
+    case $1 in --delete | --delete-during | --stats | --timeout=120) words="$words $1" ;; *) refuse ;; esac
+    shift
   done
-  if [ "$last" = held/ ]; then
-    cd "$here" || refuse
-  else
-    grep -qxF "folder ${last%/}" "$plan" 2>/dev/null || refuse
+  [ "$1" = . ] && [ "$(word role)" = hold ] || refuse
+  to=${2%/}
+  if [ "$2" = held/ ]; then
+    to=$here/held
+  elif [ "$to/" != "$2" ] || ! grep -qxF "folder $to" "$plan"; then
+    refuse
   fi
-  mkdir -p "$last" || refuse
-  exec "$@"
+  umask 022
+  mkdir -p "$to" && cd "$to" && [ "$(pwd -P)" = "$to" ] || refuse "There, $to is not a folder but leads elsewhere."
+  # shellcheck disable=SC2086 # one word an argument
+  exec rsync --server "-lHogDtpre.$can" $words . ./
 }
 
 remove() {
   shut_out
   rm -rf "$here/sync-key" "$here/sync-key.pub" "$here/run" "$here/held" "$here/out" "$here/known" "$here/folders" "$here/started" \
-    "$here/busy" "$plan" "$plan.new" "$here/config.sync" "$here/sync.sh"
+    "$here/busy" "$here/signed" "$plan" "$plan.new" "$here/config.sync" "$here/sync.sh"
 }
 
 case ${1:-} in

@@ -271,6 +271,28 @@ pub fn sync_late(
     mail(user, format!("{brand}: the copy of {} is late", order.wish.name), text, random, now)
 }
 
+/// No newer copy on the customer's own machine for too long.
+pub fn home_copy_late(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    last: Option<Time>,
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let name = order.shown_name();
+    let last = last.map_or_else(
+        || "It has not told us of any copy yet.".into(),
+        |last| format!("The last one we were told of holds what was written before {}.", last.minute()),
+    );
+    let text = format!(
+        "Your own machine has not copied “{name}” when it should have. {last} Is it on, and does it reach the server?\n\nWhat it last said, and how to try by hand: {site}/deployments/{}/copies",
+        order.id
+    );
+    mail(user, format!("{brand}: your own copy of {name} is late"), text, random, now)
+}
+
 /// Our own looks say that it is down.
 pub fn server_down(
     brand: &str,

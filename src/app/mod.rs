@@ -9,6 +9,7 @@ pub mod chain;
 pub mod charge;
 pub mod exposure;
 pub mod hasher;
+pub mod home_copy;
 pub mod label;
 pub mod ladder;
 mod lease;

@@ -1,7 +1,7 @@
 //! Keeping two servers in step: what their owner wants, what they tell, and what they are told. Who is in charge, and trying that out.
 
-use super::App;
 use super::backup::way_in;
+use super::{App, home_copy};
 use crate::base::ids::{OrderId, UserId};
 use crate::base::{Error, Result};
 use crate::domain::backup::{BackupVm, Stage};
@@ -12,7 +12,6 @@ use crate::domain::wish::Wish;
 use crate::store::Tx;
 use crate::store::backup::Backups;
 use crate::store::order::Orders;
-use crate::store::report::Reports;
 
 /// Minutes between two copies, where nobody says otherwise.
 const USUAL_MINUTES: &str = "15";
@@ -47,14 +46,17 @@ impl App {
         self.store
             .write(move |tx| {
                 // Switched off or renewed in the meantime: nobody is there any more.
-                let known = tx.reporter_by_hash(&reporter.hash)?.ok_or_else(|| Error::not_found("page"))?;
+                let known = tx.hear_reporter(&reporter.hash)?.ok_or_else(|| Error::not_found("page"))?;
+                if known.seat == Seat::Home {
+                    return home_copy::take(tx, known, told, now);
+                }
                 let Some(mut backup) = tx.backup(known.order)?.filter(|backup| backup.stage == Stage::Active) else {
                     return Ok(WAIT.to_owned());
                 };
                 let before = backup.clone();
                 let sync = &mut backup.sync;
                 match known.seat {
-                    Seat::Main => {
+                    Seat::Main | Seat::Home => {
                         sync.key = told.key.or(sync.key.take());
                         told.run.into_iter().for_each(|run| sync.add(run));
                     }

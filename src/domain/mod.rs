@@ -12,6 +12,7 @@ pub mod export;
 pub mod exposure;
 pub mod gateway;
 pub mod handover;
+pub mod home_copy;
 pub mod job;
 pub mod ledger;
 pub mod mail;

@@ -1,6 +1,7 @@
 //! What a VM says of itself once a minute, and what is kept of it: samples by the minute and by the hour, and the end of its log.
 
 mod read;
+mod tail;
 mod words;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::base::ids::OrderId;
 use crate::base::time::{DAY, HOUR, MINUTE, MONTH};
 
 pub use read::Refused;
+pub use tail::Tail;
 pub use words::plain;
 
 /// How often a VM speaks.
@@ -39,9 +41,12 @@ pub enum Seat {
     Main = 0,
     /// The one that stands in for it.
     Backup = 1,
+    /// No machine of the order's: one of its owner's own, which fetches copies. It says nothing of how it is.
+    Home = 2,
 }
 
 impl Seat {
+    /// Those that are rented.
     pub const ALL: [Seat; 2] = [Seat::Main, Seat::Backup];
 
     /// As forms and addresses say it.
@@ -49,6 +54,7 @@ impl Seat {
         match self {
             Seat::Main => "main",
             Seat::Backup => "backup",
+            Seat::Home => "home",
         }
     }
 
@@ -108,11 +114,56 @@ pub struct Reporter {
     pub hash: String,
     /// When this secret was made.
     pub created: Time,
+    /// It has spoken with this secret.
+    #[serde(default)]
+    pub used: bool,
+    /// A secret that takes the place of this one as soon as the machine speaks with it.
+    #[serde(default)]
+    pub next: Option<Successor>,
     /// Whether its owner wants its log here.
     #[serde(default)]
     pub logs: bool,
     #[serde(default)]
     pub heard: Option<Heard>,
+    /// When it said that it ends. It has not spoken since.
+    #[serde(default)]
+    pub ended: Option<Time>,
+}
+
+/// A secret that was made while an older one is in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Successor {
+    pub hash: String,
+    pub created: Time,
+}
+
+impl Reporter {
+    pub fn new(order: OrderId, seat: Seat, hash: String, created: Time) -> Reporter {
+        Reporter { order, seat, hash, created, used: false, next: None, logs: false, heard: None, ended: None }
+    }
+
+    /// With a new secret. The machine goes on with the one that it has until it has got the new one; one that never spoke has none.
+    pub fn renewed(self, hash: String, now: Time) -> Reporter {
+        match self.used || self.heard.is_some() {
+            true => Reporter { next: Some(Successor { hash, created: now }), ..self },
+            false => Reporter { hash, created: now, next: None, ..self },
+        }
+    }
+
+    /// As it is when it has spoken with the secret of this hash, which is one of its own.
+    pub fn spoken(self, hash: &str) -> Reporter {
+        match self.next {
+            Some(next) if next.hash == hash => {
+                Reporter { hash: next.hash, created: next.created, used: true, next: None, ..self }
+            }
+            next => Reporter { used: true, next, ..self },
+        }
+    }
+
+    /// Of every secret that is good just now.
+    pub fn hashes(&self) -> impl Iterator<Item = &str> {
+        [Some(self.hash.as_str()), self.next.as_ref().map(|next| next.hash.as_str())].into_iter().flatten()
+    }
 }
 
 /// What is kept of one minute, or of one hour on average.
@@ -310,34 +361,6 @@ pub fn series(of: &[(u32, Sample)], unit: Duration, span: Duration, step: Durati
     series
 }
 
-/// The end of a machine's log, as far as it was sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Tail {
-    /// The newest at the end.
-    pub lines: Vec<String>,
-}
-
-impl Tail {
-    /// Adds what is new in `fresh`, which begins somewhere in what is known already or behind it. Tells whether anything was.
-    pub fn extend(&mut self, fresh: Vec<String>) -> bool {
-        let most = fresh.len().min(self.lines.len());
-        let known = (1..=most).rev().find(|count| self.lines.ends_with(&fresh[..*count])).unwrap_or(0);
-        if known == fresh.len() {
-            return false;
-        }
-        self.lines.extend(fresh.into_iter().skip(known));
-        let mut bytes: usize = self.lines.iter().map(String::len).sum();
-        let mut gone = self.lines.len().saturating_sub(LOG_LINES);
-        bytes -= self.lines[..gone].iter().map(String::len).sum::<usize>();
-        while bytes > LOG_BYTES {
-            bytes -= self.lines[gone].len();
-            gone += 1;
-        }
-        self.lines.drain(..gone);
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -402,22 +425,19 @@ mod tests {
     }
 
     #[test]
-    fn a_log_goes_on_where_it_was_and_stays_small() {
-        let lines = |from: usize, to: usize| (from..to).map(|n| format!("line {n}")).collect::<Vec<_>>();
-        let mut tail = Tail::default();
-        assert!(tail.extend(lines(0, 100)));
-        assert!(!tail.extend(lines(0, 100)), "nothing new");
-        assert!(!tail.extend(lines(40, 100)), "nothing new");
-        assert!(tail.extend(lines(50, 150)));
-        assert_eq!(tail.lines, lines(0, 150));
-        // What was lost between two messages is lost.
-        assert!(tail.extend(lines(300, 310)));
-        assert_eq!(tail.lines.len(), 160);
-        assert!(tail.extend(lines(1000, 2000)));
-        assert_eq!(tail.lines, lines(2000 - LOG_LINES, 2000));
-        assert!(tail.extend((0..200).map(|n| format!("{n:0>500}")).collect()));
-        assert!(tail.lines.iter().map(String::len).sum::<usize>() <= LOG_BYTES && tail.lines.len() > 90);
-        assert!(!tail.extend(vec![]));
+    fn an_old_secret_is_good_until_the_new_one_was_heard_if_it_ever_was() {
+        let at = Time::from_secs;
+        let fresh = || Reporter::new(OrderId::from_bits(1), Seat::Main, "old".into(), at(1));
+        let hashes = |reporter: &Reporter| reporter.hashes().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(hashes(&fresh().renewed("new".into(), at(2))), ["new"]);
+        let used = fresh().spoken("old").renewed("lost".into(), at(2)).renewed("new".into(), at(3));
+        assert_eq!(hashes(&used), ["old", "new"]);
+        assert_eq!(hashes(&used.clone().spoken("old")), ["old", "new"]);
+        let now = used.spoken("new");
+        assert_eq!((hashes(&now), now.created), (vec!["new".to_owned()], at(3)));
+        // Rows that were written before this was noted.
+        let heard = Reporter { heard: Some(heard(1, 1, 1, 1, 1)), ..fresh() };
+        assert_eq!(hashes(&heard.renewed("new".into(), at(2))), ["old", "new"]);
     }
 
     #[test]

@@ -107,24 +107,38 @@ impl Plan {
         let (least, most) = EVERY_MIN;
         let minutes = every.trim().parse().ok().filter(|minutes| (least..=most).contains(minutes));
         let every = minutes.ok_or_else(|| ("every", format!("A whole number of minutes from {least} to {most}, please.")))?;
-        let mut read: Vec<MountPath> = Vec::new();
-        for line in folders.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let path = MountPath::parse(line).map_err(|why| ("folders", format!("{line}: {why}")))?;
-            if !read.contains(&path) {
-                read.push(path);
-            }
+        Ok(Plan { every, folders: parse_folders(folders)? })
+    }
+}
+
+/// What a form says, one a line.
+///
+/// # Errors
+/// The field, and why.
+pub fn parse_folders(text: &str) -> Result<Vec<MountPath>, (&'static str, String)> {
+    let mut read: Vec<MountPath> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let path = MountPath::parse(line).map_err(|why| ("folders", format!("{line}: {why}")))?;
+        if !read.contains(&path) {
+            read.push(path);
         }
-        match read.len() {
-            0 => Err(("folders", "Which folders should be copied?".into())),
-            1..=FOLDERS_MAX => Ok(Plan { every, folders: read }),
-            _ => Err(("folders", format!("At most {FOLDERS_MAX} folders, please."))),
-        }
+    }
+    match read.len() {
+        0 => Err(("folders", "Which folders should be copied?".into())),
+        1..=FOLDERS_MAX => Ok(read),
+        _ => Err(("folders", format!("At most {FOLDERS_MAX} folders, please."))),
     }
 }
 
 /// What the first machine is told to do.
 pub fn push(plan: &Plan, address: &str, host: &SshKey, now: Time) -> String {
-    format!("role push\nevery {}\nnow {}\npeer {address}\nhost {}\n{}", plan.every, now.secs(), bare(host), folders(plan))
+    format!(
+        "role push\nevery {}\nnow {}\npeer {address}\nhost {}\n{}",
+        plan.every,
+        now.secs(),
+        bare(host),
+        folders(&plan.folders)
+    )
 }
 
 /// What a machine is told that has nothing to do, or not yet.
@@ -133,11 +147,12 @@ pub const WAIT: &str = "role wait\n";
 /// What the second machine is told: who may write to it, and where.
 pub fn hold(key: Option<&SshKey>, plan: &Plan) -> String {
     let Some(key) = key else { return WAIT.to_owned() };
-    format!("role hold\nauthorize {}\n{}", bare(key), folders(plan))
+    format!("role hold\nauthorize {}\n{}", bare(key), folders(&plan.folders))
 }
 
-fn folders(plan: &Plan) -> String {
-    plan.folders.iter().map(|folder| format!("folder {folder}\n")).collect()
+/// As lines of what a machine is told.
+pub(super) fn folders(folders: &[MountPath]) -> String {
+    folders.iter().map(|folder| format!("folder {folder}\n")).collect()
 }
 
 /// Type and key, without the words behind them.

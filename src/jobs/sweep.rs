@@ -25,6 +25,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("calls", Duration::from_secs(10), Sweep::Calls),
         begin("orders", Duration::from_secs(60), Sweep::Orders),
         begin("backups", EVERY, Sweep::Backups),
+        begin("copies", Duration::from_secs(600), Sweep::Copies),
         begin("addresses", Duration::from_secs(60), Sweep::Addresses),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
         begin("swarms", Duration::from_secs(60), Sweep::Swarms),
@@ -51,6 +52,8 @@ enum Sweep {
     Orders,
     /// Backup VMs: whether they and their servers are up and in step, and those that lost their job.
     Backups,
+    /// Copies on customers' own machines that are late.
+    Copies,
     /// Web addresses that lost their job.
     Addresses,
     /// Contracts that the chain paused or deleted, or does not bill.
@@ -98,6 +101,7 @@ impl Sweep {
             Sweep::Calls => app.drive_open_calls().await.map(drop),
             Sweep::Orders => app.reconcile_orders().await.map(drop),
             Sweep::Backups => app.watch_backups().await.map(drop),
+            Sweep::Copies => app.watch_home_copies().await.map(drop),
             Sweep::Addresses => app.reconcile_addresses().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),
             Sweep::Swarms => app.watch_swarms().await.map(drop),

@@ -41,7 +41,7 @@ impl Store {
         gone += self
             .clear(&USERS, move |row| row.verified.is_none() && row.created <= week, |tx, _, user| tx.remove_user(user))
             .await?;
-        gone += self.clear_reports().await?;
+        gone += self.clear_reports(now).await?;
         Ok(gone)
     }
 

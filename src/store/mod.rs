@@ -21,6 +21,7 @@ pub mod check;
 pub mod exposure;
 pub mod grid;
 mod health;
+pub mod home_copy;
 pub mod job;
 mod key;
 pub mod ledger;

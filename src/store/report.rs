@@ -1,12 +1,13 @@
 //! What VMs say of themselves: who may speak, what was heard by the minute and by the hour, and the end of their logs.
 
 use super::leftover::HELPING;
-use super::schema::{REPORT_HOURS, REPORT_MINUTES, REPORT_TAILS, REPORTER_BY_HASH, REPORTERS};
+use super::schema::{HOME_COPIES, REPORT_HOURS, REPORT_MINUTES, REPORT_TAILS, REPORTER_BY_HASH, REPORTERS};
 use super::{Order, Read, Row, Store, Table, Tx};
 use crate::base::ids::OrderId;
 use crate::base::time::{HOUR, MINUTE};
 use crate::base::{Result, Time};
 use crate::domain::report::{HOURS_KEPT, MINUTES_KEPT, Reporter, Sample, Seat, Sums, Tail, number};
+use crate::store::backup::Backups;
 use crate::store::order::Orders;
 
 /// Old samples that one message clears away: it adds one, so that this is always enough in the end.
@@ -19,11 +20,10 @@ pub trait Reports: Read {
         self.get(&REPORTERS, (order, seat as u8))
     }
 
+    /// Whose secret this is, as it is when it has spoken with it.
     fn reporter_by_hash(&self, hash: &str) -> Result<Option<Reporter>> {
-        match self.get(&REPORTER_BY_HASH, hash)? {
-            Some(key) => self.get(&REPORTERS, key),
-            None => Ok(None),
-        }
+        let Some(key) = self.get(&REPORTER_BY_HASH, hash)? else { return Ok(None) };
+        Ok(self.get(&REPORTERS, key)?.map(|known: Reporter| known.spoken(hash)))
     }
 
     /// Samples of a machine by the minute, from a moment on.
@@ -58,14 +58,26 @@ fn samples<V: Row>(
 }
 
 impl Tx<'_> {
-    /// Remembers who may speak; an older secret of the same machine works no more.
+    /// Remembers who may speak; secrets of the same machine that are not named any more work no more.
     pub fn put_reporter(&mut self, reporter: &Reporter) -> Result<()> {
         let key = (reporter.order, reporter.seat as u8);
-        if let Some(old) = self.get(&REPORTERS, key)?.filter(|old: &Reporter| old.hash != reporter.hash) {
-            self.remove(&REPORTER_BY_HASH, old.hash)?;
-        }
-        self.put(&REPORTER_BY_HASH, reporter.hash.as_str(), &key)?;
+        self.remove_hashes(reporter.order, reporter.seat)?;
+        reporter.hashes().try_for_each(|hash| self.put(&REPORTER_BY_HASH, hash, &key))?;
         self.put(&REPORTERS, key, reporter)
+    }
+
+    /// Whoever spoke with the secret of this hash; a secret that it replaces works no more. None: nobody has it.
+    pub fn hear_reporter(&mut self, hash: &str) -> Result<Option<Reporter>> {
+        let Some(known) = self.reporter_by_hash(hash)? else { return Ok(None) };
+        if self.reporter(known.order, known.seat)?.as_ref() != Some(&known) {
+            self.put_reporter(&known)?;
+        }
+        Ok(Some(known))
+    }
+
+    fn remove_hashes(&mut self, order: OrderId, seat: Seat) -> Result<()> {
+        let Some(known) = self.reporter(order, seat)? else { return Ok(()) };
+        known.hashes().try_for_each(|hash| self.remove(&REPORTER_BY_HASH, hash).map(drop))
     }
 
     /// Keeps a sample under its minute and in its hour, and lets go of those that are too old.
@@ -75,14 +87,36 @@ impl Tx<'_> {
         let mut sums = self.get(&REPORT_HOURS, (order, seat, hour))?.unwrap_or_default();
         Sums::add(&mut sums, sample);
         self.put(&REPORT_HOURS, (order, seat, hour), &sums)?;
-        self.forget(&REPORT_MINUTES, order, seat, number(at - MINUTES_KEPT, MINUTE))?;
-        self.forget(&REPORT_HOURS, order, seat, number(at - HOURS_KEPT, HOUR))
+        self.forget_samples((order, seat), at, CLEARED_AT_ONCE).map(drop)
     }
 
-    fn forget<V: Row>(&mut self, table: &Table<(OrderId, u8, u32), V>, order: OrderId, seat: u8, before: u32) -> Result<()> {
-        let old =
-            self.range::<_, V, (OrderId, u8, u32)>(table, (order, seat, 0)..(order, seat, before), Order::Up, CLEARED_AT_ONCE)?;
-        old.into_iter().try_for_each(|(key, _)| self.remove(table, key).map(drop))
+    /// Lets go of samples that are too old, so many of each kind at most; gives how many those were.
+    fn forget_samples(&mut self, of: (OrderId, u8), now: Time, most: usize) -> Result<usize> {
+        let minutes = self.forget(&REPORT_MINUTES, of, number(now - MINUTES_KEPT, MINUTE), most)?;
+        Ok(minutes + self.forget(&REPORT_HOURS, of, number(now - HOURS_KEPT, HOUR), most)?)
+    }
+
+    fn forget<V: Row>(
+        &mut self,
+        table: &Table<(OrderId, u8, u32), V>,
+        of: (OrderId, u8),
+        before: u32,
+        most: usize,
+    ) -> Result<usize> {
+        let old = older(self, table, of, before, most)?;
+        old.iter().try_for_each(|key| self.remove(table, *key).map(drop))?;
+        Ok(old.len())
+    }
+
+    /// Lets go of all that a machine said too long ago, a helping at a time; gives how many rows that changed.
+    fn forget_old(&mut self, order: OrderId, seat: Seat, now: Time) -> Result<usize> {
+        let mut gone = self.forget_samples((order, seat as u8), now, HELPING)?;
+        let mut tail = self.report_tail(order, seat)?;
+        if tail.forget(now - HOURS_KEPT, now) {
+            self.put_tail(order, seat, &tail)?;
+            gone += 1;
+        }
+        Ok(gone)
     }
 
     pub fn put_tail(&mut self, order: OrderId, seat: Seat, tail: &Tail) -> Result<()> {
@@ -102,8 +136,11 @@ impl Tx<'_> {
             return Ok((HELPING, false));
         }
         self.remove_tail(order, reporter.seat)?;
-        self.remove(&REPORTER_BY_HASH, reporter.hash.as_str())?;
+        self.remove_hashes(order, reporter.seat)?;
         self.remove(&REPORTERS, (order, seat))?;
+        if reporter.seat == Seat::Home {
+            self.remove(&HOME_COPIES, order)?;
+        }
         Ok((minutes + hours + 1, true))
     }
 
@@ -121,24 +158,30 @@ impl Tx<'_> {
 }
 
 impl Store {
-    /// Forgets what the machines said whose order is over; gives how many rows that were.
-    pub(super) async fn clear_reports(&self) -> Result<usize> {
+    /// Forgets machines that are over, and what the others said too long ago; gives how many rows that were.
+    pub(super) async fn clear_reports(&self, now: Time) -> Result<usize> {
         let (mut after, mut gone) = (None, 0);
         loop {
             let snapshot = self.read()?;
             let rows = snapshot.page(&REPORTERS, after, HELPING)?;
             let Some((last, _)) = rows.last() else { return Ok(gone) };
             after = Some(*last);
-            let over = |order: OrderId| snapshot.order(order).map(|order| order.is_none_or(|order| order.state.over()));
-            let mut ended = Vec::new();
+            let (mut ended, mut aged) = (Vec::new(), Vec::new());
             for (_, reporter) in rows {
-                if over(reporter.order)? {
+                if is_over(&snapshot, &reporter)? {
                     ended.push(reporter);
+                } else if has_old(&snapshot, &reporter, now)? {
+                    aged.push((reporter.order, reporter.seat));
                 }
             }
             drop(snapshot);
             for reporter in ended {
                 gone += self.forget_reporter(reporter).await?;
+            }
+            for (order, seat) in aged {
+                while let more @ 1.. = self.write(move |tx| tx.forget_old(order, seat, now)).await? {
+                    gone += more;
+                }
             }
         }
     }
@@ -157,6 +200,35 @@ impl Store {
     }
 }
 
+/// Whether there is no such machine any more.
+fn is_over(reader: &impl Read, reporter: &Reporter) -> Result<bool> {
+    let order = reader.order(reporter.order)?;
+    if order.is_none_or(|order| order.state.over()) {
+        return Ok(true);
+    }
+    Ok(reporter.seat == Seat::Backup && reader.backup(reporter.order)?.is_none_or(|backup| backup.stage.over()))
+}
+
+/// Whether anything that it said is too old.
+fn has_old(reader: &impl Read, reporter: &Reporter, now: Time) -> Result<bool> {
+    let of = (reporter.order, reporter.seat as u8);
+    Ok(!older(reader, &REPORT_MINUTES, of, number(now - MINUTES_KEPT, MINUTE), 1)?.is_empty()
+        || !older(reader, &REPORT_HOURS, of, number(now - HOURS_KEPT, HOUR), 1)?.is_empty()
+        || reader.report_tail(reporter.order, reporter.seat)?.has_older(now - HOURS_KEPT))
+}
+
+/// Keys of a machine's oldest samples, from before a step.
+fn older<V: Row>(
+    reader: &(impl Read + ?Sized),
+    table: &Table<(OrderId, u8, u32), V>,
+    (order, seat): (OrderId, u8),
+    before: u32,
+    most: usize,
+) -> Result<Vec<(OrderId, u8, u32)>> {
+    let rows = reader.range::<_, V, (OrderId, u8, u32)>(table, (order, seat, 0)..(order, seat, before), Order::Up, most)?;
+    Ok(rows.into_iter().map(|(key, _)| key).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,8 +239,7 @@ mod tests {
     }
 
     fn reporter(order: u128, hash: &str) -> Reporter {
-        let order = OrderId::from_bits(order);
-        Reporter { order, seat: Seat::Main, hash: hash.into(), created: Time::EPOCH, logs: false, heard: None }
+        Reporter::new(OrderId::from_bits(order), Seat::Main, hash.into(), Time::EPOCH)
     }
 
     #[tokio::test]
@@ -210,7 +281,9 @@ mod tests {
             .write(|tx| {
                 tx.put_reporter(&reporter(1, "old"))?;
                 tx.put_reporter(&reporter(1, "new"))?;
-                tx.put_tail(OrderId::from_bits(1), Seat::Main, &Tail { lines: vec!["x".into()] })?;
+                let mut tail = Tail::default();
+                tail.extend(vec!["x".into()], Time::EPOCH);
+                tx.put_tail(OrderId::from_bits(1), Seat::Main, &tail)?;
                 (0..1200).try_for_each(|n| tx.add_sample(OrderId::from_bits(1), Seat::Main, Time::EPOCH + MINUTE * n, &sample(1)))
             })
             .await
@@ -218,7 +291,8 @@ mod tests {
         let read = store.read().unwrap();
         assert!(read.reporter_by_hash("old").unwrap().is_none() && read.reporter_by_hash("new").unwrap().is_some());
         // There is no such order.
-        assert_eq!(store.clear_reports().await.unwrap(), 1200 + 20 + 1);
+        let now = Time::EPOCH + DAY;
+        assert_eq!(store.clear_reports(now).await.unwrap(), 1200 + 20 + 1);
         let read = store.read().unwrap();
         let left = [
             read.count(&REPORTERS),
@@ -228,6 +302,6 @@ mod tests {
             read.count(&REPORT_TAILS),
         ];
         assert_eq!(left.map(Result::unwrap), [0; 5]);
-        assert_eq!(store.clear_reports().await.unwrap(), 0);
+        assert_eq!(store.clear_reports(now).await.unwrap(), 0);
     }
 }

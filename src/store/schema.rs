@@ -12,6 +12,7 @@ use crate::domain::benchmark::Benchmark;
 use crate::domain::bill::{Bill, Contract};
 use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
 use crate::domain::exposure::{Exposure, PrivatePool};
+use crate::domain::home_copy::HomeCopies;
 use crate::domain::job::Job;
 use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
@@ -176,6 +177,9 @@ pub const REPORT_MINUTES: Table<(OrderId, u8, u32), Sample> = Table::new("report
 pub const REPORT_HOURS: Table<(OrderId, u8, u32), Sums> = Table::new("report_hours");
 /// The end of a machine's log.
 pub const REPORT_TAILS: Table<(OrderId, u8), Tail> = Table::new("report_tails");
+
+/// What machines of customers' own copy from their servers, under the order.
+pub const HOME_COPIES: Table<OrderId, HomeCopies> = Table::new("home_copies");
 
 // What we owe.
 pub const JOBS: Table<JobId, Job> = Table::new("jobs");

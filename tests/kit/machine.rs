@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What every small system has, and the scripts need.
 const TOOLS: &[&str] = &[
-    "cat", "chmod", "date", "dirname", "env", "grep", "head", "id", "ls", "mkdir", "mv", "printf", "rm", "rmdir", "sed", "sh",
-    "sleep", "tail", "tar", "touch", "tr",
+    "cat", "chmod", "cut", "date", "dirname", "env", "find", "grep", "head", "id", "ls", "mkdir", "mv", "printf", "rm", "rmdir",
+    "sed", "sh", "sleep", "tail", "tar", "touch", "tr",
 ];
 
 pub struct Machine {
@@ -24,11 +24,15 @@ impl Machine {
         for folder in ["bin", "proc/net", "disk"] {
             std::fs::create_dir_all(machine.folder.join(folder)).unwrap();
         }
-        for tool in TOOLS.iter().copied().chain([fetch]) {
-            let place = ["/bin", "/usr/bin"].into_iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
-            symlink(place.unwrap_or_else(|| panic!("{tool} is installed")), machine.folder.join("bin").join(tool)).unwrap();
+        for tool in TOOLS {
+            symlink(installed(tool).unwrap_or_else(|| panic!("{tool} is installed")), machine.folder.join("bin").join(tool))
+                .unwrap();
         }
-        machine.program("df", "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'\necho '/dev/vda1 52428800 13107200 39321600 25% /'\necho 'tmpfs 100 1 99 1% /run'\necho '/dev/vdb 10485760 1048576 9437184 10% /mnt/my data'");
+        let real = installed(fetch).unwrap_or_else(|| panic!("{fetch} is installed"));
+        let seen = machine.folder.join("arguments");
+        machine.program(fetch, &format!("echo \"$*\" >>'{}'\nexec {} \"$@\"", seen.display(), real.display()));
+        let volume = format!("/var/lib/kubelet/plugins/kubernetes.io/csi/rbd.csi.ceph.com/{}/globalmount", "0a1b2c3d".repeat(8));
+        machine.program("df", &format!("echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'\necho '/dev/vda1 52428800 13107200 39321600 25% /'\necho 'tmpfs 100 1 99 1% /run'\necho '/dev/vdb 10485760 1048576 9437184 10% /mnt/my data'\necho '/dev/rbd0 10485760 1048576 9437184 10% {volume}'"));
         machine.figures(1000, 100, 1000, 5_000_000);
         machine
     }
@@ -53,6 +57,16 @@ impl Machine {
         let rows =
             format!("Inter-|   Receive\n face |bytes    packets\n{}{}{}", row("lo", 7), row("eth0", received), row("docker0", 9));
         write("net/dev", rows);
+    }
+
+    /// What the program that it calls the marketplace with was told: what everybody on that machine could read meanwhile.
+    pub fn arguments(&self) -> String {
+        std::fs::read_to_string(self.folder.join("arguments")).unwrap_or_default()
+    }
+
+    /// Something else that its kernel says.
+    pub fn kernel(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.join("proc").join(name), text).unwrap();
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -91,27 +105,49 @@ impl Machine {
         );
         let script = r#"
 here=@SELF@/disk/usr/local/lib/cooperage
-if [ "${1:-}" = rsync ]; then shift; fi
 if [ "${1:-}" = --server ]; then
-  for last; do :; done
-  case $last in /*) to=@SELF@/copied$last ;; *) to=$last ;; esac
-  rm -rf "$to"
+  case $PWD in "$here"/*) to=$PWD ;; *) to=@SELF@/copied$PWD ;; esac
+  case " $* " in *" --delete "*) rm -rf "$to" ;; esac
   mkdir -p "$to"
   exec tar -C "$to" -xf -
 fi
-for last; do from=${to:-}; to=$last; done
+delete=
+for last; do
+  from=${to:-} to=$last
+  if [ "$last" = --delete ]; then delete=" --delete"; fi
+done
 [ ! -e @OTHER@/locked ] || { echo "ssh: no way in" >&2; exit 255; }
 host=$(cat @OTHER@/ssh/ssh_host_ed25519_key.pub)
 grep -qF "cooperage-backup ${host% *}" "$here/known" || { echo "ssh: somebody else" >&2; exit 255; }
 key=$(cat "$here/sync-key.pub")
 line=$(grep -F "${key% *}" @OTHER@/disk/.ssh/authorized_keys) || { echo "ssh: permission denied" >&2; exit 255; }
 forced=$(echo "$line" | sed -n 's/^command="\([^"]*\)",restrict .*/\1/p')
-asked="rsync --server -lHogDtpre.iLsfxCIvu --timeout=120 --delete --stats . ${to#*]:}"
+asked="rsync --server -lHogDtpre.iLsfxCIvu --timeout=120$delete --stats . ${to#*]:}"
 tar -C "$from" -cf - . | env -i PATH=@OTHER@/bin HOME=@OTHER@/disk COOPERAGE_SSH_DIR=@OTHER@/ssh SSH_ORIGINAL_COMMAND="$asked" sh -c "$forced" || exit 12
 echo "Total transferred file size: 1,234 bytes"
 "#;
         let folder = |machine: &Machine| machine.folder.display().to_string();
         self.program("rsync", &script.replace("@SELF@", &folder(self)).replace("@OTHER@", &folder(other)));
+    }
+
+    /// Gives it ssh and rsync that fetch from `other`, which lets in whom it knows and runs the command it has for them.
+    pub fn with_pull(&self, other: &Machine) {
+        let folder = other.folder.display().to_string();
+        self.program("ssh", "exit 0");
+        let key = super::market::other_key(77);
+        self.program("ssh-keygen", &format!("for last; do :; done\necho private >\"$last\"\necho '{key}' >\"$last.pub\""));
+        other.program("rsync", "for last; do :; done\nexec tar -C \"$last\" -cf - .");
+        let script = r#"
+for last; do from=${to:-}; to=$last; done
+key=$(cat key.pub)
+line=$(grep -F "${key% *}" @OTHER@/disk/.ssh/authorized_keys 2>/dev/null) || { echo "ssh: permission denied" >&2; exit 255; }
+forced=$(echo "$line" | sed -n 's/^command="\([^"]*\)",restrict .*/\1/p')
+asked="rsync --server --sender -lHogDtpre.iLsfxCIvu . ${from#*]:}"
+mkdir -p "$to"
+env -i PATH=@OTHER@/bin HOME=@OTHER@/disk SSH_ORIGINAL_COMMAND="$asked" sh -c "$forced" | tar -C "$to" -xf - || exit 12
+echo "Total transferred file size: 1,234 bytes"
+"#;
+        self.program("rsync", &script.replace("@OTHER@", &folder));
     }
 
     /// A command line in this machine, with nothing of ours around it.
@@ -137,6 +173,11 @@ echo "Total transferred file size: 1,234 bytes"
         assert!(output.status.success(), "{line}: {said}");
         said
     }
+}
+
+/// Where a program is on the machine that the tests run on.
+pub fn installed(program: &str) -> Option<PathBuf> {
+    ["/bin", "/usr/bin", "/tmp/rs/x/usr/bin"].into_iter().map(|folder| Path::new(folder).join(program)).find(|path| path.exists())
 }
 
 impl Drop for Machine {

@@ -19,7 +19,7 @@ impl Report {
             return Err("That is too long.");
         }
         let (head, log) = split(message);
-        let head = std::str::from_utf8(head).map_err(|_| "The figures are no text.")?;
+        let head = String::from_utf8_lossy(head);
         let mut lines = head.lines();
         if lines.next() != Some(FORM) {
             return Err("This is not the form we know. Please install the reporter again.");
@@ -60,14 +60,11 @@ impl Lines {
             "memory" => once(&mut self.memory, pair(rest).filter(|(all, free)| *all > 0 && free <= all)),
             "net" => once(&mut self.net, pair(rest)),
             "disk" => {
-                if self.disks.len() >= DISKS_MAX {
-                    return Err("That are more disks than we look at.");
+                // Whatever is mounted somewhere on it, it should be heard: a disk that is none of ours to show is left out.
+                let new = |disk: &Disk| self.disks.iter().all(|known| known.mount != disk.mount);
+                if let Some(disk) = disk(rest).filter(new).filter(|_| self.disks.len() < DISKS_MAX) {
+                    self.disks.push(disk);
                 }
-                let disk = disk(rest).ok_or("A disk can't be read.")?;
-                if self.disks.iter().any(|known| known.mount == disk.mount) {
-                    return Err("A disk is there twice.");
-                }
-                self.disks.push(disk);
                 Ok(())
             }
             _ => Err("There is a line that we do not know."),
@@ -156,23 +153,7 @@ mod tests {
             assert!(Report::parse(without(missing).as_bytes()).is_err(), "{missing}");
         }
         assert!(Report::parse(without("disk").as_bytes()).is_ok(), "no disk is no figure");
-        for more in [
-            "load 0.1",
-            "load 1.00",
-            "net 1 2",
-            "disk 1 2 /",
-            "disk 3 2 /x",
-            "disk 0 0 /x",
-            "disk 1 2 x",
-            "disk 1 2 /\u{202e}x",
-            "disk 1 2 /\u{1b}[31mx",
-            "disk 1 /x",
-            "disk -1 2 /x",
-            "disk 1  2 /x",
-            "colour red",
-            "x",
-            "",
-        ] {
+        for more in ["load 0.1", "load 1.00", "net 1 2", "colour red", "x", ""] {
             assert!(Report::parse(format!("{GOOD}{more}\n").as_bytes()).is_err(), "{more:?}");
         }
         for (from, to) in [
@@ -190,10 +171,21 @@ mod tests {
             assert!(GOOD.contains(from));
             assert!(Report::parse(GOOD.replace(from, to).as_bytes()).is_err(), "{to}");
         }
-        let many: String = (0..20).map(|n| format!("disk 1 2 /mnt/{n}\n")).collect();
-        assert!(Report::parse(format!("{GOOD}{many}").as_bytes()).is_err());
         assert!(Report::parse(&[b'x'; MESSAGE_BYTES + 1]).is_err());
         assert!(Report::parse(b"cooperage 1\n\xff\xfe").is_err());
+    }
+
+    #[test]
+    fn a_disk_that_can_t_be_shown_is_left_out_and_the_rest_is_heard() {
+        let volume = format!("/var/lib/kubelet/plugins/kubernetes.io/csi/{}/globalmount", "0a1b".repeat(20));
+        let wrong = ["1 2 /", "3 2 /x", "0 0 /x", "1 2 x", "1 2 /\u{202e}x", "1 2 /\u{1b}[31mx", "1 /x", "-1 2 /x", "1  2 /x"];
+        for more in wrong.into_iter().map(str::to_owned).chain([format!("1 2 {volume}")]) {
+            let report = Report::parse(format!("{GOOD}disk {more}\n").as_bytes()).unwrap();
+            assert_eq!(report.figures.disks.len(), 2, "{more:?}");
+        }
+        assert!(Report::parse(&[GOOD.as_bytes(), b"disk 1 2 /\xff\n"].concat()).is_ok());
+        let many: String = (0..20).map(|n| format!("disk 1 2 /mnt/{n}\n")).collect();
+        assert_eq!(Report::parse(format!("{GOOD}{many}").as_bytes()).unwrap().figures.disks.len(), DISKS_MAX);
     }
 
     fn sane(message: &[u8]) {

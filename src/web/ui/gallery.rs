@@ -4,6 +4,7 @@ mod address;
 mod back;
 mod backup;
 mod change;
+mod copies;
 mod exposure;
 mod front;
 mod metrics;
@@ -69,6 +70,7 @@ fn all() -> Vec<Shown> {
         front::deployment_pages(),
         metrics::pages(),
         backup::pages(),
+        copies::pages(),
         change::pages(),
         front::money_pages(),
         back::provider_pages(),

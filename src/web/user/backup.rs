@@ -92,7 +92,7 @@ fn view(app: &App, order: &Order, backup: &BackupVm, filled: Filled) -> Result<V
             place: at.map(place).unwrap_or_default(),
             ssh: access.map(Access::ssh),
             probe,
-            told: known.is_some(),
+            told: known.as_ref().is_some_and(|known| known.ended.is_none()),
             heard: known.and_then(|known| known.heard).map(|heard| heard.at),
         })
     };

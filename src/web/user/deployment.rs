@@ -192,6 +192,7 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         can_delete: order.state == State::Active,
         backup: super::backup::brief(app, order.id)?,
         brief: super::metric::brief(app, order.id)?,
+        copies: super::home_copy::brief(app, order.id)?,
         web: None,
         filled,
     })

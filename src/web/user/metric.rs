@@ -48,7 +48,11 @@ impl Asked {
 /// The machine that is meant, if the order has it.
 fn seat(app: &App, order: OrderId, vm: Option<&str>) -> Result<Seat> {
     let seat = vm.filter(|vm| !vm.is_empty()).map_or(Some(Seat::Main), Seat::parse).ok_or_else(|| Error::not_found("page"))?;
-    let there = seat == Seat::Main || app.read()?.backup(order)?.is_some_and(|backup| backup.stage == Stage::Active);
+    let there = match seat {
+        Seat::Main => true,
+        Seat::Backup => app.read()?.backup(order)?.is_some_and(|backup| backup.stage == Stage::Active),
+        Seat::Home => false,
+    };
     if there { Ok(seat) } else { Err(Error::not_found("page")) }
 }
 
@@ -77,7 +81,7 @@ fn view(app: &App, order: &Order, seat: Seat, span: Span, script: Option<String>
         name: order.shown_name().to_owned(),
         span,
         now,
-        speaker: speaker.map(|known| Speaker { since: known.created, logs: known.logs, heard: known.heard }),
+        speaker: speaker.map(|known| Speaker { since: known.created, logs: known.logs, ended: known.ended, heard: known.heard }),
         series: series(&samples, unit, span.length(), span.step(), now),
         rows: series(&samples, unit, span.length(), span.row(), now),
         script,
@@ -89,7 +93,13 @@ pub fn brief(app: &App, order: OrderId) -> Result<Option<Brief>> {
     let (snapshot, now) = (app.read()?, app.now());
     let Some(known) = snapshot.reporter(order, Seat::Main)? else { return Ok(None) };
     let samples = snapshot.report_minutes(order, Seat::Main, now - HOUR)?;
-    Ok(Some(Brief { now, heard: known.heard, series: series(&samples, MINUTE, HOUR, EVERY, now), logs: known.logs }))
+    Ok(Some(Brief {
+        now,
+        ended: known.ended,
+        heard: known.heard,
+        series: series(&samples, MINUTE, HOUR, EVERY, now),
+        logs: known.logs,
+    }))
 }
 
 /// Server-sent events: the moving part of the page, when the VM has spoken, or when it has been silent for a while longer.

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod card;
 pub mod deployment;
+pub mod home_copy;
 pub mod metric;
 pub mod order;
 pub mod profile;

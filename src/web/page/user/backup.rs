@@ -112,7 +112,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 
 const fn name(seat: Seat) -> &'static str {
     match seat {
-        Seat::Main => "The server",
+        Seat::Main | Seat::Home => "The server",
         Seat::Backup => "The backup VM",
     }
 }
@@ -120,13 +120,13 @@ const fn name(seat: Seat) -> &'static str {
 fn line(seat: Seat, script: &str) -> Markup {
     html! {
         section.access {
-            h2 { "Run one of these lines on " @match seat { Seat::Main => "the server", Seat::Backup => "the backup VM" } ", as root" }
+            h2 { "Run one of these lines on " @if seat == Seat::Backup { "the backup VM" } @else { "the server" } ", as root" }
             (copyable("With curl", &format!("curl -fsS {script} | sh")))
             (copyable("With wget", &format!("wget -qO- {script} | sh")))
             p.hint {
                 "It is shown this once, and is for this one of the two only. It puts two small scripts there: one tells us how the server is doing, the \
                  other keeps the two in step with rsync over ssh. The keys are made on your servers, and only their public halves come here. An older \
-                 line of the same server works no more. To take everything away again: "
+                 line of the same server ends as soon as it has spoken with this one. To take everything away again: "
                 code { "sh /usr/local/lib/cooperage/report.sh remove" }
             }
         }
@@ -151,7 +151,7 @@ fn machine(chrome: &Chrome, view: &View, machine: &Machine) -> Markup {
         ),
         (
             "It spoke",
-            html! { @match machine.heard { Some(at) => (ago(at, view.now)), None if machine.told => "not yet", None => "never: run its line" } },
+            html! { @match machine.heard { Some(at) => (ago(at, view.now)), None if machine.told => "not yet", None => "not now: run its line" } },
         ),
     ];
     if let Some(answers) = machine.probe.answers {
@@ -242,7 +242,9 @@ fn row(run: &Run) -> Vec<Markup> {
 fn plan(chrome: &Chrome, view: &View) -> Markup {
     let wrong = view.filled.is_refused();
     let folders = format!(
-        "One a line, {FOLDERS_MAX} at most. What is deleted here is deleted there. Databases should be dumped into one of them first."
+        "One a line, {FOLDERS_MAX} at most. What is deleted here is deleted there. Databases should be dumped into one of them first. Each gets a \
+         file .cooperage-copied. Where it is missing later nothing is copied, for the disk may not be mounted; if you have emptied the folder \
+         yourself, make the file again with touch."
     );
     let every = format!("{} to {}.", EVERY_MIN.0, EVERY_MIN.1);
     html! {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::deployments::{self, Status};
-use super::{backup, metrics, swarm, web_address};
+use super::{backup, home_copy, metrics, swarm, web_address};
 use crate::base::Time;
 use crate::base::ids::{ChargeId, OrderId};
 use crate::base::money::Usd;
@@ -98,6 +98,8 @@ pub struct View {
     pub backup: Option<backup::Brief>,
     /// How it is doing, if it says so. Shown while it runs.
     pub brief: Option<metrics::Brief>,
+    /// Copies on a machine of the customer's own. Shown while it runs.
+    pub copies: Option<home_copy::Brief>,
     pub web: Option<web_address::View>,
     /// Holds `title` and `tags`.
     pub filled: Filled,
@@ -135,6 +137,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                 @if let Some(web) = &view.web { (web_address::card(chrome, web)) }
                 @if let Some(card) = &view.swarm { (swarm::card(card)) }
                 @if let Some(backup) = &view.backup { (backup::brief(view.id, backup)) }
+                @if view.can_delete { (home_copy::brief(view.id, view.copies.as_ref())) }
                 @if view.can_delete { (metrics::brief(view.id, view.brief.as_ref())) }
                 section.card { h2 { "How it came about" } (part::track(&view.steps)) }
                 div.duo {

@@ -20,6 +20,8 @@ const QUIET_SECONDS: u64 = 180;
 pub struct Speaker {
     pub since: Time,
     pub logs: bool,
+    /// When it said that it ends, if it has not spoken since.
+    pub ended: Option<Time>,
     pub heard: Option<Heard>,
 }
 
@@ -44,7 +46,7 @@ impl View {
     /// What it is called, in the middle of a title.
     fn called(&self) -> String {
         match self.seat {
-            Seat::Main => self.name.clone(),
+            Seat::Main | Seat::Home => self.name.clone(),
             Seat::Backup => format!("the backup VM of {}", self.name),
         }
     }
@@ -53,14 +55,14 @@ impl View {
     fn at(&self, path: &str) -> String {
         let query = if path.contains('?') { '&' } else { '?' };
         match self.seat {
-            Seat::Main => format!("/deployments/{}/{path}", self.id),
+            Seat::Main | Seat::Home => format!("/deployments/{}/{path}", self.id),
             Seat::Backup => format!("/deployments/{}/{path}{query}vm={}", self.id, self.seat.word()),
         }
     }
 
     fn back(&self) -> (String, &str) {
         match self.seat {
-            Seat::Main => (format!("/deployments/{}", self.id), &self.name),
+            Seat::Main | Seat::Home => (format!("/deployments/{}", self.id), &self.name),
             Seat::Backup => (format!("/deployments/{}/backup", self.id), "Backup VM"),
         }
     }
@@ -108,15 +110,22 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 /// The part that moves: shown once with the page, and sent again when there is news.
 pub fn fragment(view: &View) -> Markup {
     let heard = view.speaker.as_ref().and_then(|speaker| speaker.heard.as_ref());
+    let ended = view.speaker.as_ref().and_then(|speaker| speaker.ended);
     html! {
-        @match heard {
-            None => {
+        @match (heard, ended) {
+            (None, Some(ended)) => {
+                div.card.stack-small {
+                    h2 { "Switched off on the server" }
+                    p { "Its reporter was taken away " (ago(ended, view.now)) ", and said so. A new line brings it back; what it told before comes back, too." }
+                }
+            }
+            (None, None) => {
                 div.card.stack-small {
                     h2 { "Waiting for its first words" }
                     p { "Run the line on the server. This page shows it as soon as it speaks; that takes a minute at most." }
                 }
             }
-            Some(heard) => {
+            (Some(heard), _) => {
                 (last_words(heard, view.now))
                 div.duo { @for drawn in graphs(view, heard) { (graph(&drawn)) } }
                 (disks(&heard.figures.disks))
@@ -318,7 +327,10 @@ fn what_is_sent() -> Markup {
             li { "How many bytes came in and went out, and how long it has been running." }
             li { "The newest lines of its system log: only if you tick the box." }
         }
-        p.hint { "Nothing else: no files, no programs, no contents. It is kept for 30 days, shown to you alone, and deleted when the server is." }
+        p.hint {
+            "Nothing else: no files, no programs, no contents. It is shown to you alone, and kept for 30 days; within a day after that, or after the \
+             server is gone, it is deleted."
+        }
     }
 }
 
@@ -384,7 +396,10 @@ fn switches(chrome: &Chrome, view: &View) -> Markup {
                 (form::post(chrome, &to(""), html! {
                     (view.field())
                     @if speaker.logs { (form::hidden("logs", form::TICKED)) }
-                    p.hint { "Lost the line, or shown it to somebody? A new one ends the old one." }
+                    p.hint {
+                        "Lost the line, or shown it to somebody? A new one ends the old one as soon as the server has spoken with it. To end it at once, \
+                         switch it off."
+                    }
                     div.actions { button.btn.quiet type="submit" { "Give me a new line" } }
                 }))
                 (form::post(chrome, &to("/end"), html! {
@@ -401,6 +416,7 @@ fn switches(chrome: &Chrome, view: &View) -> Markup {
 #[derive(Debug, Clone, Serialize)]
 pub struct Brief {
     pub now: Time,
+    pub ended: Option<Time>,
     pub heard: Option<Heard>,
     /// Of the last hour.
     pub series: Vec<Option<Sample>>,
@@ -421,6 +437,7 @@ pub fn brief(id: OrderId, brief: Option<&Brief>) -> Markup {
             }
             @match heard {
                 Some((brief, heard)) => (figures(brief, heard)),
+                None if brief.is_some_and(|brief| brief.ended.is_some()) => p { "Switched off on the server itself." },
                 None if brief.is_some() => p { "Switched on, and not heard of yet: run the line on the server." },
                 None => p { "Processor, memory, disk and network as graphs, and its log: told by the server itself, if you want it to." },
             }

@@ -5,6 +5,7 @@ pub mod card_form;
 pub mod cards;
 pub mod deployment;
 pub mod deployments;
+pub mod home_copy;
 pub mod log;
 pub mod metrics;
 pub mod order;

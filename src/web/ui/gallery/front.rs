@@ -379,6 +379,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         can_delete: true,
         backup: None,
         brief: None,
+        copies: None,
         web: Some(user::web_address::View {
             id: order(),
             shown: Some(address::works()),
@@ -411,6 +412,7 @@ pub fn deployment_pages() -> Vec<Shown> {
         disks: vec!["20 GB at /mnt/data1".into(), "40 GB at /srv/database".into()],
         backup: Some(super::backup::brief(Some(ago(8 * MINUTE)))),
         brief: Some(super::metrics::brief()),
+        copies: Some(super::copies::brief()),
         filled: Filled::default()
             .with("title", "The shop's database")
             .with("tags", "Shop, production")

@@ -51,7 +51,7 @@ pub fn view(span: Span, silent: u32) -> View {
         name: "web-1".into(),
         span,
         now: NOW,
-        speaker: Some(Speaker { since: ago(DAY), logs: true, heard: Some(heard(silent)) }),
+        speaker: Some(Speaker { since: ago(DAY), logs: true, ended: None, heard: Some(heard(silent)) }),
         series: series(&told, MINUTE, span.length(), span.step(), NOW),
         rows: series(&told, MINUTE, span.length(), span.row(), NOW),
         script: None,
@@ -60,15 +60,19 @@ pub fn view(span: Span, silent: u32) -> View {
 
 pub fn brief() -> Brief {
     let View { series, .. } = view(Span::Hour, 0);
-    Brief { now: NOW, heard: Some(heard(0)), series, logs: true }
+    Brief { now: NOW, ended: None, heard: Some(heard(0)), series, logs: true }
 }
 
 pub fn pages() -> Vec<Shown> {
     let show = |name, markup| Shown { name, of: For::Anybody, markup };
     let off = View { speaker: None, series: vec![], rows: vec![], ..view(Span::Hour, 0) };
     let waiting = View {
-        speaker: Some(Speaker { since: ago(MINUTE), logs: false, heard: None }),
+        speaker: Some(Speaker { since: ago(MINUTE), logs: false, ended: None, heard: None }),
         script: Some(format!("https://cooperage.example/r/{}/install", "0a1b2c3d".repeat(8))),
+        ..off.clone()
+    };
+    let gone = View {
+        speaker: Some(Speaker { since: ago(DAY), logs: false, ended: Some(ago(MINUTE * 30)), heard: None }),
         ..off.clone()
     };
     let page = |view: &View| metrics::page(&user("/deployments/x/metrics"), view);
@@ -93,6 +97,7 @@ pub fn pages() -> Vec<Shown> {
         show("metrics-silent", page(&view(Span::Hour, 12))),
         show("metrics-off", page(&off)),
         show("metrics-waiting", page(&waiting)),
+        show("metrics-gone", page(&gone)),
         show("log", logs(&log)),
         show("log-empty", logs(&bare)),
         show("log-unwanted", logs(&log::View { wanted: Some(false), ..bare.clone() })),
