@@ -53,7 +53,10 @@ const RECIPES: [(&str, &str); 5] = [
         "30 2 * * * root mysqldump --single-transaction nextcloud | gzip >@/dump/nextcloud.sql.gz && cp -a /var/www/nextcloud/config @/dump/",
     ),
     ("SQLite", "30 2 * * * root sqlite3 /var/lib/app/app.db '.backup @/dump/app.db'"),
-    ("Volumes of Docker", "30 2 * * * root tar -C /var/lib/docker -czf @/dump/volumes.tar.gz volumes"),
+    (
+        "Volumes of Docker (what is in them must rest meanwhile)",
+        "30 2 * * * root tar -C /var/lib/docker -czf @/dump/volumes.tar.gz volumes",
+    ),
 ];
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
