@@ -93,8 +93,8 @@ impl App {
                             return tx.put_home_copies(&copies);
                         }
                         let ended = tx.reporter(id, Seat::Home)?.is_none_or(|known| known.ended.is_some());
-                        // What its owner has stopped can't be copied, and nothing new is in it.
-                        let rests = order.state != State::Active || order.stopped.is_some();
+                        // What its owner has stopped, or what is gone, can't be copied.
+                        let rests = order.state != State::Active || order.stopped.is_some() || order.lost.is_some();
                         if rests || !copies.is_alarming(ended, now) {
                             return Ok(());
                         }
@@ -132,6 +132,10 @@ pub(super) fn take(tx: &mut Tx<'_>, known: Reporter, told: Told, now: Time) -> R
             tx.put_home_copies(&copies)?;
         }
     }
-    let address = order.access.as_ref().filter(|_| order.stopped.is_none()).map(|access| access.address().to_owned());
+    let address = order
+        .access
+        .as_ref()
+        .filter(|_| order.stopped.is_none() && order.lost.is_none())
+        .map(|access| access.address().to_owned());
     Ok(copies.told(address.as_deref(), now))
 }

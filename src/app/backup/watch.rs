@@ -258,7 +258,7 @@ mod tests {
             let figures =
                 Figures { uptime: 1, busy: 0, all: 1, load: 0, memory_used: 0, memory: 1, disks: vec![], received: 0, sent: 0 };
             let heard = heard.map(|at| Heard { at, figures });
-            Reporter { order, seat: Seat::Main, hash: String::new(), created: made, logs: false, heard }
+            Reporter { heard, ..Reporter::new(order, Seat::Main, String::new(), made) }
         };
         assert_eq!((speaks(None, made), speaks(Some(&known(None)), made + HOUR)), (None, None));
         let old = known(Some(made - MINUTE));
