@@ -77,6 +77,7 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("GET", "/deployments/{id}/backup", [303, 404, 404, 404, 404]),
     ("POST", "/deployments/{id}/backup/line", [303, 404, 404, 404, 404]),
     ("POST", "/deployments/{id}/backup/plan", [303, 404, 404, 404, 404]),
+    ("GET", "/deployments/{id}/backup/drill", [303, 404, 404, 404, 404]),
     ("POST", "/deployments/{id}/backup/drill", [303, 404, 404, 404, 404]),
     ("POST", "/deployments/{id}/backup/return", [303, 404, 404, 404, 404]),
     // Whoever has the VM's own address is the VM: an empty form is no message of one.
