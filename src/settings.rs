@@ -3,6 +3,7 @@
 mod discount;
 mod gateways;
 mod offer;
+mod sla;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ pub use self::discount::PublishedTable;
 pub use self::gateways::Gateways;
 pub use self::offer::{BootRule, Dollars, ImageRule, Limits, UnitRule};
 use self::offer::{FIRST_UNITS, check_images, check_price};
+pub use self::sla::Promise;
 use crate::base::money::Usd;
 use crate::base::{Error, Result, Secret, Time};
 
@@ -36,6 +38,8 @@ pub struct Settings {
     pub gateways: Gateways,
     /// Monthly price of a size in dollars, by its id: `medium = "10.00"`.
     pub prices: BTreeMap<String, String>,
+    /// What is promised with every order.
+    pub sla: Promise,
     /// How much of everything one machine may have.
     pub limits: Limits,
     /// The images on sale. Empty: the built-in ones.
@@ -401,6 +405,7 @@ impl Settings {
         for (size, price) in &self.prices {
             check_price(size, price)?;
         }
+        self.sla.check()?;
         self.limits.check()?;
         check_images(&self.images, &self.limits)?;
         if self.share.iter().any(|rule| rule.percent > 100) {

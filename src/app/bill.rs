@@ -3,10 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::chain::follow;
+use super::mail::standing::Letters;
 use super::{App, lock};
 use crate::base::ids::TransferId;
 use crate::base::money::{Asset, Tft, Usd};
-use crate::base::{Random, Result, Time};
+use crate::base::{Result, Time};
 use crate::domain::bill::{Bill, list_amount, share};
 use crate::domain::ledger::{Account, Amount, Books, Cause, NewTransfer};
 use crate::domain::order::{Order, State};
@@ -55,7 +56,7 @@ impl App {
             lock(&self.heard).wallet = Some(*wallet);
             self.purse_may_have_moved(*wallet, head.at);
         }
-        let (settings, random) = (self.settings.clone(), self.random.clone());
+        let (settings, letters) = (self.settings.clone(), self.letters());
         let now = self.now();
         let booked = self
             .store
@@ -65,7 +66,7 @@ impl App {
                 }
                 for (block, report) in &reports {
                     book(tx, &settings, *block, report, now)?;
-                    follow_contracts(tx, report, &*random, now)?;
+                    follow_contracts(tx, report, &letters, now)?;
                 }
                 if let Some((wallet, head)) = &wallet {
                     reconcile(tx, *wallet, head, now)?;
@@ -183,7 +184,8 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
 }
 
 /// Orders follow what the block did to their contracts.
-fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, random: &dyn Random, now: Time) -> Result<()> {
+fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, letters: &Letters, now: Time) -> Result<()> {
+    let random = &*letters.random;
     let changes =
         [(&report.paused, ContractState::Paused), (&report.resumed, ContractState::Runs), (&report.gone, ContractState::Gone)];
     for (contracts, state) in changes {
@@ -199,7 +201,7 @@ fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, random: &dyn Random, 
                 super::swarm::follow_shard(tx, known.slot, state, random, now)?;
             }
             if let Some(order) = order {
-                follow(tx, order, state, report.at.unwrap_or(now), random, now)?;
+                follow(tx, order, state, report.at.unwrap_or(now), letters, now)?;
             }
         }
     }

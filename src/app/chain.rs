@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::mail::standing::{self, Letters};
 use super::{App, lock};
 use crate::base::ids::OrderId;
 use crate::base::money::{SCALE, Tft};
@@ -60,6 +61,8 @@ pub enum Obstacle {
     Funds { free: Tft, reserve: Tft },
     /// Nodes would refuse what we send.
     Identity { twin: u32 },
+    /// The list of nodes is so old that nothing can be sold by it.
+    Index { since: Time },
 }
 
 impl Obstacle {
@@ -72,6 +75,7 @@ impl Obstacle {
             Obstacle::WatchOnly => "watch-only",
             Obstacle::Funds { .. } => "funds",
             Obstacle::Identity { .. } => "identity",
+            Obstacle::Index { .. } => "index",
         }
     }
 
@@ -96,6 +100,11 @@ impl Obstacle {
             }
             Obstacle::Funds { free, reserve } => format!(
                 "{free} are free in the wallet, less than the reserve of {reserve} (grid.reserve_tft): no order is taken until it is topped up."
+            ),
+            Obstacle::Index { since } => format!(
+                "The node index does not answer: what is known of nodes is of {}. No order is taken until it tells again (grid.index); what \
+                 runs goes on.",
+                since.minute()
             ),
             Obstacle::Identity { twin } => format!(
                 "The identity service does not call our twin {twin} verified, so nodes refuse what we send: no order is taken until it does."
@@ -124,6 +133,9 @@ impl App {
         }
         if let Some(wallet) = heard.wallet.filter(|wallet| wallet.free < reserve) {
             all.push(Obstacle::Funds { free: wallet.free, reserve });
+        }
+        if let Some(since) = self.census().too_old() {
+            all.push(Obstacle::Index { since });
         }
         if let (Some((false, _)), Some(twin)) = (heard.verified, self.read()?.single(&TWIN)?) {
             all.push(Obstacle::Identity { twin });
@@ -157,6 +169,13 @@ impl App {
             all.push(
                 "Only one node of the chain is set (grid.chain): what it says of money can't be compared with another.".into(),
             );
+        }
+        let told = self.census();
+        if let Some(since) = told.silent().filter(|_| told.too_old().is_none()) {
+            all.push(format!(
+                "The node index does not answer. What is known of nodes is of {}; when it is half an hour old, no order is taken any more.",
+                since.minute()
+            ));
         }
         if let Some((at, times)) = snapshot.single(&USURPED)?.filter(|(at, _)| now.since(*at) < TOLD_FOR) {
             all.push(format!(
@@ -250,12 +269,12 @@ impl App {
         if state == ContractState::Gone && made.is_none_or(|made| made > head.at) {
             return Ok(false);
         }
-        let (id, random, now, at) = (order.id, self.random.clone(), self.now(), head.at);
+        let (id, letters, now, at) = (order.id, self.letters(), self.now(), head.at);
         let paused = order.paused.is_some();
         if state == ContractState::Gone || paused != (state == ContractState::Paused) {
             self.store
                 .write(move |tx| match tx.order(id)? {
-                    Some(order) => follow(tx, order, state, at, &*random, now),
+                    Some(order) => follow(tx, order, state, at, &letters, now),
                     None => Ok(()),
                 })
                 .await?;
@@ -278,7 +297,7 @@ pub(super) fn follow(
     mut order: Order,
     state: ContractState,
     at: Time,
-    random: &dyn crate::base::Random,
+    letters: &Letters,
     now: Time,
 ) -> Result<()> {
     if order.state != State::Active {
@@ -295,20 +314,22 @@ pub(super) fn follow(
             // Hours after that moment were not used.
             let at = order.active_since.map_or(at, |since| at.max(since)).min(now);
             let at = order.paused.map_or(at, |since| at.min(since));
-            if super::backup::carry_on(tx, &mut order, at, random, now)? {
+            if super::backup::carry_on(tx, &mut order, at, &*letters.random, now)? {
                 return Ok(());
             }
-            super::order::begin_end_at(tx, order, "The place that carried it has ended it.", random, at, now)
+            super::order::begin_end_at(tx, order, "The place that carried it has ended it.", letters, at, now)
         }
         ContractState::Paused if order.paused.is_none() => {
             tracing::error!(order = %order.id, "a contract can't be paid: its VM is paused");
             list_paused(tx, order.id, true)?;
             order.pause(at);
+            letters.send(tx, order.user, now, |user| standing::paused(letters, user, &order, now))?;
             tx.put_order(&order)
         }
         ContractState::Runs if order.paused.is_some() => {
             list_paused(tx, order.id, false)?;
             order.resume(at);
+            letters.send(tx, order.user, now, |user| standing::resumed(letters, user, &order, now))?;
             tx.put_order(&order)
         }
         ContractState::Paused | ContractState::Runs => Ok(()),

@@ -38,6 +38,8 @@ pub enum Limit {
     Report,
     /// Addresses of VMs that nobody has, tried by one sender.
     Knock,
+    /// What is said of the maintenance of one node: everybody who has something there gets a mail each time.
+    Announcement,
     /// Changes by somebody logged in.
     Change,
 }
@@ -58,6 +60,7 @@ impl Limit {
             Limit::Ticket => (20, MINUTE),
             Limit::Offer => (120, MINUTE),
             Limit::NewCard => (20, Duration::from_secs(6 * MINUTE.as_secs())),
+            Limit::Announcement => (12, Duration::from_secs(2 * HOUR.as_secs())),
             Limit::Notice => (1000, Duration::from_millis(20)),
             Limit::Report => (10, Duration::from_secs(15)),
             Limit::Knock => (30, Duration::from_secs(2)),

@@ -12,6 +12,7 @@ use crate::domain::observation::{Day, day_of};
 use crate::domain::placement::{Ask, Listing, count_all, list};
 use crate::domain::pool::{Pool, Sort};
 use crate::store::exposure::Exposures;
+use crate::store::maintenance::Maintenances;
 use crate::store::observation::Observed;
 use crate::store::order::Orders;
 
@@ -65,6 +66,7 @@ impl App {
             reserved: snapshot.reserved(now)?,
             ours: snapshot.carried()?,
             exposures: (*exposures).clone(),
+            kept_free: snapshot.nodes_kept_free(now)?,
         });
         *shown = Some(Shown { at: now, commit, exposures, market: market.clone() });
         Ok(market)

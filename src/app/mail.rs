@@ -1,5 +1,7 @@
 //! The mails we write, and the outbox they wait in.
 
+pub mod standing;
+
 use super::App;
 use super::account::hash_token;
 use crate::base::ids::{JobId, MailId};
@@ -57,7 +59,7 @@ impl App {
     }
 }
 
-fn mail(user: &User, subject: String, text: String, random: &dyn Random, now: Time) -> Mail {
+pub(super) fn mail(user: &User, subject: String, text: String, random: &dyn Random, now: Time) -> Mail {
     let text = format!("Hello {},\n\n{text}\n", user.name);
     Mail { id: MailId::random(random), to: user.email.clone(), subject, text, ticket: None, created: now, sent: None }
 }

@@ -16,11 +16,13 @@ mod lease;
 pub mod limit;
 pub mod look;
 pub mod mail;
+pub mod maintenance;
 pub mod node;
 pub mod notice;
 pub mod operator;
 pub mod order;
 mod orphan;
+pub mod outage;
 pub mod post_office;
 mod proof;
 mod prorate;
@@ -51,12 +53,14 @@ use crate::base::{Clock, Random, Result, Time};
 use crate::domain::benchmark::Benchmark;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::exposure::Exposure;
+use crate::domain::node::StorageClass;
 use crate::domain::observation::Observations;
 use crate::domain::pool::Pool;
 use crate::domain::purse::Purse;
 use crate::grid::Grid;
 use crate::settings::Settings;
 use crate::store::exposure::Exposures;
+use crate::store::node::Nodes;
 use crate::store::order::OrderMark;
 use crate::store::{Snapshot, Store};
 use crate::wire::dns::client::Resolver;
@@ -87,6 +91,10 @@ pub struct App {
     visitor: Visitor,
     /// Nodes as the index last told.
     pool: Mutex<Arc<Pool>>,
+    /// When that was, and whether it is asked for in vain.
+    told: Mutex<node::Told>,
+    /// When the list of nodes was last stored.
+    nodes_stored: Mutex<Option<Time>>,
     /// What we saw of the nodes; None until the first look.
     observed: Mutex<Option<Observations>>,
     /// What nodes said of their speed, by number; None until it is needed.
@@ -109,6 +117,8 @@ pub struct App {
     /// Rung whenever the bills of a new block have been read.
     heads: Notify,
     checked: Mutex<Option<operator::LedgerCheck>>,
+    /// When months that are over soon were last looked for.
+    reminded: Mutex<Option<Time>>,
     /// When leftovers were last cleared away.
     cleared: Mutex<Option<Time>>,
     /// When contracts that nobody knows were last looked for.
@@ -135,10 +145,15 @@ impl App {
         if !settings.images.is_empty() {
             catalogue.images = settings.images.iter().map(wish::image).collect();
         }
+        catalogue.sla = settings.sla.sla();
         for size in &mut catalogue.sizes {
             size.price = settings.price_of(&size.id).unwrap_or(size.price);
         }
         let exposures = Arc::new(store.read()?.exposures()?);
+        // Pages work at once with the list of the last run; it says how old it is, and nothing is sold by one that is too old.
+        let (told, nodes) = store.read()?.stored_nodes()?.map_or((None, vec![]), |(at, nodes)| (Some(at), nodes));
+        let (ssd, hdd) = settings.nodes.storage_bytes();
+        let pool = Pool::new(nodes, StorageClass { ssd, hdd });
         Ok(Arc::new(App {
             store,
             clock,
@@ -153,7 +168,9 @@ impl App {
             locker,
             resolver,
             visitor,
-            pool: Mutex::default(),
+            pool: Mutex::new(Arc::new(pool)),
+            told: Mutex::new(node::Told { at: told, lost: None }),
+            nodes_stored: Mutex::default(),
             observed: Mutex::default(),
             benchmarks: Mutex::default(),
             troubled: Mutex::default(),
@@ -166,6 +183,7 @@ impl App {
             purse_moved: Notify::new(),
             heads: Notify::new(),
             checked: Mutex::default(),
+            reminded: Mutex::default(),
             cleared: Mutex::default(),
             orphans_sought: Mutex::default(),
             leap: OnceLock::new(),
@@ -217,15 +235,6 @@ impl App {
         let mut exposures = lock(&self.exposures);
         *exposures = Arc::new(self.read()?.exposures()?);
         Ok(())
-    }
-
-    /// The nodes we know of, asked for first where none are known yet: none known is not the same as none there.
-    pub async fn known_nodes(&self) -> Result<Arc<Pool>> {
-        let _one = self.asking.lock().await;
-        if self.nodes().is_empty() {
-            self.refresh_nodes().await?;
-        }
-        Ok(self.nodes())
     }
 
     /// What a token costs, as far as we know.

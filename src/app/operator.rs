@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::mail::standing;
 use super::signer::Overdue;
 use super::{App, lock};
 use crate::base::ids::JobId;
-use crate::base::time::{DAY, MONTH, SECOND};
+use crate::base::time::{DAY, HOUR, MONTH, SECOND};
 use crate::base::{Error, Result, Time};
 use crate::domain::job::{LONGEST_NAP, Next, Work};
-use crate::domain::order::State;
+use crate::domain::order::{Order, State, Step};
 use crate::domain::signer::{CallState, Purpose, SignedCall};
 use crate::grid::{Call, Fate};
 use crate::store::Read;
@@ -21,6 +22,9 @@ use crate::store::schema::{BILLED_TO, CHAIN, TWIN};
 /// Orders that a sweep has in memory at once.
 const SLICE: usize = 200;
 
+/// So long before the end of the month its owner is reminded of it.
+const REMINDED_BEFORE: Duration = Duration::from_secs(3 * DAY.as_secs());
+
 /// What the operator's account on the grid may need, in this order.
 const SET_UP: [(Purpose, Call); 3] =
     [(Purpose::AcceptTerms, Call::AcceptTerms), (Purpose::CreateTwin, Call::CreateTwin), (Purpose::UpdateTwin, Call::UpdateTwin)];
@@ -32,6 +36,11 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(600);
 pub struct LedgerCheck {
     pub at: Time,
     pub report: Report,
+}
+
+fn is_due_for_reminder(order: &Order, now: Time) -> bool {
+    let soon = |until: Time| now < until && until <= now + REMINDED_BEFORE;
+    order.state == State::Active && order.reminded.is_none() && order.paid_until().is_some_and(soon)
 }
 
 impl App {
@@ -163,10 +172,10 @@ impl App {
             // Nobody's month began before the order was made.
             let orders = snapshot.orders_until(State::Active, now - MONTH, last, SLICE)?;
             for order in orders.iter().filter(|order| order.paid_until().is_some_and(|until| until <= now)) {
-                let (id, random, now) = (order.id, self.random.clone(), self.now());
+                let (id, letters, now) = (order.id, self.letters(), self.now());
                 let ended = self.store.write(move |tx| {
                     let order = tx.order(id)?.ok_or_else(|| Error::not_found("order"))?;
-                    super::order::begin_end(tx, order, "The month that was paid for is over.", &*random, now)
+                    super::order::begin_end(tx, order, "The month that was paid for is over.", &letters, now)
                 });
                 match ended.await {
                     Ok(()) => count += 1,
@@ -179,6 +188,46 @@ impl App {
                 _ => break,
             }
         }
+        if count > 0 {
+            self.nudge();
+        }
+        Ok(count)
+    }
+
+    /// Tells those whose month is over soon, once each. Looks once an hour of business time.
+    pub async fn remind_of_ends(&self) -> Result<usize> {
+        let now = self.now();
+        if lock(&self.reminded).is_some_and(|last| now.since(last) < HOUR) {
+            return Ok(0);
+        }
+        let (snapshot, letters) = (self.read()?, self.letters());
+        let (mut due, mut last) = (Vec::new(), None);
+        loop {
+            let orders = snapshot.orders_until(State::Active, now + REMINDED_BEFORE - MONTH, last, SLICE)?;
+            due.extend(orders.iter().filter(|order| is_due_for_reminder(order, now)).map(|order| order.id));
+            match orders.last() {
+                Some(order) if orders.len() == SLICE => last = Some((order.created, order.id)),
+                _ => break,
+            }
+        }
+        let count = due.len();
+        for slice in due.chunks(SLICE).map(<[_]>::to_vec) {
+            let letters = letters.clone();
+            self.store
+                .write(move |tx| {
+                    for id in slice {
+                        let Some(mut order) = tx.order(id)?.filter(|order| is_due_for_reminder(order, now)) else { continue };
+                        order.reminded = Some(now);
+                        let until = order.paid_until().unwrap_or(now);
+                        order.note(now, Step::Access, format!("Its month is over on {}: its owner was reminded.", until.day()));
+                        letters.send(tx, order.user, now, |user| standing::ends_soon(&letters, user, &order, until, now))?;
+                        tx.put_order(&order)?;
+                    }
+                    Ok(())
+                })
+                .await?;
+        }
+        *lock(&self.reminded) = Some(now);
         if count > 0 {
             self.nudge();
         }

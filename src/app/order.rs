@@ -1,6 +1,7 @@
 //! Quoting, ordering and ending a VM.
 
 use super::limit::Limit;
+use super::mail::standing::{self, Letters};
 use super::wish::wish;
 use super::{App, backup};
 use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
@@ -89,7 +90,7 @@ impl App {
         let parts = units.parts(&wish).ok_or_else(too_much)?;
         let price = total(&parts).ok_or_else(too_much)?;
         let snapshot = self.read()?;
-        let nodes = self.known_nodes().await?;
+        let nodes = self.nodes_to_sell().await?;
         let choice = choose(&nodes, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
             .map_err(|none| Error::invalid(none.field(), none.sentence()))?;
         let backup = match wish.backup {
@@ -159,7 +160,7 @@ impl App {
     pub async fn place_order(&self, user: &User, quote: QuoteId, card: CardId, agreed: bool) -> Result<OrderId> {
         let now = self.now();
         let customer = user.customer.clone().ok_or_else(no_card)?;
-        let (user, random, nodes) = (user.id, self.random.clone(), self.known_nodes().await?);
+        let (user, random, nodes) = (user.id, self.random.clone(), self.nodes_to_sell().await?);
         let (twin, open) = (self.twin()?, self.open_for_orders());
         // Plans of the first choice and, should its room be gone meanwhile, of a new one are made inside: they are pure.
         let planner = self.grid.planner(twin);
@@ -243,6 +244,7 @@ impl App {
                     revision: None,
                     stopped: None,
                     lost: None,
+                    reminded: None,
                 };
                 order.note(
                     now,
@@ -271,12 +273,11 @@ impl App {
 
     /// Ends a running VM: the contract is cancelled, the last bill awaited, and what was paid for hours not used goes back.
     pub async fn end_order(&self, user: UserId, id: OrderId) -> Result<()> {
-        let now = self.now();
-        let random = self.random.clone();
+        let (now, letters) = (self.now(), self.letters());
         self.store
             .write(move |tx| {
                 let order = tx.order(id)?.filter(|order| order.user == user).ok_or_else(|| Error::not_found("deployment"))?;
-                begin_end(tx, order, BY_OWNER, &*random, now)
+                begin_end(tx, order, BY_OWNER, &letters, now)
             })
             .await?;
         self.nudge();
@@ -290,8 +291,8 @@ pub(super) fn ask(wish: &Wish, buyer: Buyer) -> Ask {
 }
 
 /// Takes an active order onto its way out.
-pub(super) fn begin_end(tx: &mut Tx<'_>, order: Order, reason: &str, random: &dyn Random, now: Time) -> Result<()> {
-    begin_end_at(tx, order, reason, random, now, now)
+pub(super) fn begin_end(tx: &mut Tx<'_>, order: Order, reason: &str, letters: &Letters, now: Time) -> Result<()> {
+    begin_end_at(tx, order, reason, letters, now, now)
 }
 
 /// The same for one that had stopped being the customer's at an earlier moment: hours are counted until `ended`.
@@ -299,7 +300,7 @@ pub(super) fn begin_end_at(
     tx: &mut Tx<'_>,
     mut order: Order,
     reason: &str,
-    random: &dyn Random,
+    letters: &Letters,
     ended: Time,
     now: Time,
 ) -> Result<()> {
@@ -314,13 +315,15 @@ pub(super) fn begin_end_at(
     if order.paused.take().is_some() {
         super::chain::list_paused(tx, order.id, false)?;
     }
+    order.reason = Some(reason.to_owned());
+    // Whoever ended it knows.
     if reason != BY_OWNER && order.handed_over.is_none() {
         order.trouble(now, Step::Access, reason);
+        letters.send(tx, order.user, now, |user| standing::ended(letters, user, &order, now))?;
     }
-    order.reason = Some(reason.to_owned());
     order.note(now, Step::Access, "Switching off and giving the room back.");
-    super::web_address::begin_removal(tx, order.id, random, now)?;
-    tx.owe(JobId::random(random), Work::ClimbOrder(order.id), now)?;
+    super::web_address::begin_removal(tx, order.id, &*letters.random, now)?;
+    tx.owe(JobId::random(&*letters.random), Work::ClimbOrder(order.id), now)?;
     tx.put_order(&order)
 }
 

@@ -8,17 +8,12 @@ use crate::base::ids::UserId;
 use crate::base::money::Tft;
 use crate::base::{Error, Result};
 use crate::domain::account::{Role, User};
-use crate::domain::bill::Bill;
 use crate::domain::ledger::Account;
 use crate::domain::pool::{Entry, Pool};
 use crate::store::Read;
 use crate::store::account::Accounts;
-use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
 use crate::store::schema::{FARM_CLAIMS, FARM_TWINS};
-
-/// Bills read for one earnings page, of each of a provider's twins.
-pub const BILLS_SHOWN: usize = 2000;
 
 /// What a farmer's twin earned, all in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,26 +62,30 @@ impl App {
         pool.iter().filter(|node| user.farms.contains(&node.farm())).collect()
     }
 
-    /// What a provider's farms earned all in all, and the newest of the bills it came from, newest first.
-    pub fn earnings(&self, user: &User) -> Result<(Earned, Vec<Bill>)> {
+    /// The farmers' twins whose earnings are this provider's, lowest first.
+    pub fn owners_of(&self, user: &User) -> Result<Vec<u32>> {
         let snapshot = self.read()?;
         // The grid's index may know nothing just now, or a node may have left it: what was earned was earned all the same.
         let mut owners: BTreeSet<u32> = self.nodes_of(user, &self.nodes()).into_iter().map(Entry::owner).collect();
         for farm in &user.farms {
             owners.extend(snapshot.get(&FARM_TWINS, farm)?);
         }
+        owners.remove(&0);
+        Ok(owners.into_iter().collect())
+    }
+
+    /// What farmers' twins earned all in all.
+    pub fn earned(&self, owners: &[u32]) -> Result<Earned> {
+        let snapshot = self.read()?;
         let mut earned = Earned::default();
-        let mut bills = Vec::new();
         for owner in owners {
-            let account = Account::provider(owner);
+            let account = Account::provider(*owner);
             let balance = snapshot.balance(account)?;
             let add = |sum: &mut Tft, units: i64| *sum = sum.checked_add(Tft::from_units(units)).unwrap_or(*sum);
             add(&mut earned.share, balance.credits_posted);
             add(&mut earned.paid_by_chain, balance.debits_posted);
             add(&mut earned.owed, i64::try_from(balance.posted(account)).unwrap_or(i64::MAX));
-            bills.extend(snapshot.bills_on(owner, BILLS_SHOWN)?);
         }
-        bills.sort_by_key(|bill| std::cmp::Reverse((bill.at, bill.event)));
-        Ok((earned, bills))
+        Ok(earned)
     }
 }

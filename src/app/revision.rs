@@ -369,7 +369,7 @@ fn has_room(store: &impl Exposures, nodes: &Pool, order: &Order, wish: &Wish, no
     // Cores are shared between machines; a node must only have as many as one wants.
     let need = Capacity { cores: new.cores, ..growth };
     let ask = Ask { buyer: store.buyer_of(order.user)?, ..Ask::new(need, Place::Node(node)) };
-    match choose(nodes, &ask, &store.market(now)?) {
+    match choose(nodes, &ask, &store.market(now)?.regardless()) {
         Ok(_) => Ok(growth),
         Err(_) if order.state == State::Active => Err(Error::invalid("size", NO_ROOM)),
         Err(none) => Err(Error::unfunded(none.sentence())),

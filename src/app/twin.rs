@@ -102,7 +102,7 @@ impl App {
                 "Your account has no contract of this number for this server on the chain. A new one is seen within half a minute.",
             )
         })?;
-        let (owner, now, random) = (user.id, self.now(), self.random.clone());
+        let (owner, now, letters) = (user.id, self.now(), self.letters());
         let taken = self
             .store
             .write(move |tx| {
@@ -117,7 +117,7 @@ impl App {
                 order.note(now, Step::Access, format!("Yours now: contract {contract} of your twin {twin}, on node {node}."));
                 let reason =
                     format!("You took it over: it is contract {contract} of your twin {twin} now, and we have no part in it.");
-                begin_end(tx, order, &reason, &*random, now)?;
+                begin_end(tx, order, &reason, &letters, now)?;
                 Ok(taken)
             })
             .await?;

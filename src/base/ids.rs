@@ -106,6 +106,7 @@ ids! {
     FilterId "flt" "A filter that somebody saved.",
     JobId "job" "Something owed, with a payload.",
     MailId "mail" "A mail in the outbox; also its Message-ID.",
+    MaintenanceId "mnt" "A time in which a provider works on a node.",
     OrderId "ord" "An order, and the deployment it becomes.",
     PoolId "pool" "A private pool of nodes.",
     QuoteId "quo" "A price given once and kept.",

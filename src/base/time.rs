@@ -45,6 +45,17 @@ impl Time {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// From `2026-11-21T14:05`, UTC, as a browser sends a day and a time; a space may stand between them.
+    pub fn from_minute(text: &str) -> Option<Time> {
+        let at = text.trim().parse::<jiff::civil::DateTime>().ok()?;
+        Some(Time(at.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond()))
+    }
+
+    /// `2026-11-21T14:05`, UTC: as a browser takes it.
+    pub fn as_minute(self) -> String {
+        self.zoned().map_or_else(String::new, |at| at.strftime("%Y-%m-%dT%H:%M").to_string())
+    }
+
     /// From the `Date` header of an answer: `Sat, 21 Nov 2026 10:00:00 GMT` (RFC 9110, 5.6.7).
     pub fn from_http(date: &str) -> Option<Time> {
         let date = jiff::fmt::rfc2822::parse(date).ok()?;
@@ -119,6 +130,13 @@ mod tests {
         assert_eq!(at.to_string(), "2026-11-21T14:06:40.000Z");
         assert_eq!(at.date(), "2026-11-21");
         assert_eq!(at.minute(), "21 Nov 2026, 14:06 UTC");
+        assert_eq!(at.as_minute(), "2026-11-21T14:06");
+        for text in ["2026-11-21T14:06", " 2026-11-21 14:06 ", "2026-11-21T14:06:00"] {
+            assert_eq!(Time::from_minute(text), Some(Time::from_secs(1_795_269_960)), "{text}");
+        }
+        for text in ["", "tomorrow", "14:06", "2026-02-30T10:00", "2026-11-21T25:00"] {
+            assert_eq!(Time::from_minute(text), None, "{text}");
+        }
         assert_eq!((at.clock(), at.short_day()), ("14:06".into(), "21 Nov".into()));
     }
 

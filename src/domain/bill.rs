@@ -40,6 +40,28 @@ pub struct Bill {
     pub share: Tft,
 }
 
+/// What bills come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sum {
+    pub billed: Tft,
+    pub share: Tft,
+    pub bills: u64,
+    /// When the last of them was.
+    pub last: Time,
+}
+
+impl Sum {
+    pub fn plus(self, bill: &Bill) -> Sum {
+        let add = |sum: Tft, more: Tft| Tft::from_units(sum.units().saturating_add(more.units()));
+        Sum {
+            billed: add(self.billed, bill.amount),
+            share: add(self.share, bill.share),
+            bills: self.bills.saturating_add(1),
+            last: self.last.max(bill.at),
+        }
+    }
+}
+
 /// Percent of the list price that is paid at a discount level (`threefoldtech/tfchain: pallet-smart-contract/src/cost.rs`).
 pub fn pay_percent(level: &str) -> u64 {
     match level {

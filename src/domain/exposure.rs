@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Capacity;
+use super::maintenance::Window;
 use super::pool::{Pool, Rows};
 use crate::base::Time;
 use crate::base::ids::{PoolId, UserId};
@@ -106,6 +107,8 @@ pub struct Market {
     /// Public addresses promised on a farm beyond what the chain gave out.
     pub addresses: BTreeMap<u32, u32>,
     pub exposures: Vec<Exposure>,
+    /// Nodes that nobody new should come to, because they will be worked on soon.
+    pub kept_free: BTreeMap<u32, Window>,
 }
 
 impl Market {
@@ -116,7 +119,21 @@ impl Market {
 
     /// Nodes that this buyer can order a VM on.
     pub fn for_sale(&self, pool: &Pool, buyer: &Buyer) -> Rows {
-        for_sale(pool, &self.exposures, buyer)
+        let mut rows = for_sale(pool, &self.exposures, buyer);
+        for node in self.kept_free.keys() {
+            // Its own provider knows what is coming.
+            if let Some(entry) = pool.node(*node)
+                && !buyer.twins.contains(&entry.owner())
+            {
+                rows.remove(entry.row());
+            }
+        }
+        rows
+    }
+
+    /// The same without regard to what is worked on: for what is there already.
+    pub fn regardless(self) -> Market {
+        Market { kept_free: BTreeMap::new(), ..self }
     }
 }
 
@@ -172,6 +189,18 @@ mod tests {
         assert!(seen(Exposure::public(1, 1), &guest));
         assert!(!seen(Exposure { exposed: false, ..Exposure::public(1, 1) }, &guest));
         assert!(seen(Exposure { exposed: false, ..Exposure::public(1, 1) }, &Buyer { twins: vec![101], ..guest }));
+    }
+
+    #[test]
+    fn a_node_that_is_worked_on_soon_takes_orders_of_its_provider_only() {
+        let pool = Pool::new(vec![node(1), node(2)], StorageClass::default());
+        let window = Window { starts: Time::from_secs(5), ends: Time::from_secs(9) };
+        let market = Market { kept_free: BTreeMap::from([(1, window), (77, window)]), ..Market::default() };
+        let sold = |buyer: &Buyer| market.for_sale(&pool, buyer).iter().collect::<Vec<_>>();
+        assert_eq!(sold(&Buyer::default()), [1]);
+        assert_eq!(sold(&Buyer { twins: vec![101], ..Buyer::default() }), [0, 1]);
+        assert_eq!(market.on_show(&pool, &Buyer::default()).count(), 2, "one can look at it");
+        assert_eq!(market.clone().regardless().for_sale(&pool, &Buyer::default()).count(), 2);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Time;
-use crate::base::ids::{ChargeId, JobId, MailId, OrderId, RefundId, RevisionId, WebAddressId};
+use crate::base::ids::{ChargeId, JobId, MailId, MaintenanceId, OrderId, RefundId, RevisionId, WebAddressId};
 
 /// What is owed. One job a work: asking twice is asking once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub enum Work {
     /// Look at what a webhook points to.
     ReadNotice(String),
     SendMail(MailId),
+    /// Tell everybody who has something on a node what its provider says of its maintenance.
+    TellTenants(MaintenanceId),
     /// Build an order's storage swarm, mend it, or take it down.
     TendSwarm(OrderId),
     /// Try whether a swarm keeps what it promises.
@@ -52,6 +54,7 @@ impl Work {
             Work::PayRefund(refund) => format!("pay-refund/{refund}"),
             Work::ReadNotice(notice) => format!("read-notice/{notice}"),
             Work::SendMail(mail) => format!("send-mail/{mail}"),
+            Work::TellTenants(window) => format!("tell-tenants/{window}"),
             Work::TendSwarm(order) => format!("tend-swarm/{order}"),
             Work::DrillSwarm(order) => format!("drill-swarm/{order}"),
             Work::SetUpGrid => "set-up-grid".into(),
@@ -70,6 +73,7 @@ impl Work {
             Work::PayRefund(refund) => format!("Pay refund {refund}"),
             Work::ReadNotice(notice) => format!("Look into card notice {notice}"),
             Work::SendMail(mail) => format!("Send mail {mail}"),
+            Work::TellTenants(window) => format!("Tell tenants of maintenance {window}"),
             Work::TendSwarm(order) => format!("Look after the storage swarm of order {order}"),
             Work::DrillSwarm(order) => format!("Drill the storage swarm of order {order}"),
             Work::SetUpGrid => "Set up the grid account".into(),

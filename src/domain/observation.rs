@@ -17,6 +17,18 @@ pub fn day_of(at: Time) -> u32 {
     u32::try_from(at.secs().div_euclid(DAY_S)).unwrap_or(0)
 }
 
+/// A node that was up at one look and was not at the next, or the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turned {
+    /// It was back; else it was gone.
+    pub up: bool,
+    /// Its last report at that moment.
+    pub seen: Time,
+    /// It was being worked on, as its provider had announced in time.
+    #[serde(default)]
+    pub announced: bool,
+}
+
 /// What was seen on one day: a column each, by node number, so that a day of ten thousand nodes is a row of some 120 kB.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Day {

@@ -294,6 +294,9 @@ pub struct Order {
     /// The server itself is gone, and the order goes on with its backup VM alone.
     #[serde(default)]
     pub lost: Option<Lost>,
+    /// When its owner was told that its month is over soon.
+    #[serde(default)]
+    pub reminded: Option<Time>,
 }
 
 /// A server whose place ended it while its backup VM goes on.
@@ -467,6 +470,7 @@ pub(crate) mod tests {
             revision: None,
             stopped: None,
             lost: None,
+            reminded: None,
         }
     }
 

@@ -206,6 +206,9 @@ pub fn choose(pool: &Pool, ask: &Ask, market: &Market) -> Result<Choice, NoNode>
     match best.next() {
         Some(first) => Ok(Choice { best: first, runner_up: best.next(), fitting: fitting.count() }),
         None => {
+            if let Some(none) = worked_on(pool, ask, market) {
+                return Err(none);
+            }
             // Room where it was asked for: then it is a way to reach it that nobody there has.
             let otherwise = keep_away(pool, find(&spacious), &ask.avoid);
             match wished.is_empty() && !otherwise.is_empty() {
@@ -214,6 +217,25 @@ pub fn choose(pool: &Pool, ask: &Ask, market: &Market) -> Result<Choice, NoNode>
             }
         }
     }
+}
+
+/// Whether there would be a place if none were worked on soon.
+fn worked_on(pool: &Pool, ask: &Ask, market: &Market) -> Option<NoNode> {
+    let first = market.kept_free.values().map(|window| window.ends).min()?;
+    let choice = choose(pool, ask, &market.clone().regardless()).ok()?;
+    Some(match ask.place {
+        Place::Node(node) => NoNode::Chosen { node, lack: Lack::WorkedOn(*market.kept_free.get(&node)?) },
+        _ => NoNode::WorkedOn { fitting: choice.fitting, until: first },
+    })
+}
+
+/// How many more nodes there would be to choose from if none were worked on soon.
+pub fn left_out(pool: &Pool, ask: &Ask, market: &Market) -> usize {
+    if market.kept_free.is_empty() {
+        return 0;
+    }
+    let fitting = |market: &Market| choose(pool, ask, market).map_or(0, |choice| choice.fitting);
+    fitting(&market.clone().regardless()).saturating_sub(fitting(market))
 }
 
 fn no_node(pool: &Pool, ask: &Ask, market: &Market, wishes: &Filter, roomy: &Rows, wished: &Rows) -> NoNode {
@@ -340,7 +362,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::base::Time;
     use crate::domain::catalogue::GIB;
+    use crate::domain::maintenance::Window;
     use crate::domain::node::tests::node as plain;
     use crate::domain::node::{Features, Looks, Node, StorageClass};
     use crate::domain::pool::{Field, GpuWish};
@@ -519,6 +543,26 @@ mod tests {
         assert_eq!(with(all, &[]), Err(NoNode::Without(Extra::Together)));
         let huge = Ask { reach: all, ..Ask::new(Capacity { cores: 99, ..NEED }, Place::Anywhere) };
         assert_eq!(choose(&pool, &huge, &Market::default()), Err(NoNode::Nowhere));
+    }
+
+    #[test]
+    fn what_is_worked_on_soon_is_left_out_and_said() {
+        let pool = pool(&[node(1, "Belgium", 20), node(2, "Belgium", 19), node(3, "France", 1)]);
+        let window = Window { starts: Time::from_secs(1_795_269_960), ends: Time::from_secs(1_795_277_160) };
+        let market =
+            |nodes: &[u32]| Market { kept_free: nodes.iter().map(|node| (*node, window)).collect(), ..Market::default() };
+        let chosen = |asked: &Ask, nodes: &[u32]| choose(&pool, asked, &market(nodes)).map(|choice| choice.best.node);
+        assert_eq!(chosen(&ask(""), &[1]), Ok(2));
+        assert_eq!((left_out(&pool, &ask(""), &market(&[1, 3])), left_out(&pool, &ask(""), &market(&[]))), (2, 0));
+        let none = chosen(&Ask { place: Place::Country("Belgium".into()), ..ask("") }, &[1, 2]).unwrap_err();
+        assert_eq!(none, NoNode::WorkedOn { fitting: 2, until: window.ends });
+        let own = chosen(&Ask { place: Place::Node(1), ..ask("") }, &[1]).unwrap_err();
+        assert_eq!(
+            own.sentence(),
+            "Node 1 will be worked on: 21 Nov 2026, 14:06 UTC to 21 Nov 2026, 16:06 UTC. Please choose another one, or order after that."
+        );
+        let huge = Ask { need: Capacity { cores: 99, ..NEED }, ..ask("") };
+        assert_eq!(chosen(&huge, &[1, 2, 3]), Err(NoNode::Nowhere), "it is not the work");
     }
 
     #[test]

@@ -139,6 +139,7 @@ async fn act(app: &App, work: &Work) -> Result<Next> {
         Work::BookFee(charge) => app.book_fee(*charge).await,
         Work::PayRefund(refund) => app.pay_refund(*refund).await,
         Work::ReadNotice(notice) => app.read_notice(notice).await,
+        Work::TellTenants(window) => app.tell_tenants(*window).await,
         Work::SendMail(mail) => app.send_mail(*mail).await,
         Work::TendSwarm(order) => app.tend_swarm(*order).await,
         Work::DrillSwarm(order) => app.drill_swarm(*order).await,

@@ -28,6 +28,7 @@ pub fn start(app: &Arc<App>, stopped: &watch::Receiver<bool>, leaps: Option<watc
         begin("copies", Duration::from_secs(600), Sweep::Copies),
         begin("addresses", Duration::from_secs(60), Sweep::Addresses),
         begin("contracts", Duration::from_secs(60), Sweep::Contracts),
+        begin("outages", Duration::from_secs(60), Sweep::Outages),
         begin("swarms", Duration::from_secs(60), Sweep::Swarms),
         begin("orphans", Duration::from_secs(60), Sweep::Orphans),
         begin("notices", Duration::from_secs(600), Sweep::Notices),
@@ -58,13 +59,15 @@ enum Sweep {
     Addresses,
     /// Contracts that the chain paused or deleted, or does not bill.
     Contracts,
+    /// Servers that do not answer, and those that do again.
+    Outages,
     /// Storage swarms: whether their shards answer, and whether somebody tends those that need it.
     Swarms,
     /// Contracts on the chain that the books know nothing of: at the start and then once an hour of business time.
     Orphans,
     /// What the card processor told us and did not reach us.
     Notices,
-    /// Months that are over.
+    /// Months that are over, or soon will be.
     Expired,
     /// Whether the books agree: at the start and then once a day of business time.
     Ledger,
@@ -104,10 +107,14 @@ impl Sweep {
             Sweep::Copies => app.watch_home_copies().await.map(drop),
             Sweep::Addresses => app.reconcile_addresses().await.map(drop),
             Sweep::Contracts => app.reconcile_contracts().await.map(drop),
+            Sweep::Outages => app.watch_orders().await.map(drop),
             Sweep::Swarms => app.watch_swarms().await.map(drop),
             Sweep::Orphans => app.look_for_orphans_hourly().await.map(drop),
             Sweep::Notices => app.sweep_notices().await.map(drop),
-            Sweep::Expired => app.end_expired().await.map(drop),
+            Sweep::Expired => {
+                app.remind_of_ends().await?;
+                app.end_expired().await.map(drop)
+            }
             Sweep::Ledger => app.check_ledger_daily().await,
             Sweep::Benchmarks => app.ask_benchmarks().await.map(drop),
             Sweep::Leftovers => app.clear_leftovers_daily().await,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::order::Orders;
+use super::maintenance::Maintenances;
 use super::page::{AGES, turned};
 use super::schema::{EXPOSURES, EXPOSURES_BY_POOL, FARM_TWINS, PRIVATE_POOLS, USERS};
 use super::{Order as From, Read, Turn, Tx};
@@ -17,7 +17,7 @@ pub const POOLS_MAX: usize = 200;
 /// Where a list of nodes goes on: since when it is there, and its number.
 pub type NodeMark = (Time, u32);
 
-pub trait Exposures: Orders {
+pub trait Exposures: Maintenances {
     /// What is said of a node; of most nothing is.
     fn exposure(&self, node: u32) -> Result<Option<Exposure>> {
         self.get(&EXPOSURES, node)
@@ -67,6 +67,7 @@ pub trait Exposures: Orders {
             ours: self.carried()?,
             addresses: self.promised_addresses()?,
             exposures: self.exposures()?,
+            kept_free: self.nodes_kept_free(now)?,
         })
     }
 

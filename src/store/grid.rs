@@ -1,8 +1,8 @@
 //! Calls we signed for the chain, and what the chain billed.
 
-use super::schema::{BILLS, BILLS_BY_OWNER, CALLS, CALLS_OPEN, NONCES, UNREAD_BLOCKS};
+use super::schema::{BILLS, CALLS, CALLS_OPEN, NONCES, UNREAD_BLOCKS};
 use super::{Order, Read, Tx};
-use crate::base::{Result, Time};
+use crate::base::Result;
 use crate::domain::bill::Bill;
 use crate::domain::signer::{CallState, Purpose, SignedCall};
 
@@ -36,17 +36,6 @@ pub trait Chain: Read {
     /// The newest bill of one contract.
     fn last_bill_of(&self, contract: u64) -> Result<Option<Bill>> {
         Ok(self.under(&BILLS, &contract, Order::Down, 1)?.pop().map(|(_, bill)| bill))
-    }
-
-    /// What was billed on a farmer's nodes, newest first.
-    fn bills_on(&self, owner: u32, limit: usize) -> Result<Vec<Bill>> {
-        let links = self.links::<_, _, ((u32, Time), (u64, u32, u32))>(
-            &BILLS_BY_OWNER,
-            ((owner, Time::from_ms(i64::MIN)), (0, 0, 0))..=((owner, Time::from_ms(i64::MAX)), (u64::MAX, u32::MAX, u32::MAX)),
-            Order::Down,
-            limit,
-        )?;
-        links.into_iter().map(|(_, key)| self.need(&BILLS, key, "bill")).collect()
     }
 }
 
@@ -91,8 +80,8 @@ impl Tx<'_> {
         if self.has(&BILLS, key)? {
             return Ok(false);
         }
-        self.link(&BILLS_BY_OWNER, (bill.owner, bill.at), key);
         self.put(&BILLS, key, bill)?;
+        self.add_earning(bill)?;
         Ok(true)
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::base::Time;
 use crate::base::ids::{
-    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, RevisionId, SessionId, TransferId, UserId,
-    WebAddressId,
+    CardId, ChargeId, FilterId, JobId, MailId, MaintenanceId, OrderId, PoolId, QuoteId, RefundId, RevisionId, SessionId,
+    TransferId, UserId, WebAddressId,
 };
 use crate::domain::ledger::Account;
 
@@ -188,7 +188,7 @@ macro_rules! ids {
     )*};
 }
 
-ids!(CardId ChargeId FilterId JobId MailId OrderId PoolId QuoteId RefundId RevisionId SessionId TransferId UserId WebAddressId);
+ids!(CardId ChargeId FilterId JobId MailId MaintenanceId OrderId PoolId QuoteId RefundId RevisionId SessionId TransferId UserId WebAddressId);
 
 /// By its name, so that accounts list in the order people read them.
 impl Key for Account {

@@ -6,10 +6,14 @@ use redb::Database;
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
-use super::schema::{FARM_LOADS, ORDERS, ORDERS_OPEN, RESERVATIONS, RESERVATIONS_BY_END, VERSION};
+use super::schema::{
+    BILLS, EARNED_BY_DAY, EARNED_BY_NODE, EARNED_BY_ORDER, FARM_LOADS, ORDERS, ORDERS_OPEN, RESERVATIONS, RESERVATIONS_BY_END,
+    VERSION,
+};
 use super::table::{Read, Table};
 use super::tx::{OpenTables, Tx};
 use crate::base::ids::{OrderId, UserId};
+use crate::base::money::Tft;
 use crate::base::{Error, Result, Time};
 
 /// One step. It reads the old rows with its own frozen copy of their types.
@@ -23,6 +27,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "the first tables", run: |_| Ok(()) },
     Migration { name: "each person's open orders", run: list_open_orders },
     Migration { name: "reservations by their end and their farm", run: list_reservations },
+    Migration { name: "what nodes earned, added up", run: add_up_earnings },
 ];
 
 /// Fills `ORDERS_OPEN`.
@@ -67,6 +72,54 @@ fn list_reservations(tx: &mut Tx<'_>) -> Result<()> {
         tx.link(&RESERVATIONS_BY_END, end, key);
     }
     loads.into_iter().try_for_each(|(farm, count)| tx.put(&FARM_LOADS, farm, &count))
+}
+
+/// Fills `EARNED_BY_ORDER`, `EARNED_BY_NODE` and `EARNED_BY_DAY`.
+fn add_up_earnings(tx: &mut Tx<'_>) -> Result<()> {
+    /// A bill as it was then, as far as it matters here.
+    #[derive(Serialize, Deserialize)]
+    struct Row {
+        order: OrderId,
+        node: u32,
+        owner: u32,
+        at: Time,
+        amount: Tft,
+        share: Tft,
+    }
+    /// What they come to.
+    #[derive(Clone, Copy, Default, Serialize, Deserialize)]
+    struct Sum {
+        billed: Tft,
+        share: Tft,
+        bills: u64,
+        last: Time,
+    }
+    const ROWS: Table<(u64, u32, u32), Row> = BILLS.with_rows();
+    const BY_ORDER: Table<(u32, u32, OrderId), Sum> = EARNED_BY_ORDER.with_rows();
+    const BY_NODE: Table<(u32, u32), Sum> = EARNED_BY_NODE.with_rows();
+    let add = |sum: Tft, more: Tft| Tft::from_units(sum.units().saturating_add(more.units()));
+    let plus = |sum: &mut Sum, row: &Row| {
+        *sum = Sum {
+            billed: add(sum.billed, row.amount),
+            share: add(sum.share, row.share),
+            bills: sum.bills + 1,
+            last: sum.last.max(row.at),
+        };
+    };
+    let (mut orders, mut nodes, mut days) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    tx.each(&ROWS, |_, row: Row| {
+        if row.owner != 0 {
+            plus(orders.entry((row.owner, row.node, row.order)).or_default(), &row);
+            plus(nodes.entry((row.owner, row.node)).or_default(), &row);
+            let day = u32::try_from(row.at.secs().div_euclid(86_400)).unwrap_or(0);
+            let share = days.entry((row.owner, day)).or_insert(Tft::ZERO);
+            *share = add(*share, row.share);
+        }
+        Ok(())
+    })?;
+    orders.into_iter().try_for_each(|(key, sum)| tx.put(&BY_ORDER, key, &sum))?;
+    nodes.into_iter().try_for_each(|(key, sum)| tx.put(&BY_NODE, key, &sum))?;
+    days.into_iter().try_for_each(|(key, share)| tx.put(&EARNED_BY_DAY, key, &share))
 }
 
 /// Runs what is pending, all in one transaction: a file is never left between two versions.
@@ -138,6 +191,40 @@ mod tests {
         drop((snapshot, store));
         std::fs::remove_dir_all(&folder).unwrap();
     }
+
+    #[test]
+    fn bills_of_older_files_are_added_up() {
+        use crate::store::earning::Earnings;
+        let folder = std::env::temp_dir().join(format!("cooperage-earnings-{}", std::process::id()));
+        let older = super::super::open::open(&folder, &Options::default(), &MIGRATIONS[..3]).unwrap();
+        let store = Store::start(older, &Options::default()).unwrap();
+        const ROWS: Table<(u64, u32, u32), serde_json::Value> = BILLS.with_rows();
+        let tft = |units| Tft::from_units(units);
+        store
+            .write_blocking(move |tx| {
+                (0..6_u32).try_for_each(|event| {
+                    let (order, at) = (OrderId::from_bits(u128::from(event % 2)), Time::from_secs(i64::from(event) * 30_000));
+                    let row = json!({
+                        "contract": 5, "order": order, "node": 3, "owner": if event == 5 { 0 } else { 7 }, "block": 1, "event": event,
+                        "at": at, "amount": tft(100), "level": "Gold", "list": tft(250), "share": tft(50)
+                    });
+                    tx.put(&ROWS, (5, 1, event), &row)
+                })
+            })
+            .unwrap();
+        store.close();
+        let store = Store::open(&folder, Options::default()).unwrap();
+        let snapshot = store.read().unwrap();
+        let rows = snapshot.earned_by_order(&[0, 7], None, 10).unwrap();
+        let seen: Vec<_> =
+            rows.iter().map(|(_, sum)| (sum.bills, sum.billed.units(), sum.share.units(), sum.last.secs())).collect();
+        assert_eq!(seen, [(3, 300, 150, 120_000), (2, 200, 100, 90_000)]);
+        assert_eq!(snapshot.earned_by_node(&[7], None, 10).unwrap()[0].1.bills, 5);
+        assert_eq!(snapshot.earned_by_day(7, 9).unwrap(), [(1, tft(100)), (0, tft(150))]);
+        drop((snapshot, store));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[test]
     fn reservations_of_older_files_count_as_before() {
         let folder = std::env::temp_dir().join(format!("cooperage-reservations-{}", std::process::id()));

@@ -4,21 +4,26 @@ use super::order::Reservation;
 use super::table::{Index, Single, Table};
 use crate::base::Time;
 use crate::base::ids::{
-    CardId, ChargeId, FilterId, JobId, MailId, OrderId, PoolId, QuoteId, RefundId, RevisionId, TransferId, UserId, WebAddressId,
+    CardId, ChargeId, FilterId, JobId, MailId, MaintenanceId, OrderId, PoolId, QuoteId, RefundId, RevisionId, TransferId, UserId,
+    WebAddressId,
 };
+use crate::base::money::Tft;
 use crate::domain::account::{Session, Ticket, User};
 use crate::domain::backup::{BackupVm, Looks as BackupLooks};
 use crate::domain::benchmark::Benchmark;
-use crate::domain::bill::{Bill, Contract};
+use crate::domain::bill::{Bill, Contract, Sum};
 use crate::domain::charge::{Card, CardSetup, Charge, Notice, Refund};
 use crate::domain::exposure::{Exposure, PrivatePool};
 use crate::domain::home_copy::HomeCopies;
 use crate::domain::job::Job;
 use crate::domain::ledger::{Account, Balance, Entry, Head, Transfer};
 use crate::domain::mail::Mail;
-use crate::domain::observation::Day;
+use crate::domain::maintenance::Maintenance;
+use crate::domain::node::Node;
+use crate::domain::observation::{Day, Turned};
 use crate::domain::order::{Order, Quote};
 use crate::domain::orphan::Orphan;
+use crate::domain::outage::Outage;
 use crate::domain::report::{Reporter, Sample, Sums, Tail};
 use crate::domain::revision::Revision;
 use crate::domain::saved_filter::SavedFilter;
@@ -84,6 +89,9 @@ pub const REVISIONS_BY_ORDER: Index<(OrderId, Time), RevisionId> = Index::new("r
 /// Those that are not at rest, by when they were begun.
 pub const REVISIONS_OPEN: Index<Time, RevisionId> = Index::new("revisions_open");
 
+/// Servers that do not answer, under their orders.
+pub const OUTAGES: Table<OrderId, Outage> = Table::new("outages");
+
 // Storage swarms, under their order.
 pub const SWARMS: Table<OrderId, Swarm> = Table::new("swarms");
 /// How their shards are, as last seen.
@@ -111,8 +119,12 @@ pub const RECEIPTS: Single<u64> = Single::new("receipts");
 pub const CONTRACTS: Table<u64, Contract> = Table::new("contracts");
 /// Under contract, block and event.
 pub const BILLS: Table<(u64, u32, u32), Bill> = Table::new("bills");
-/// Under the farmer's twin and the moment.
-pub const BILLS_BY_OWNER: Index<(u32, Time), (u64, u32, u32)> = Index::new("bills_by_owner");
+/// What the nodes of a farmer's twin earned with each order, under twin, node and order: the sum of its bills.
+pub const EARNED_BY_ORDER: Table<(u32, u32, OrderId), Sum> = Table::new("earned_by_order");
+/// The same under twin and node.
+pub const EARNED_BY_NODE: Table<(u32, u32), Sum> = Table::new("earned_by_node");
+/// The shares of one day, under twin and the day's number since 1970.
+pub const EARNED_BY_DAY: Table<(u32, u32), Tft> = Table::new("earned_by_day");
 /// Under the purpose they were signed for.
 pub const CALLS: Table<String, SignedCall> = Table::new("calls");
 /// Purposes whose call may still land, by nonce.
@@ -138,12 +150,27 @@ pub const RUNWAY: Single<Watch> = Single::new("runway");
 /// Our twin on the grid.
 pub const TWIN: Single<u32> = Single::new("twin");
 
+// Nodes, as the index last told when they were stored.
+/// Some hundred each, under their place.
+pub const NODES: Table<u32, Vec<Node>> = Table::new("nodes");
+/// When the index told of them.
+pub const NODES_AT: Single<Time> = Single::new("nodes_at");
+/// What we saw become of nodes, under the node's number and the moment.
+pub const NODE_TURNS: Table<(u32, Time), Turned> = Table::new("node_turns");
+
 // Whom nodes are sold to.
 pub const PRIVATE_POOLS: Table<PoolId, PrivatePool> = Table::new("private_pools");
 /// Under the node's number: a node is in one pool at most.
 pub const EXPOSURES: Table<u32, Exposure> = Table::new("exposures");
 /// Under the pool, how far the node is on its way into it (`Stage`), and since when.
 pub const EXPOSURES_BY_POOL: Index<(PoolId, u8, Time), u32> = Index::new("exposures_by_pool");
+
+// When nodes are worked on.
+pub const MAINTENANCES: Table<MaintenanceId, Maintenance> = Table::new("maintenances");
+/// Under the node's number and the window's beginning.
+pub const MAINTENANCES_BY_NODE: Index<(u32, Time), MaintenanceId> = Index::new("maintenances_by_node");
+/// Those that were not cancelled, under their end: those that are not over are all behind now.
+pub const MAINTENANCES_BY_END: Index<Time, MaintenanceId> = Index::new("maintenances_by_end");
 
 // Filters that people keep.
 pub const SAVED_FILTERS: Table<FilterId, SavedFilter> = Table::new("saved_filters");

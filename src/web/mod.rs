@@ -6,6 +6,7 @@ pub mod extract;
 pub mod guest;
 pub mod health;
 pub mod hooks;
+pub mod list;
 pub mod operator;
 pub mod page;
 pub mod provider;

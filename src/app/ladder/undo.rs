@@ -1,5 +1,6 @@
 //! The way down the ladder: every contract is given back, the last bills are read, then the money goes where it belongs.
 
+use super::super::mail::standing;
 use super::super::{App, bill, mail, prorate};
 use super::{release_all, tell};
 use crate::base::ids::OrderId;
@@ -120,9 +121,9 @@ impl App {
 
     /// Brings the earned part home, owes the refund of the rest, and comes to rest.
     async fn refund_and(&self, order: &Order, amount: Usd, rest: State) -> Result<Next> {
-        let now = self.now();
-        let random = self.random.clone();
+        let (now, letters) = (self.now(), self.letters());
         self.change(order, move |tx, order| {
+            let random = letters.random.clone();
             release_all(tx, order)?;
             bill::earn(tx, order, now)?;
             if amount.units() > 0 {
@@ -133,7 +134,14 @@ impl App {
             bill::round_off(tx, order, amount, now)?;
             order.state = rest;
             order.note(now, Step::Access, "Everything is given back.");
-            Ok(())
+            if amount.units() == 0 {
+                return Ok(());
+            }
+            letters.send(tx, order.user, now, |user| match rest {
+                // It never ran.
+                State::Refunded => mail::not_running(&letters.brand, &letters.site, user, order, &*random, now),
+                _ => standing::final_bill(&letters, user, order, amount, now),
+            })
         })
         .await?;
         self.nudge();

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::{Apart, count};
+use crate::base::Time;
+use crate::domain::maintenance::Window;
 
 /// Why no node fits, and what to relax.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum NoNode {
     TooFew { found: usize, wanted: usize, apart: Apart },
     /// There is room in the place that was asked for, but not with this.
     Without(Extra),
+    /// Those that fit are worked on soon.
+    WorkedOn { fitting: usize, until: Time },
     /// Nowhere.
     Nowhere,
 }
@@ -73,6 +77,12 @@ impl NoNode {
             NoNode::Without(Extra::Together) => {
                 "No place that fits has all of these ways to reach it. Leave one out, or choose another place.".into()
             }
+            NoNode::WorkedOn { fitting, until } => format!(
+                "{} would fit, and will be worked on within the next week, so that nobody new is placed there. Please choose another \
+                 place or size, or come back after {}.",
+                count(*fitting as u64, "node"),
+                until.minute()
+            ),
             NoNode::Nowhere => {
                 "Nothing of this size is free right now. Please try a smaller size, or come back in an hour.".into()
             }
@@ -87,11 +97,17 @@ pub enum Lack {
     NotForSale,
     Room,
     Wishes,
+    /// Its provider works on it soon.
+    WorkedOn(Window),
 }
 
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Lack::WorkedOn(window) => {
+                let said = format!("will be worked on: {}. Please choose another one, or order after that.", window.text());
+                return f.write_str(&said);
+            }
             Lack::Gone => "is not on the list of nodes any more. Please choose another one.",
             Lack::NotForSale => "takes no orders right now. Please choose another one.",
             Lack::Room => "has no room for this size right now. Please choose a smaller size, or another node.",

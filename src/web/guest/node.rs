@@ -5,11 +5,13 @@ use actix_web::web::Path;
 
 use super::offer;
 use crate::app::App;
+use crate::app::node::OLD_AFTER;
 use crate::base::{Error, Result, Time};
 use crate::domain::catalogue::{Capacity, Place};
 use crate::domain::exposure::{on_show, open_to};
 use crate::domain::placement::{Ask, Listing, choose};
 use crate::domain::pool::{Entry, Field, Filter, Pool, Search};
+use crate::store::node::Nodes;
 use crate::store::saved_filter::SavedFilters;
 use crate::web::error::PageResult;
 use crate::web::extract::Browser;
@@ -21,6 +23,8 @@ use crate::web::ui::part::Pager;
 
 /// Nodes of one page.
 const PAGE: usize = 24;
+/// What became of a node, as far as its page tells.
+const TURNS_SHOWN: usize = 8;
 const DAY_S: i64 = 86_400;
 
 pub async fn list(browser: Browser, request: HttpRequest) -> PageResult {
@@ -47,6 +51,7 @@ pub fn view(browser: &Browser, query: &str, saving: Filled) -> Result<(u16, View
     let ask =
         Ask { filter: wanted.filter.clone(), buyer: app.buyer(browser.user())?, ..Ask::new(need(app, &wanted), Place::Anywhere) };
     let shown = if read.wrong || wanted.look == Look::Map { 0 } else { PAGE };
+    let (market, census) = (app.shown_market()?, app.census());
     let from = wanted.page.saturating_mul(PAGE);
     let found = app.list_nodes(&pool, &ask, wanted.sort, from, shown)?;
     if wanted.page > 0 && from >= found.total {
@@ -71,7 +76,10 @@ pub fn view(browser: &Browser, query: &str, saving: Filled) -> Result<(u16, View
             nodes: found
                 .nodes
                 .iter()
-                .filter_map(|scored| Some(row(pool.node(scored.node)?, scored.points(), scored.of())))
+                .filter_map(|scored| {
+                    let worked_on = market.kept_free.get(&scored.node).copied();
+                    Some(Node { worked_on, ..row(pool.node(scored.node)?, scored.points(), scored.of()) })
+                })
                 .collect(),
             pager: Pager {
                 newer: wanted.page.checked_sub(1).map(|page| wanted.on_page(page).href()),
@@ -90,6 +98,8 @@ pub fn view(browser: &Browser, query: &str, saving: Filled) -> Result<(u16, View
     });
     let view = View {
         link: format!("{}{}", app.settings.server.public_url, wanted.href()),
+        told: census.at,
+        old: census.at.is_some_and(|at| app.now().since(at) >= OLD_AFTER),
         facets: found.facets,
         typed: read.typed,
         sizes,
@@ -163,6 +173,7 @@ fn row(entry: Entry<'_>, points: u32, of: u32) -> Node {
         ipv6: entry.ipv6(),
         points,
         of,
+        worked_on: None,
     }
 }
 
@@ -185,7 +196,10 @@ fn node_view(browser: &Browser, id: u32) -> Result<node::View> {
     });
     let days = app.days_of(id)?.into_iter().map(|(day, looks)| (Time::from_secs(i64::from(day) * DAY_S), looks));
     Ok(node::View {
-        node: row(entry, 0, 0),
+        node: Node { worked_on: market.kept_free.get(&id).copied(), ..row(entry, 0, 0) },
+        last_contact: entry.seen(),
+        turns: app.read()?.turns_of(id, TURNS_SHOWN)?,
+        now: app.now(),
         region: entry.region().to_owned(),
         spot: entry.spot(),
         state: entry.state(),

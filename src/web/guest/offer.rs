@@ -88,6 +88,9 @@ pub fn sla(sla: &catalogue::Sla) -> Sla {
         performance: format!("Usually ready within {} minutes. You pay only once it runs.", sla.deploy_minutes),
         support: sla.support.clone(),
         backup: sla.backup.clone(),
-        remedy: format!("{} % of the month's price back: write to us.", sla.credit_percent),
+        remedy: format!(
+            "Write to us: {} % of the month's price goes back to your card. We look at what we saw of the node; nothing is paid out by itself.",
+            sla.credit_percent
+        ),
     }
 }

@@ -1,13 +1,13 @@
 //! The chart of accounts with its balances.
 
 use super::overview::journal_check;
-use super::{Query, ROWS, paged, turn};
 use crate::base::money::{Asset, Tft, Usd};
 use crate::domain::ledger;
 use crate::store::Turn;
 use crate::store::ledger::LedgerRead;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
+use crate::web::list::{Query, ROWS, paged, turn};
 use crate::web::page::operator::accounts::{Account, Balance, View, page};
 
 type Line = (ledger::Account, ledger::Balance);

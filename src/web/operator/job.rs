@@ -2,12 +2,13 @@
 
 use actix_web::web::Path;
 
-use super::{Query, ROWS, id, paged, read_mark, turn, write_mark};
+use super::id;
 use crate::base::Error;
 use crate::domain::job::Job;
 use crate::store::job::Jobs;
 use crate::web::error::PageResult;
 use crate::web::extract::{Form, Operator};
+use crate::web::list::{Query, ROWS, paged, read_mark, turn, write_mark};
 use crate::web::page::operator::jobs::{self, JobState, View, page};
 
 const HERE: &str = "/operator/jobs";

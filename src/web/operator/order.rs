@@ -2,8 +2,8 @@
 
 use actix_web::web::Path;
 
+use super::id;
 use super::trace::{Trace, trace};
-use super::{Query, ROWS, id, paged, read_mark, turn, write_mark};
 use crate::base::ids::{OrderId, UserId};
 use crate::base::money::Rate;
 use crate::base::{Error, Result};
@@ -18,6 +18,7 @@ use crate::store::revision::Revisions;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
 use crate::web::guest::offer;
+use crate::web::list::{Query, ROWS, paged, read_mark, turn, write_mark};
 use crate::web::page::operator::order::{Attempt, View, page};
 use crate::web::page::operator::orders;
 use crate::web::ui::part::{Step, StepState};

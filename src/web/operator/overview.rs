@@ -6,15 +6,17 @@ use crate::base::money::{Rate, Tft, Usd};
 use crate::base::time::{DAY, HOUR};
 use crate::base::{Result, Time};
 use crate::domain::ledger::{Account, Transfer};
+use crate::domain::maintenance::Maintenance;
 use crate::domain::order::State;
 use crate::store::Snapshot;
 use crate::store::grid::Chain;
 use crate::store::ledger::LedgerRead;
+use crate::store::maintenance::Maintenances;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::{Form, Operator};
 use crate::web::page::operator::overview::{
-    AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Runway, Tokens, View, Wallet, page,
+    AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Planned, Runway, Tokens, View, Wallet, page,
 };
 
 /// Orders of one state that are counted; beyond it the page says "more".
@@ -64,9 +66,22 @@ fn view(app: &App, snapshot: &Snapshot, now: Time) -> Result<View> {
             .into_iter()
             .map(|risk| AtRisk { node: risk.node, trouble: risk.trouble.sentence(), deployments: risk.vms })
             .collect(),
+        maintenance: maintenance(snapshot, now)?,
         clock: app.can_skip(),
         now,
     })
+}
+
+/// Announced work on nodes that carry something of ours.
+fn maintenance(snapshot: &Snapshot, now: Time) -> Result<Vec<Planned>> {
+    let carrying = snapshot.carrying()?;
+    let planned = |row: Maintenance| {
+        let deployments = *carrying.get(&row.node)?;
+        Some(Planned { node: row.node, starts: row.starts, ends: row.ends, deployments })
+    };
+    let mut all: Vec<Planned> = snapshot.open_maintenances(now)?.into_iter().filter_map(planned).collect();
+    all.sort_by_key(|work| (work.starts, work.node));
+    Ok(all)
 }
 
 fn count(snapshot: &Snapshot, state: State) -> Result<OrderCount> {
@@ -154,6 +169,7 @@ fn state_of_grid(app: &App) -> Grid {
         block: heard.head.map(|head| (head.number, head.at)),
         nodes_up: nodes.iter().filter(|node| node.up()).count(),
         nodes: nodes.len(),
+        told: app.census().at,
         runtime: heard.footing.map(|footing| footing.spec_version),
         verified: heard.verified.map(|(verified, _)| verified),
         address: app.grid.address(),

@@ -1,6 +1,5 @@
 //! Everybody with an account here.
 
-use super::{Query, ROWS, paged, read_mark, turn, write_mark};
 use crate::base::Result;
 use crate::domain::account::User;
 use crate::store::Snapshot;
@@ -8,6 +7,7 @@ use crate::store::account::Accounts;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
+use crate::web::list::{Query, ROWS, paged, read_mark, turn, write_mark};
 use crate::web::page::operator::people::{Person, View, page};
 
 /// More than anybody may have at once.

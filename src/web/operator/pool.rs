@@ -1,36 +1,41 @@
 //! Private pools: making them, deciding about nodes, letting people in.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use actix_web::web::Path;
 
-use super::{Query, ROWS, id, paged, read_mark, turn, write_mark};
+use super::id;
 use crate::base::ids::{PoolId, UserId};
 use crate::base::{Error, Kind, Result, Time};
 use crate::domain::exposure::{Exposure, PrivatePool, Stage};
 use crate::domain::pool as nodes;
+use crate::store::Snapshot;
 use crate::store::account::Accounts;
 use crate::store::exposure::Exposures;
-use crate::store::{Snapshot, Turn};
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Operator};
+use crate::web::list::{Names, Query, ROWS, numbered, paged, paged_as, read_mark, turn, turn_of, write_mark};
 use crate::web::page::operator::pool::{About, Member, Node, Refusal, View, page, refusal_page};
 use crate::web::page::operator::pools;
 use crate::web::ui::form::Filled;
+use crate::web::ui::part::Pager;
 
 const HERE: &str = "/operator/pools";
+/// Pages of the offers are called so: nodes have theirs on the same page.
+const OFFERS: Names = ("offers_before", "offers_after");
 /// Nodes and offers that are counted; beyond it nobody counts.
 const COUNTED: usize = 100_000;
 
-pub async fn list(me: Operator) -> PageResult {
-    Ok(me.show(200, pools::page(&me.chrome(), &all(&me, Filled::default())?)))
+pub async fn list(me: Operator, query: Query) -> PageResult {
+    Ok(me.show(200, pools::page(&me.chrome(), &all(&me, &query, Filled::default())?)))
 }
 
 pub async fn create(me: Operator, form: Form) -> PageResult {
     match me.app.create_private_pool(form.text("name")).await {
         Ok(pool) => Ok(me.go_saying(&format!("{HERE}/{pool}"), true, "The pool is made. Providers can offer nodes to it now.")),
         Err(error) if can_be_mended(&error) => {
-            let view = all(&me, form.filled(&["name"]).refused(&error))?;
+            let view = all(&me, &BTreeMap::new(), form.filled(&["name"]).refused(&error))?;
             Ok(me.show(status(error.kind()).as_u16(), pools::page(&me.chrome(), &view)))
         }
         Err(error) => Err(error.into()),
@@ -100,15 +105,17 @@ fn pool_of(me: &Operator, path: &str) -> Result<PrivatePool> {
     me.app.read()?.private_pool(id(path, "pool")?)?.ok_or_else(|| Error::not_found("pool"))
 }
 
-fn all(me: &Operator, filled: Filled) -> Result<pools::View> {
+fn all(me: &Operator, query: &BTreeMap<String, String>, filled: Filled) -> Result<pools::View> {
     let snapshot = me.app.read()?;
+    let pools = snapshot.private_pools()?;
+    let (shown, pager) = numbered(HERE, query, &pools)?;
     let row = |pool: PrivatePool| {
         let counted = |stage| Ok(snapshot.count_in_pool(pool.id, stage, COUNTED)? as u64);
         let (nodes, offers) = (counted(Stage::Allocated)?, counted(Stage::Offered)?);
         Ok(pools::Pool { id: pool.id, members: pool.members.len(), name: pool.name, created: pool.created, nodes, offers })
     };
-    let pools = snapshot.private_pools()?.into_iter().map(row).collect::<Result<_>>()?;
-    Ok(pools::View { pools, filled, now: me.app.now() })
+    let pools = shown.iter().cloned().map(row).collect::<Result<_>>()?;
+    Ok(pools::View { pools, pager, filled, now: me.app.now() })
 }
 
 fn view(me: &Operator, pool: PoolId, query: &BTreeMap<String, String>, filled: Filled) -> Result<View> {
@@ -116,16 +123,25 @@ fn view(me: &Operator, pool: PoolId, query: &BTreeMap<String, String>, filled: F
     let pool = snapshot.private_pool(pool)?.ok_or_else(|| Error::not_found("pool"))?;
     let nodes = me.app.nodes();
     let described = |exposure: &Exposure| described(&snapshot, &nodes, exposure);
-    let mut offers = snapshot.nodes_in_pool(pool.id, Stage::Offered, Turn::First, ROWS + 1)?;
-    let more_offers = offers.len() > ROWS;
-    offers.truncate(ROWS);
+    let here = format!("{HERE}/{}", pool.id);
+    let mark = |exposure: &Exposure| write_mark(&(since(exposure), exposure.node));
+    let asked = turn_of(query, OFFERS, read_mark)?;
+    let offers = snapshot.nodes_in_pool(pool.id, Stage::Offered, asked, ROWS + 1)?;
+    let (offers, offers_pager) = paged_as(OFFERS, &here, &[], &asked, offers, mark);
     let asked = turn(query, read_mark)?;
     let inside = snapshot.nodes_in_pool(pool.id, Stage::Allocated, asked, ROWS + 1)?;
-    let (inside, pager) = paged(&format!("{HERE}/{}", pool.id), &[], &asked, inside, |exposure: &Exposure| {
-        write_mark(&(since(exposure), exposure.node))
-    });
-    let mut members = Vec::with_capacity(pool.members.len());
-    for id in &pool.members {
+    let (inside, pager) = paged(&here, &[], &asked, inside, mark);
+    let from = match query.get("members") {
+        Some(text) => Bound::Excluded(id::<UserId>(text, "place in this list")?),
+        None => Bound::Unbounded,
+    };
+    let ids: Vec<UserId> = pool.members.range((from, Bound::Unbounded)).take(ROWS + 1).copied().collect();
+    let members_pager = Pager {
+        newer: query.get("members").map(|_| here.clone()),
+        older: ids.get(ROWS - 1).filter(|_| ids.len() > ROWS).map(|last| format!("{here}?members={last}")),
+    };
+    let mut members = Vec::with_capacity(ids.len());
+    for id in ids.iter().take(ROWS) {
         let user = snapshot.user(*id)?;
         let (name, email) = user.map(|user| (user.name.to_string(), user.email.to_string())).unwrap_or_default();
         members.push(Member { id: *id, name, email });
@@ -135,10 +151,11 @@ fn view(me: &Operator, pool: PoolId, query: &BTreeMap<String, String>, filled: F
         id: pool.id,
         name: pool.name,
         offers: offers.iter().map(described).collect::<Result<_>>()?,
-        more_offers,
+        offers_pager,
         nodes: inside.iter().map(described).collect::<Result<_>>()?,
         pager,
         members,
+        members_pager,
         filled,
         now: me.app.now(),
     })

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use super::{Query, ROWS, simulator};
+use super::simulator;
 use crate::app::App;
 use crate::base::money::{Rate, Tft};
 use crate::base::time::DAY;
@@ -16,6 +16,7 @@ use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
 use crate::web::error::PageResult;
 use crate::web::extract::Operator;
+use crate::web::list::{Query, ROWS};
 use crate::web::page::operator::overview::Runway;
 use crate::web::page::operator::purse::{self, Amount, Level, Price, Row, Share, Sums, Tariff, Told, View, page};
 use crate::web::ui::part::Pager;

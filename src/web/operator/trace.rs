@@ -316,6 +316,7 @@ pub(super) mod tests {
             revision: None,
             stopped: None,
             lost: None,
+            reminded: None,
         }
     }
 

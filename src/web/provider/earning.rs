@@ -2,110 +2,95 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::provider::{BILLS_SHOWN, Earned};
-use crate::base::Time;
-use crate::base::ids::OrderId;
 use crate::base::money::{Rate, Tft};
-use crate::domain::bill::Bill;
-use crate::settings::{Basis, ShareRule};
+use crate::base::{Error, Result, Time};
+use crate::domain::bill::Sum;
+use crate::settings::Basis;
+use crate::store::Snapshot;
+use crate::store::earning::{EarnedMark, Earnings};
 use crate::web::error::PageResult;
 use crate::web::extract::Provider;
+use crate::web::list::{Query, ROWS};
 use crate::web::page::provider::earnings::{Amount, Day, Row, View, page};
+use crate::web::ui::part::Pager;
 
 /// Days on the chart.
 const DAYS: usize = 14;
+const DAY_S: i64 = 86_400;
+const HERE: &str = "/provider/earnings";
 
-pub async fn list(me: Provider) -> PageResult {
-    let (earned, bills) = me.app.earnings(&me.user)?;
-    let rule = me.app.settings.share_at(me.app.now());
-    let view = view(&earned, &bills, &rule, me.app.rate());
-    Ok(me.show(200, page(&me.chrome(), &view)))
-}
-
-fn view(earned: &Earned, bills: &[Bill], rule: &ShareRule, rate: Option<Rate>) -> View {
-    View {
+pub async fn list(me: Provider, query: Query) -> PageResult {
+    let (snapshot, owners, rate) = (me.app.read()?, me.app.owners_of(&me.user)?, me.app.rate());
+    let (earned, rule) = (me.app.earned(&owners)?, me.app.settings.share_at(me.app.now()));
+    let (nodes, nodes_pager) = by_node(&snapshot, &owners, &query, rate)?;
+    let (rows, pager) = by_order(&snapshot, &owners, &query, rate)?;
+    let view = View {
         share: rule.percent.saturating_mul(100),
         rule_since: Some(rule.from).filter(|from| *from > Time::EPOCH),
         of_list: rule.basis == Basis::List,
         earned: amount(earned.share, rate),
         paid_by_chain: amount(earned.paid_by_chain, rate),
         owed: amount(earned.owed, rate),
-        rows: rows(bills, rate),
-        more: bills.len() >= BILLS_SHOWN,
-        days: days(bills, rate),
-    }
+        nodes,
+        nodes_pager,
+        rows,
+        pager,
+        days: days(&snapshot, &owners, rate)?,
+    };
+    Ok(me.show(200, page(&me.chrome(), &view)))
+}
+
+fn by_node(snapshot: &Snapshot, owners: &[u32], query: &Query, rate: Option<Rate>) -> Result<(Vec<Row>, Pager)> {
+    let after = mark(query, "nodes", |text| {
+        let (owner, node) = text.split_once('-')?;
+        Some((owner.parse().ok()?, node.parse().ok()?))
+    })?;
+    let mut rows = snapshot.earned_by_node(owners, after, ROWS + 1)?;
+    let pager = pager("nodes", after.is_some(), &mut rows, |(owner, node): &(u32, u32)| format!("{owner}-{node}"));
+    Ok((rows.into_iter().map(|((_, node), sum)| row(node, None, sum, rate)).collect(), pager))
+}
+
+fn by_order(snapshot: &Snapshot, owners: &[u32], query: &Query, rate: Option<Rate>) -> Result<(Vec<Row>, Pager)> {
+    let after = mark(query, "after", |text| {
+        let mut parts = text.splitn(3, '-');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    })?;
+    let mut rows = snapshot.earned_by_order(owners, after, ROWS + 1)?;
+    let pager = pager("after", after.is_some(), &mut rows, |(owner, node, order): &EarnedMark| format!("{owner}-{node}-{order}"));
+    Ok((rows.into_iter().map(|((_, node, order), sum)| row(node, Some(order), sum, rate)).collect(), pager))
+}
+
+fn mark<M>(query: &Query, name: &'static str, read: impl Fn(&str) -> Option<M>) -> Result<Option<M>> {
+    let unknown = || Error::invalid(name, "There is no such place in this list.");
+    query.get(name).map(|text| read(text).ok_or_else(unknown)).transpose()
+}
+
+/// Cuts off the row too many, and says where the list goes on and where it begins.
+fn pager<K, R>(name: &str, inside: bool, rows: &mut Vec<(K, R)>, write: impl Fn(&K) -> String) -> Pager {
+    let more = rows.len() > ROWS;
+    rows.truncate(ROWS);
+    let older = rows.last().filter(|_| more).map(|(last, _)| format!("{HERE}?{name}={}", write(last)));
+    Pager { newer: inside.then(|| HERE.to_owned()), older }
+}
+
+fn row(node: u32, order: Option<crate::base::ids::OrderId>, sum: Sum, rate: Option<Rate>) -> Row {
+    Row { node, order, billed: amount(sum.billed, rate), share: amount(sum.share, rate), bills: sum.bills, last: sum.last }
 }
 
 fn amount(tft: Tft, rate: Option<Rate>) -> Amount {
     Amount { tft, worth: rate.and_then(|rate| rate.to_usd(tft)) }
 }
 
-/// What was billed and earned for each order on each node, the newest bill's first. `bills` are newest first.
-fn rows(bills: &[Bill], rate: Option<Rate>) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut places: BTreeMap<(u32, OrderId), usize> = BTreeMap::new();
-    for bill in bills {
-        let place = *places.entry((bill.node, bill.order)).or_insert_with(|| {
-            let nothing = Amount::default();
-            rows.push(Row { node: bill.node, order: bill.order, billed: nothing, share: nothing, bills: 0, last: bill.at });
-            rows.len() - 1
-        });
-        let row = &mut rows[place];
-        row.billed = amount(plus(row.billed.tft, bill.amount), rate);
-        row.share = amount(plus(row.share.tft, bill.share), rate);
-        row.bills += 1;
-    }
-    rows
-}
-
 /// The share of each day, the oldest first.
-fn days(bills: &[Bill], rate: Option<Rate>) -> Vec<Day> {
-    let mut days: Vec<Day> = Vec::new();
-    for bill in bills {
-        match days.last_mut().filter(|day| day.at.date() == bill.at.date()) {
-            Some(day) => day.share = amount(plus(day.share.tft, bill.share), rate),
-            None => days.push(Day { at: bill.at, share: amount(bill.share, rate) }),
+fn days(snapshot: &Snapshot, owners: &[u32], rate: Option<Rate>) -> Result<Vec<Day>> {
+    let mut sums: BTreeMap<u32, Tft> = BTreeMap::new();
+    for owner in owners {
+        for (day, share) in snapshot.earned_by_day(*owner, DAYS)? {
+            let sum = sums.entry(day).or_insert(Tft::ZERO);
+            *sum = Tft::from_units(sum.units().saturating_add(share.units()));
         }
     }
-    days.truncate(DAYS);
-    days.reverse();
-    days
-}
-
-fn plus(sum: Tft, more: Tft) -> Tft {
-    Tft::from_units(sum.units().saturating_add(more.units()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::time::{DAY, HOUR};
-
-    fn bill(node: u32, order: u128, hours_ago: u32, amount: i64) -> Bill {
-        Bill {
-            contract: 1,
-            order: OrderId::from_bits(order),
-            node,
-            owner: 7,
-            block: hours_ago,
-            event: 0,
-            at: Time::EPOCH + DAY * 9 - HOUR * hours_ago,
-            amount: Tft::from_units(amount),
-            level: "Gold".into(),
-            list: Tft::from_units(amount * 100 / 40),
-            share: Tft::from_units(amount / 2),
-        }
-    }
-
-    #[test]
-    fn rows_and_days_add_up_to_the_bills() {
-        let bills = [bill(1, 1, 0, 100), bill(2, 2, 1, 40), bill(1, 1, 1, 100), bill(1, 3, 30, 7)];
-        let rows = rows(&bills, Rate::from_musd(10));
-        let seen: Vec<_> = rows.iter().map(|row| (row.node, row.bills, row.billed.tft.units(), row.share.tft.units())).collect();
-        assert_eq!(seen, [(1, 2, 200, 100), (2, 1, 40, 20), (1, 1, 7, 3)]);
-        assert_eq!(rows[0].billed.worth.map(|worth| worth.units()), Some(2));
-        let days: Vec<_> = days(&bills, None).iter().map(|day| (day.at.date(), day.share.tft.units())).collect();
-        let expected = [("1970-01-08", 3), ("1970-01-09", 70), ("1970-01-10", 50)].map(|(day, units)| (day.to_owned(), units));
-        assert_eq!(days, expected);
-    }
+    let skip = sums.len().saturating_sub(DAYS);
+    let day = |(day, share): (u32, Tft)| Day { at: Time::from_secs(i64::from(day) * DAY_S), share: amount(share, rate) };
+    Ok(sums.into_iter().skip(skip).map(day).collect())
 }

@@ -2,4 +2,5 @@
 
 pub mod claim;
 pub mod earning;
+pub mod maintenance;
 pub mod node;

@@ -2,31 +2,47 @@
 
 use actix_web::web::Path;
 
-use crate::base::ids::PoolId;
-use crate::base::{Error, Kind, Result};
-use crate::domain::exposure::{Allocation, Exposure, Stage};
-use crate::domain::pool::Entry;
-use crate::store::Snapshot;
+use crate::base::ids::{MaintenanceId, PoolId};
+use crate::base::{Error, Kind, Result, Time};
+use crate::domain::exposure::{Allocation, Exposure, Stage as Way};
+use crate::domain::maintenance::Maintenance;
+use crate::domain::pool::{Entry, Pool};
 use crate::store::exposure::Exposures;
+use crate::store::maintenance::Maintenances;
+use crate::store::node::Nodes;
 use crate::store::order::Orders;
+use crate::store::{Snapshot, Turn};
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Provider};
+use crate::web::list::{Query, ROWS, numbered, paged, read_mark, turn, write_mark};
+use crate::web::page::provider::maintenance::{Stage, Window, Windows};
 use crate::web::page::provider::node::{self, Refused, Standing};
 use crate::web::page::provider::nodes::{self, Sold, View, page};
 use crate::web::ui::form::Filled;
 
+/// What became of a node, as far as its page tells.
+const TURNS_SHOWN: usize = 20;
 /// VMs counted on one node; none has room for as many.
 const COUNTED: usize = 10_000;
 
-pub async fn list(me: Provider) -> PageResult {
-    let (pool, snapshot) = (me.app.nodes(), me.app.read()?);
-    let nodes = me.app.nodes_of(&me.user, &pool).into_iter().map(|node| row(&snapshot, node)).collect::<Result<_>>()?;
-    Ok(me.show(200, page(&me.chrome(), &View { nodes, now: me.app.now(), known: !pool.is_empty() })))
+pub async fn list(me: Provider, query: Query) -> PageResult {
+    let (pool, snapshot, exposures) = (me.app.nodes(), me.app.read()?, me.app.exposures());
+    let own = me.app.nodes_of(&me.user, &pool);
+    let (shown, pager) = numbered("/provider/nodes", &query, &own)?;
+    let nodes = shown.iter().map(|node| row(&snapshot, &exposures, *node)).collect::<Result<_>>()?;
+    Ok(me.show(200, page(&me.chrome(), &View { nodes, now: me.app.now(), known: !pool.is_empty(), pager })))
 }
 
-pub async fn show(me: Provider, path: Path<String>) -> PageResult {
-    let view = view(&me, number(&path)?, Filled::default())?;
+pub async fn show(me: Provider, path: Path<String>, query: Query) -> PageResult {
+    let node = number(&path)?;
+    let asked = turn(&query, read_mark)?;
+    let view = view(&me, node, &asked, Filled::default(), Filled::default())?;
     Ok(me.show(200, node::page(&me.chrome(), &view)))
+}
+
+/// The page, with what was typed into one of its forms.
+pub(super) fn shown(me: &Provider, node: u32, offer: Filled, window: Filled, status: u16) -> PageResult {
+    Ok(me.show(status, node::page(&me.chrome(), &view(me, node, &Turn::First, offer, window)?)))
 }
 
 pub async fn expose(me: Provider, path: Path<String>, form: Form) -> PageResult {
@@ -34,7 +50,7 @@ pub async fn expose(me: Provider, path: Path<String>, form: Form) -> PageResult 
     let exposed = said == "yes";
     if !exposed && said != "no" {
         // A node that is not theirs is not there, whatever was said of it.
-        view(&me, node, Filled::default())?;
+        own(&me, &me.app.nodes(), node)?;
         return Err(Error::invalid("exposed", "Please say whether buyers may order on this node.").into());
     }
     me.app.expose_node(&me.user, node, exposed).await?;
@@ -55,8 +71,7 @@ pub async fn offer(me: Provider, path: Path<String>, form: Form) -> PageResult {
             Ok(me.go_saying(&format!("/provider/nodes/{node}"), false, error.message()))
         }
         Err(error) if error.kind() == Kind::Invalid => {
-            let view = view(&me, node, form.filled(&["pool"]).refused(&error))?;
-            Ok(me.show(status(error.kind()).as_u16(), node::page(&me.chrome(), &view)))
+            shown(&me, node, form.filled(&["pool"]).refused(&error), Filled::default(), status(error.kind()).as_u16())
         }
         Err(error) => Err(error.into()),
     }
@@ -68,21 +83,46 @@ pub async fn withdraw(me: Provider, path: Path<String>, _form: Form) -> PageResu
     Ok(me.go_saying(&format!("/provider/nodes/{node}"), true, "It is in no private pool any more."))
 }
 
-fn number(text: &str) -> Result<u32> {
+pub(super) fn number(text: &str) -> Result<u32> {
     text.parse().map_err(|_| Error::not_found("node"))
 }
 
-fn view(me: &Provider, id: u32, filled: Filled) -> Result<node::View> {
+/// A node of theirs; any other is not there.
+fn own<'a>(me: &Provider, pool: &'a Pool, id: u32) -> Result<Entry<'a>> {
+    pool.node(id).filter(|entry| me.user.farms.contains(&entry.farm())).ok_or_else(|| Error::not_found("node"))
+}
+
+fn windows(snapshot: &Snapshot, id: u32, asked: &Turn<(Time, MaintenanceId)>, filled: Filled, now: Time) -> Result<Windows> {
+    let rows = snapshot.maintenances_of(id, *asked, ROWS + 1)?;
+    let mark = |row: &Maintenance| write_mark(&(row.starts, row.id));
+    let (rows, pager) = paged(&format!("/provider/nodes/{id}"), &[], asked, rows, mark);
+    let row = |row: Maintenance| Window {
+        id: row.id,
+        starts: row.starts,
+        ends: row.ends,
+        stage: match () {
+            () if row.cancelled.is_some() => Stage::Cancelled,
+            () if row.is_now(now) => Stage::Now,
+            () if row.is_open(now) => Stage::Ahead,
+            () => Stage::Over,
+        },
+        short_notice: row.is_short_notice(),
+        why: row.why,
+    };
+    Ok(Windows { rows: rows.into_iter().map(row).collect(), pager, filled })
+}
+
+fn view(me: &Provider, id: u32, asked: &Turn<(Time, MaintenanceId)>, filled: Filled, window: Filled) -> Result<node::View> {
     let (pool, snapshot) = (me.app.nodes(), me.app.read()?);
-    let entry = pool.node(id).filter(|entry| me.user.farms.contains(&entry.farm())).ok_or_else(|| Error::not_found("node"))?;
+    let entry = own(me, &pool, id)?;
     let exposure = snapshot.exposure(id)?.unwrap_or_else(|| Exposure::public(id, entry.farm()));
     let pools = snapshot.private_pools()?;
     let name =
         |id: PoolId| pools.iter().find(|pool| pool.id == id).map_or_else(|| "a private pool".into(), |pool| pool.name.clone());
     let standing = match &exposure.allocation {
         None => Standing::Public,
-        Some(Allocation { pool, stage: Stage::Offered, since, .. }) => Standing::Offered { pool: name(*pool), since: *since },
-        Some(Allocation { pool, stage: Stage::Allocated, since, .. }) => Standing::Allocated { pool: name(*pool), since: *since },
+        Some(Allocation { pool, stage: Way::Offered, since, .. }) => Standing::Offered { pool: name(*pool), since: *since },
+        Some(Allocation { pool, stage: Way::Allocated, since, .. }) => Standing::Allocated { pool: name(*pool), since: *since },
     };
     let (total, used) = (entry.total(), entry.used());
     Ok(node::View {
@@ -116,11 +156,13 @@ fn view(me: &Provider, id: u32, filled: Filled) -> Result<node::View> {
         refused: exposure.refused.map(|refused| Refused { pool: name(refused.pool), reason: refused.reason, at: refused.at }),
         pools: pools.iter().map(|pool| (pool.id, pool.name.clone())).collect(),
         filled,
+        maintenance: windows(&snapshot, id, asked, window, me.app.now())?,
+        turns: snapshot.turns_of(id, TURNS_SHOWN)?,
         now: me.app.now(),
     })
 }
 
-fn row(snapshot: &Snapshot, node: Entry<'_>) -> Result<nodes::Node> {
+fn row(snapshot: &Snapshot, exposures: &[Exposure], node: Entry<'_>) -> Result<nodes::Node> {
     Ok(nodes::Node {
         id: node.id(),
         farm: node.farm(),
@@ -133,7 +175,7 @@ fn row(snapshot: &Snapshot, node: Entry<'_>) -> Result<nodes::Node> {
         state: node.state(),
         last_contact: node.seen(),
         deployments: snapshot.carried_by(node.id(), COUNTED)?,
-        sold: sold(snapshot.exposure(node.id())?.as_ref()),
+        sold: sold(exposures.binary_search_by_key(&node.id(), |row| row.node).ok().map(|place| &exposures[place])),
     })
 }
 

@@ -151,6 +151,11 @@ impl<'a> Text<'a> {
         Text { kind: "password", autocomplete: Some(purpose), ..Text::new(name, label) }
     }
 
+    /// A day and a time.
+    pub fn moment(name: &'a str, label: &'a str) -> Self {
+        Text { kind: "datetime-local", ..Text::new(name, label) }
+    }
+
     pub fn hint(self, hint: &'a str) -> Self {
         Text { hint: Some(hint), ..self }
     }

@@ -7,16 +7,20 @@ use serde::Deserialize;
 
 use super::{PAGE, id, mark, web_address};
 use crate::app::App;
+use crate::app::maintenance::Stake;
 use crate::base::ids::OrderId;
 use crate::base::money::Usd;
 use crate::base::text::{ShownName, Tag};
 use crate::base::{Error, Kind, Result};
 use crate::domain::charge::{Charge, ChargeState};
+use crate::domain::maintenance::Maintenance;
 use crate::domain::order::{Access, Order, State, Step, bare};
+use crate::domain::outage::Outage;
 use crate::domain::revision::State as Stage;
 use crate::domain::tunnel::Tunnel;
 use crate::store::charge::Charges;
 use crate::store::order::Orders;
+use crate::store::outage::Outages;
 use crate::store::revision::Revisions;
 use crate::web::error::{PageResult, status as web_status};
 use crate::web::extract::{Form, Me};
@@ -50,7 +54,8 @@ pub async fn list(me: Me, query: Query<Listed>) -> PageResult {
     };
     let older = orders.last().filter(|_| more).map(|last| format!("{here}{and}before={}.{}", last.created.ms(), last.id));
     let pager = Pager { newer: mark.map(|_| here), older };
-    let view = deployments::View { rows: orders.iter().map(row).collect(), pager, tag: tag.map(String::from) };
+    let rows = orders.iter().map(|order| Ok(row(order, snapshot.outage(order.id)?.as_ref()))).collect::<Result<_>>()?;
+    let view = deployments::View { rows, pager, tag: tag.map(String::from) };
     Ok(me.show(200, deployments::page(&me.chrome(), &view)))
 }
 
@@ -119,13 +124,14 @@ pub async fn remove(me: Me, path: Path<String>, _form: Form) -> PageResult {
     ))
 }
 
-fn status(order: &Order) -> Status {
+fn status(order: &Order, outage: Option<&Outage>) -> Status {
     match order.state {
         State::Paying | State::Reserving | State::Deploying | State::Settling => Status::Starting,
         State::Active => match (order.revision, order.stopped) {
             (Some(open), _) => Status::Changing(open.kind),
             (None, Some(_)) => Status::Stopped,
             (None, None) if order.lost.is_some() => Status::Lost,
+            (None, None) if order.paused.is_none() && outage.is_some_and(Outage::is_now) => Status::Down,
             (None, None) => Status::Running,
         },
         State::Undoing | State::Ending => Status::Ending,
@@ -139,12 +145,12 @@ fn place(order: &Order) -> Option<String> {
     order.attempt().map(|attempt| format!("{}, {}", attempt.choice.best.city, attempt.choice.best.country))
 }
 
-fn row(order: &Order) -> Row {
+fn row(order: &Order, outage: Option<&Outage>) -> Row {
     Row {
         id: order.id,
         name: order.shown_name().to_owned(),
         tags: order.tags.iter().map(Tag::to_string).collect(),
-        status: status(order),
+        status: status(order, outage),
         size: order.wish.size.name.clone(),
         image: order.wish.image.name.clone(),
         place: place(order),
@@ -160,12 +166,18 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
     let last = snapshot.revisions_of(order.id, None, 1)?.pop();
     let runs = order.state == State::Active && order.stopped.is_none();
     let access = order.access.as_ref().filter(|_| runs).map(|access| self::access(order, access));
+    let outage = snapshot.outage(order.id)?;
+    let status = status(order, outage.as_ref());
     Ok(deployment::View {
         id: order.id,
         name: order.shown_name().to_owned(),
         host: order.wish.name.to_string(),
         tags: order.tags.iter().map(Tag::to_string).collect(),
-        status: status(order),
+        status,
+        down: outage
+            .filter(|_| status == Status::Down)
+            .map(|outage| deployment::Down { since: outage.since, why: outage.why.sentence() }),
+        maintenance: maintenance(app, order)?,
         note: note(order),
         changes: deployment::Changes {
             open: order.revision.map(|open| format!("{} since {}.", open.kind.doing(), open.since.minute())),
@@ -196,6 +208,21 @@ fn view(app: &App, order: &Order, filled: Filled) -> Result<deployment::View> {
         web: None,
         filled,
     })
+}
+
+fn maintenance(app: &App, order: &Order) -> Result<Vec<deployment::Planned>> {
+    if order.state.over() {
+        return Ok(vec![]);
+    }
+    let planned = |(stake, row): (Stake, Maintenance)| deployment::Planned {
+        what: stake.noun(),
+        node: row.node,
+        starts: row.starts,
+        ends: row.ends,
+        why: row.why,
+        itself: stake == Stake::Machine,
+    };
+    Ok(app.maintenance_for(order)?.into_iter().map(planned).collect())
 }
 
 /// One sentence when something is not as it should be, or not as one expects.

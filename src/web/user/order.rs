@@ -3,6 +3,7 @@
 use actix_web::web::Query;
 use serde::Deserialize;
 
+use super::quote::CARD_STAYS;
 use crate::app::App;
 use crate::app::order::{OrderForm, SwarmForm};
 use crate::app::wish::disk_fields;
@@ -162,12 +163,14 @@ fn chosen(app: &App, pool: &Pool, buyer: &Buyer, filled: &Filled) -> Option<Chos
         let known = id.and_then(|id| pool.node(id)).filter(|entry| open.contains(entry.row()));
         let place = known.map(|entry| format!("{} in {}", entry.farm_name(), offer::place(entry)));
         let title = id.map_or_else(|| "On a node that you chose".into(), |id| format!("On node {id}"));
-        return Some(Chosen { title, wishes: place.into_iter().collect(), href: "/nodes".into() });
+        return Some(Chosen { title, wishes: place.into_iter().collect(), href: "/nodes".into(), note: None });
     }
     let query = held("filter")?;
-    let wishes = match Filter::parse(query) {
+    let parsed = Filter::parse(query);
+    let note = parsed.as_ref().ok().filter(|filter| filter.gpu.is_some()).map(|_| CARD_STAYS);
+    let wishes = match parsed {
         Ok(filter) => filter.wishes(),
         Err(wrong) => wrong.into_iter().map(|wrong| wrong.why).collect(),
     };
-    Some(Chosen { title: "On the best node within your filter".into(), wishes, href: format!("/nodes?{query}") })
+    Some(Chosen { title: "On the best node within your filter".into(), wishes, href: format!("/nodes?{query}"), note })
 }

@@ -3,13 +3,15 @@
 use actix_web::web::Path;
 
 use super::{card_line, id};
-use crate::base::Kind;
+use crate::app::App;
 use crate::base::ids::QuoteId;
 use crate::base::time::MONTH;
+use crate::base::{Kind, Result, Time};
 use crate::domain::backup::{Consent, twin};
 use crate::domain::catalogue::Place;
 use crate::domain::order::{Quote, Wish};
 use crate::domain::placement::{Choice, Scored};
+use crate::store::maintenance::Maintenances;
 use crate::web::error::{PageResult, status, url_query};
 use crate::web::extract::{Form, Me};
 use crate::web::guest::offer;
@@ -26,7 +28,7 @@ pub async fn show(me: Me, path: Path<String>) -> PageResult {
 
 fn shown(me: &Me, quote: &Quote, filled: Filled, status: u16) -> PageResult {
     let card = me.app.card_of(&me.user)?;
-    let view = View { filled, ..view(quote, card.as_ref().map(card_line), me.app.now()) };
+    let view = View { filled, ..view(&me.app, quote, card.as_ref().map(card_line), me.app.now())? };
     Ok(me.show(status, page(&me.chrome(), &view)))
 }
 
@@ -52,8 +54,18 @@ pub async fn confirm(me: Me, path: Path<String>, form: Form) -> PageResult {
     }
 }
 
-fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate::base::Time) -> View {
-    View {
+/// What a wish for a graphics card is not: part of what is sold.
+fn not_with_it(wish: &Wish) -> Option<String> {
+    wish.filter.gpu.as_ref().map(|_| CARD_STAYS.to_owned())
+}
+
+/// Of nodes that were sought by their graphics card.
+pub(super) const CARD_STAYS: &str =
+    "You looked for a node with a graphics card. The card itself is not part of a server: what you order has no use of it.";
+
+fn view(app: &App, quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: Time) -> Result<View> {
+    let ahead = app.read()?.maintenances_ahead(quote.choice.best.node, now)?;
+    Ok(View {
         id: quote.id,
         name: quote.wish.name.to_string(),
         image: quote.wish.image.name.clone(),
@@ -82,7 +94,10 @@ fn view(quote: &Quote, card: Option<crate::web::ui::offer::CardLine>, now: crate
         card,
         paid_until: now + MONTH,
         expires: quote.expires(),
-    }
+        left_out: app.left_out(quote)?,
+        planned: ahead.iter().map(|row| (row.starts, row.ends)).collect(),
+        not_with_it: not_with_it(&quote.wish),
+    })
 }
 
 /// Why these two.

@@ -42,7 +42,9 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
 
 fn images(images: &[Image]) -> Markup {
     html! {
-        @if images.is_empty() { p { "No image is on offer yet." } }
+        @if images.is_empty() {
+            p { "No image is on offer yet. The people who run this place are still setting it up. Meanwhile " a href="/nodes" { "look at the nodes" } "." }
+        }
         ul.lines {
             @for image in images { li { strong { (image.name) } span { (image.summary) } } }
         }

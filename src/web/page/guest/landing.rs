@@ -86,7 +86,7 @@ fn sample(view: &View) -> Markup {
             }
             (copyable("Sign in with", "ssh root@2001:db8:42::7"))
             p.sample-line { (icon(Icon::Pin)) "Ghent, Belgium" }
-            p.sample-line { (icon(Icon::Shield)) (percent(view.sla.availability)) " availability, in writing" }
+            p.sample-line { (icon(Icon::Shield)) (percent(view.sla.availability)) " availability promised" }
             p.sample-foot { "An example: this is what you see when your server is ready." }
         }
     }
@@ -132,6 +132,7 @@ pub fn size_cards(sizes: &[Size], order: &str) -> Markup {
     html! {
         @if sizes.is_empty() {
             p.lead { "No sizes are on sale yet. The people who run this place are still setting it up; please come back soon." }
+            p.actions { a.btn.quiet href="/nodes" { "Look at the nodes meanwhile" } }
         } @else {
             ul.sizes {
                 @for size in sizes {
@@ -153,7 +154,7 @@ fn promise(view: &View) -> Markup {
         section.band {
             div.wrap.split {
                 div {
-                    h2 { "A promise with consequences" }
+                    h2 { "A promise, and money back if we break it" }
                     p.lead {
                         "You see this before you pay, it is stored with your order word for word, \
                         and it does not change while your server runs."

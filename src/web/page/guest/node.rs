@@ -7,8 +7,10 @@ use super::nodes::Node;
 use crate::base::Time;
 use crate::base::money::Usd;
 use crate::domain::node::{Looks, NodeState, Spot};
+use crate::domain::observation::Turned;
+use crate::web::page::provider::node::turns;
 use crate::web::ui::chart::{self, Day};
-use crate::web::ui::format::{about, count, cpus, disk, memory, money, percent, span};
+use crate::web::ui::format::{about, ago, count, cpus, disk, memory, money, percent, span, when};
 use crate::web::ui::icon::{Icon, icon};
 use crate::web::ui::map::{self, Dot};
 use crate::web::ui::part::{self, Tone};
@@ -43,6 +45,10 @@ pub struct View {
     pub upload_mbps: u64,
     pub download_mbps: u64,
     pub uptime_s: u64,
+    pub last_contact: Time,
+    /// What became of it while we looked, newest first.
+    pub turns: Vec<(Time, Turned)>,
+    pub now: Time,
     pub looks: Looks,
     /// The last days, oldest first: their beginning, and what we saw.
     pub days: Vec<(Time, Looks)>,
@@ -86,10 +92,12 @@ fn standing(view: &View) -> Markup {
             (part::badge(tone, word))
             @for class in &node.classes { (part::badge(Tone::Busy, class.word())) }
             @if node.certified { (part::badge(Tone::Good, "Certified")) }
+            span.soft { "Last contact " (ago(view.last_contact, view.now)) }
             @if view.own { (part::badge(Tone::Quiet, "Yours")) }
             @if !view.orderable {
                 span.soft {
-                    @if node.whole { "It is only rented whole, so no single server can be ordered on it." }
+                    @if let Some(window) = node.worked_on { "Its provider works on it from " (when(window.starts)) " to " (when(window.ends)) ": it takes no orders until then." }
+                    @else if node.whole { "It is only rented whole, so no single server can be ordered on it." }
                     @else { "It takes no orders right now." }
                 }
             }
@@ -159,7 +167,9 @@ fn reliability(view: &View) -> Markup {
             }
         }
         (chart::days("Share of looks at which it was up, by day", &days))
-        p.hint { "Each column is a day, the last one is today. Grey: nobody looked." }
+        p.hint { "Each column is a day, the last one is today. Grey: nobody looked. Times of maintenance that was announced a day before are left out." }
+        h3 { "Down and back" }
+        (turns(&view.turns))
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Grid {
     pub block: Option<(u32, Time)>,
     pub nodes_up: usize,
     pub nodes: usize,
+    /// When the index told of them.
+    pub told: Option<Time>,
     /// The version of the chain's runtime, once it was asked.
     pub runtime: Option<u32>,
     /// Whether nodes will take what we send. None: the identity service has not said.
@@ -81,6 +83,15 @@ pub struct AtRisk {
     pub node: u32,
     /// `is down`
     pub trouble: &'static str,
+    pub deployments: u32,
+}
+
+/// Work on a node that carries deployments.
+#[derive(Debug, Clone, Serialize)]
+pub struct Planned {
+    pub node: u32,
+    pub starts: Time,
+    pub ends: Time,
     pub deployments: u32,
 }
 
@@ -123,6 +134,8 @@ pub struct View {
     pub grid: Grid,
     /// Nodes that carry something of ours and are in trouble.
     pub at_risk: Vec<AtRisk>,
+    /// Work that providers have announced for nodes that carry something of ours, the next first.
+    pub maintenance: Vec<Planned>,
     /// Whether time can be moved here.
     pub clock: bool,
     pub now: Time,
@@ -204,6 +217,16 @@ fn alarms(view: &View) -> Markup {
                 strong { (count(view.at_risk.iter().map(|risk| u64::from(risk.deployments)).sum())) " running deployments are at risk. " }
                 @for risk in view.at_risk.iter().take(RISKS_SHOWN) { "Node " (risk.node) " " (risk.trouble) " (" (count(risk.deployments.into())) "). " }
                 @if view.at_risk.len() > RISKS_SHOWN { "And " (count((view.at_risk.len() - RISKS_SHOWN) as u64)) " more nodes." }
+            } }
+        }
+        @if !view.maintenance.is_empty() {
+            p.flash.notice { span {
+                strong { "Providers will work on nodes that carry deployments. " }
+                @for work in view.maintenance.iter().take(RISKS_SHOWN) {
+                    "Node " (work.node) ": " (when(work.starts)) " to " (when(work.ends)) " (" (count(work.deployments.into())) "). "
+                }
+                @if view.maintenance.len() > RISKS_SHOWN { "And " (count((view.maintenance.len() - RISKS_SHOWN) as u64)) " more. " }
+                "Their owners were told."
             } }
         }
         (runway_alarm(view.wallet.runway.as_ref()))
@@ -322,6 +345,7 @@ fn grid(view: &View) -> Markup {
             ("Identity", html! {
                 @match grid.verified { Some(true) => "Verified", Some(false) => "Not verified", None => "Not known" }
             }),
+            ("List of nodes", html! { @match grid.told { Some(at) => (ago(at, view.now)), None => "Has not come yet" } }),
             ("Last block", html! {
                 @match grid.block { Some((number, at)) => { (count(number.into())) ", " (ago(at, view.now)) }, None => "Not seen yet" }
             }),

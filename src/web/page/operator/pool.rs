@@ -46,11 +46,11 @@ pub struct View {
     pub id: PoolId,
     pub name: String,
     pub offers: Vec<Node>,
-    /// There are more offers than are shown: they move up as these are decided.
-    pub more_offers: bool,
+    pub offers_pager: Pager,
     pub nodes: Vec<Node>,
     pub pager: Pager,
     pub members: Vec<Member>,
+    pub members_pager: Pager,
     /// Holds `email`.
     pub filled: Filled,
     pub now: Time,
@@ -87,7 +87,7 @@ fn offers(chrome: &Chrome, view: &View) -> Markup {
                     (refusal(view, node, "Refuse …"))
                 }
             } } }
-            @if view.more_offers { p.soft { "There are more: they move up as these are decided." } }
+            (part::pager(&view.offers_pager))
         }
     }
 }
@@ -145,6 +145,7 @@ fn members(chrome: &Chrome, view: &View) -> Markup {
                     button.btn.quiet.small type="submit" { "Remove" span.hidden { " " (member.name) } }
                 }))
             } } }
+            (part::pager_saying("← From the first", "More →", &view.members_pager))
         }
         (form::sheet(chrome, &here(view, "members"), &view.filled, html! {
             (Text::email("email", "E-mail address of somebody with an account here").show(&view.filled))

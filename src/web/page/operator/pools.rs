@@ -7,7 +7,7 @@ use crate::base::Time;
 use crate::base::ids::PoolId;
 use crate::web::ui::form::{self, Filled, Text};
 use crate::web::ui::format::{ago, count};
-use crate::web::ui::part::{self, Tone, number, text};
+use crate::web::ui::part::{self, Pager, Tone, number, text};
 use crate::web::ui::{Chrome, layout};
 
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +24,7 @@ pub struct Pool {
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub pools: Vec<Pool>,
+    pub pager: Pager,
     /// Holds `name`.
     pub filled: Filled,
     pub now: Time,
@@ -48,6 +49,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     ))
                 } @else {
                     (part::table("Private pools", &COLUMNS, view.pools.iter().map(|pool| row(pool, view.now)).collect()))
+                    (part::pager_saying("← Before", "Next →", &view.pager))
                 }
                 section #new {
                     (part::card("A new pool", form::sheet(chrome, "/operator/pools", &view.filled, html! {

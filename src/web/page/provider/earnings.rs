@@ -8,7 +8,7 @@ use crate::base::ids::OrderId;
 use crate::base::money::{Tft, Usd};
 use crate::web::ui::chart::{self, Bar};
 use crate::web::ui::format::{about, about_text, about_tokens, count, money, percent, tokens, when};
-use crate::web::ui::part::{self, number, text};
+use crate::web::ui::part::{self, Pager, number, text};
 use crate::web::ui::{Chrome, layout};
 
 /// Tokens, and what they are worth at today's price if that is known.
@@ -21,7 +21,8 @@ pub struct Amount {
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
     pub node: u32,
-    pub order: OrderId,
+    /// None: all that ran on the node.
+    pub order: Option<OrderId>,
     pub billed: Amount,
     pub share: Amount,
     pub bills: u64,
@@ -46,10 +47,12 @@ pub struct View {
     pub earned: Amount,
     pub paid_by_chain: Amount,
     pub owed: Amount,
-    /// From the newest bills.
+    /// By node, all that it ever earned.
+    pub nodes: Vec<Row>,
+    pub nodes_pager: Pager,
+    /// By node and deployment.
     pub rows: Vec<Row>,
-    /// There are older bills than those the rows are made of.
-    pub more: bool,
+    pub pager: Pager,
     pub days: Vec<Day>,
 }
 
@@ -78,8 +81,17 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         (part::card("Your share by day", days(view)))
                         (part::card("How this is counted", rule(view)))
                     }
-                    (part::table("Earnings by deployment", &COLUMNS, view.rows.iter().map(row).collect()))
-                    @if view.more { p.hint { "The table is made of the newest bills; the figures above count all of them." } }
+                    section.stack {
+                        h2 { "By node" }
+                        (part::table("Earnings by node", &NODES, view.nodes.iter().map(row).collect()))
+                        (part::pager_saying("← From the first", "Next →", &view.nodes_pager))
+                    }
+                    section.stack {
+                        h2 { "By deployment" }
+                        (part::table("Earnings by deployment", &COLUMNS, view.rows.iter().map(row).collect()))
+                        (part::pager_saying("← From the first", "Next →", &view.pager))
+                    }
+                    p.hint { "Both count every bill since the first." }
                 }
             }
         },
@@ -121,13 +133,19 @@ fn short_day(at: Time) -> String {
     at.date().split_once('-').map_or_else(String::new, |(_, day)| day.to_owned())
 }
 
+const NODES: [part::Column; 4] = [text("Node"), number("Bills"), number("Billed"), number("Your share")];
 const COLUMNS: [part::Column; 4] = [text("Node and order"), number("Bills"), number("Billed"), number("Your share")];
 
 fn row(row: &Row) -> Vec<Markup> {
     let amount =
         |amount: Amount| html! { (tokens(amount.tft)) @if let Some(worth) = amount.worth { span.sub { (money(worth)) } } };
     vec![
-        html! { strong { "Node " (row.node) } span.sub { code { (row.order) } } },
+        html! {
+            @match row.order {
+                Some(order) => { strong { "Node " (row.node) } span.sub { code { (order) } } }
+                None => a.row-link href={ "/provider/nodes/" (row.node) } { "Node " (row.node) },
+            }
+        },
         html! { (count(row.bills)) span.sub { "Last: " (when(row.last)) } },
         amount(row.billed),
         amount(row.share),

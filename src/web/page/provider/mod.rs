@@ -2,5 +2,6 @@
 
 pub mod claim;
 pub mod earnings;
+pub mod maintenance;
 pub mod node;
 pub mod nodes;

@@ -3,11 +3,13 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::maintenance::{self, Windows};
 use super::nodes::badge;
 use crate::base::Time;
 use crate::base::ids::PoolId;
 use crate::base::money::Usd;
 use crate::domain::node::{Class, Looks, NodeState};
+use crate::domain::observation::Turned;
 use crate::web::ui::form::{self, Filled};
 use crate::web::ui::format::{about, ago, count, cpus, disk, memory, percent, span, when};
 use crate::web::ui::part::{self, Tone};
@@ -74,6 +76,9 @@ pub struct View {
     pub pools: Vec<(PoolId, String)>,
     /// Holds `pool`.
     pub filled: Filled,
+    pub maintenance: Windows,
+    /// What became of it while we looked, newest first.
+    pub turns: Vec<(Time, Turned)>,
     pub now: Time,
 }
 
@@ -93,7 +98,11 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     (part::card("How it does", condition(view)))
                     (part::card("Who can order on it", exposure(chrome, view)))
                 }
-                (part::card("What it has", machine(view)))
+                (maintenance::card(chrome, view.id, &view.maintenance))
+                div.duo {
+                    (part::card("What it has", machine(view)))
+                    (part::card("What we saw become of it", turns(&view.turns)))
+                }
             }
         },
     )
@@ -119,6 +128,23 @@ fn condition(view: &View) -> Markup {
             }),
             ("Deployments of ours", html! { (count(view.deployments as u64)) }),
         ]))
+    }
+}
+
+/// Also for the page that everybody sees.
+pub fn turns(turns: &[(Time, Turned)]) -> Markup {
+    html! {
+        @if turns.is_empty() { p.soft { "It was there each time we looked, as far as we remember." } } @else {
+            ul.lines { @for (at, turned) in turns { li {
+                span {
+                    @if turned.up { "Back " } @else { "Down " } (when(*at))
+                    @if !turned.up { span.sub { "Its last report was of " (when(turned.seen)) "." } }
+                }
+                @if turned.announced { (part::badge(Tone::Quiet, "Announced maintenance")) }
+                @else if turned.up { (part::badge(Tone::Good, "Back")) }
+                @else { (part::badge(Tone::Bad, "Down")) }
+            } } }
+        }
     }
 }
 

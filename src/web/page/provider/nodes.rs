@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::base::Time;
 use crate::domain::node::NodeState;
 use crate::web::ui::format::{ago, disk, memory};
-use crate::web::ui::part::{self, Tone, number, text};
+use crate::web::ui::part::{self, Pager, Tone, number, text};
 use crate::web::ui::{Chrome, layout};
 
 pub(super) fn badge(state: NodeState) -> Markup {
@@ -51,6 +51,7 @@ pub struct View {
     pub now: Time,
     /// The grid's index has answered since the start.
     pub known: bool,
+    pub pager: Pager,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
@@ -78,6 +79,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     ))
                 } @else {
                     (part::table("Your nodes", &COLUMNS, view.nodes.iter().map(|node| row(node, view.now)).collect()))
+                    (part::pager_saying("← Before", "Next →", &view.pager))
                 }
             }
         },

@@ -64,6 +64,27 @@ pub struct Changes {
     pub failed: Option<String>,
 }
 
+/// What we see of one that does not answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Down {
+    pub since: Time,
+    pub why: &'static str,
+}
+
+/// Work that a provider has announced.
+#[derive(Debug, Clone, Serialize)]
+pub struct Planned {
+    /// What of it is there.
+    pub what: &'static str,
+    pub node: u32,
+    pub starts: Time,
+    pub ends: Time,
+    /// In the provider's words.
+    pub why: String,
+    /// The server itself is there.
+    pub itself: bool,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
     pub id: OrderId,
@@ -88,6 +109,10 @@ pub struct View {
     /// Of the month, and of what became dearer in it.
     pub receipts: Vec<ChargeId>,
     pub changes: Changes,
+    /// It does not answer, as far as we see.
+    pub down: Option<Down>,
+    /// When something it uses will be worked on, the next first.
+    pub maintenance: Vec<Planned>,
     pub sla: Sla,
     pub place: Option<String>,
     pub node: Option<u32>,
@@ -125,6 +150,8 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                     }
                 }
                 @if matches!(view.status, Status::Ended | Status::Refunded | Status::NotStarted) { (gone(view)) } @else {
+                    (down(view))
+                    (planned(view))
                     @if let Some(open) = &view.changes.open {
                         p.flash.notice { span { (open) " " a href={ "/deployments/" (view.id) "/progress" } { "Watch it" } } }
                     }
@@ -149,6 +176,36 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
             }
         },
     )
+}
+
+/// What is seen of one that does not answer, and what can be done.
+fn down(view: &View) -> Markup {
+    html! {
+        @if let Some(down) = &view.down {
+            p.flash.bad role="alert" { span {
+                strong { "It does not answer since " (when(down.since)) ". " } (down.why) " Most of the time that passes by itself, and you get a mail when it does. "
+                @if view.changes.can { "If you can't wait: " a href={ "/deployments/" (view.id) "/move" } { "set it up elsewhere" } ", with empty disks. " }
+                @if view.backup.is_some() { a href={ "/deployments/" (view.id) "/backup" } { "Its backup VM can take over" } "." }
+                @else { "A backup VM, ordered with a server, could take over." }
+            } }
+        }
+    }
+}
+
+fn planned(view: &View) -> Markup {
+    html! {
+        @for work in &view.maintenance {
+            p.flash.notice { span {
+                strong { "Maintenance from " (when(work.starts)) " to " (when(work.ends)) ". " }
+                "The provider of node " (work.node) " writes: “" (work.why) "” Meanwhile " (work.what) " may not answer; what is on disks is kept. "
+                @if work.itself {
+                    @if view.changes.can { "If you can't do without it: " a href={ "/deployments/" (view.id) "/move" } { "set it up elsewhere before" } ". " }
+                    @if view.backup.is_some() { a href={ "/deployments/" (view.id) "/backup" } { "Its backup VM can take over meanwhile" } "." }
+                    @else { "A backup VM, ordered with a server, could take over meanwhile." }
+                }
+            } }
+        }
+    }
 }
 
 /// The way out: nobody is kept here.

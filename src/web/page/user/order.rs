@@ -43,6 +43,8 @@ pub struct Chosen {
     pub wishes: Vec<String>,
     /// Where to choose again.
     pub href: String,
+    /// What it does not bring.
+    pub note: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -137,6 +139,7 @@ fn where_chosen(chosen: &Chosen, filled: &Filled) -> Markup {
             div.where-chosen {
                 p { strong { (chosen.title) } }
                 ul.wishes { @for wish in &chosen.wishes { li { span.wish { (wish) } } } }
+                @if let Some(note) = chosen.note { p.hint { (note) } }
                 p { a href=(chosen.href) { "Choose again" } " or " a href="/order" { "leave it to us" } }
             }
         }

@@ -88,6 +88,12 @@ pub struct View {
     pub again: String,
     pub node: ChosenNode,
     pub runner_up: Option<RunnerUp>,
+    /// Nodes that would fit and will be worked on within a week.
+    pub left_out: usize,
+    /// Work that is announced for the node, later than that.
+    pub planned: Vec<(Time, Time)>,
+    /// What is asked of the node beside the room for a server that it may not be sold with.
+    pub not_with_it: Option<String>,
     /// Where the backup VM will stand, if there is to be one.
     pub second: Option<Second>,
     /// Holds `consent`.
@@ -163,6 +169,17 @@ fn node(view: &View) -> Markup {
                     span.score-points { (part.points) " / " (part.of) }
                     span.score-why { (part.why) }
                 }
+            }
+        }
+        @if let Some(sentence) = &view.not_with_it { p.flash.notice { span { (sentence) } } }
+        @for (starts, ends) in &view.planned {
+            p.flash.notice { span { "Its provider will work on it from " (when(*starts)) " to " (when(*ends)) ": meanwhile your server may not answer." } }
+        }
+        @if view.left_out > 0 {
+            p.runner_up {
+                strong { "Why not " @if view.left_out == 1 { "another one" } @else { (view.left_out) " others" } "? " }
+                @if view.left_out == 1 { "It would fit, and will" } @else { "They would fit, and will" }
+                " be worked on within a week: nobody new is placed there until then."
             }
         }
         @if let Some(other) = &view.runner_up {

@@ -40,11 +40,12 @@ pub fn provider_pages() -> Vec<Shown> {
         ],
         now: NOW,
         known: true,
+        pager: Pager { newer: None, older: Some("/provider/nodes?page=1".into()) },
     };
     let amount = |hundredths| earnings::Amount { tft: tft(hundredths), worth: Some(Usd::from_units(hundredths * 1000)) };
     let row = |node, bits, billed| earnings::Row {
         node,
-        order: OrderId::from_bits(bits),
+        order: (bits > 0).then(|| OrderId::from_bits(bits)),
         billed: amount(billed),
         share: amount(billed / 2),
         bills: 214,
@@ -57,14 +58,17 @@ pub fn provider_pages() -> Vec<Shown> {
         earned: amount(0),
         paid_by_chain: amount(0),
         owed: amount(0),
+        nodes: vec![],
+        nodes_pager: Pager::default(),
         rows: vec![],
-        more: false,
+        pager: Pager::default(),
         days: vec![],
     };
     let full = earnings::View {
         rule_since: Some(ago(60 * DAY)),
         of_list: true,
-        more: true,
+        nodes: vec![row(11, 0, 120_340), row(14, 0, 62_000)],
+        pager: Pager { newer: None, older: Some("/provider/earnings?after=7-14-x".into()) },
         earned: amount(91_170),
         paid_by_chain: amount(54_702),
         owed: amount(36_468),
@@ -82,8 +86,20 @@ pub fn provider_pages() -> Vec<Shown> {
     let farms = vec![claim::Farm { id: 3, name: "Freefarm Ghent".into(), nodes: 3 }];
     vec![
         show("nodes", nodes::page(&staff("/provider/nodes"), &farm)),
-        show("nodes-unknown", nodes::page(&staff("/provider/nodes"), &nodes::View { nodes: vec![], now: NOW, known: false })),
-        show("nodes-empty", nodes::page(&staff("/provider/nodes"), &nodes::View { nodes: vec![], now: NOW, known: true })),
+        show(
+            "nodes-unknown",
+            nodes::page(
+                &staff("/provider/nodes"),
+                &nodes::View { nodes: vec![], now: NOW, known: false, pager: Pager::default() },
+            ),
+        ),
+        show(
+            "nodes-empty",
+            nodes::page(
+                &staff("/provider/nodes"),
+                &nodes::View { nodes: vec![], now: NOW, known: true, pager: Pager::default() },
+            ),
+        ),
         show("earnings", earnings::page(&staff("/provider/earnings"), &full)),
         show("earnings-empty", earnings::page(&staff("/provider/earnings"), &none)),
         show("claim", claim::page(&staff("/provider/claim"), &claim::View { sentence: sentence.into(), farms, filled })),
@@ -95,7 +111,7 @@ pub fn provider_pages() -> Vec<Shown> {
 }
 
 pub fn overview_pages() -> Vec<Shown> {
-    use operator::overview::{AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Runway, Tokens, View, Wallet, page};
+    use operator::overview::{AtRisk, Day, Grid, Jobs, JournalCheck, OrderCount, Planned, Runway, Tokens, View, Wallet, page};
     let show = |name, markup| Shown { name, of: For::Staff, markup };
     let numbers = [2, 1, 0, 1, 112, 0, 1, 9, 3];
     let coins = |hundredths| Tokens { tft: tft(hundredths), worth: Some(Usd::from_units(hundredths * 1000)) };
@@ -129,11 +145,13 @@ pub fn overview_pages() -> Vec<Shown> {
             block: Some((1_204_118, ago(4 * SECOND))),
             nodes_up: 18,
             nodes: 20,
+            told: Some(ago(20 * SECOND)),
             runtime: Some(149),
             verified: Some(true),
             address: "5DTestUPts3kjeXSTMyerHihn1uwMfLj8vU8sqF7qYrFabHE".into(),
         },
         at_risk: vec![],
+        maintenance: vec![],
         obstacles: vec![],
         warnings: vec![],
         clock: true,
@@ -144,6 +162,7 @@ pub fn overview_pages() -> Vec<Shown> {
             AtRisk { node: 27, trouble: "is down", deployments: 2 },
             AtRisk { node: 32, trouble: "left the grid's billing", deployments: 1 },
         ],
+        maintenance: vec![Planned { node: 11, starts: NOW + HOUR * 30, ends: NOW + HOUR * 34, deployments: 3 }],
         jobs: Jobs { waiting: 12, parked: 2 },
         unread: None,
         journal: Some(JournalCheck {
@@ -183,7 +202,7 @@ pub fn overview_pages() -> Vec<Shown> {
         unread: None,
         journal: None,
         wallet: Wallet { worth: None, runway: None, ..calm.wallet.clone() },
-        grid: Grid { block: None, ..calm.grid.clone() },
+        grid: Grid { block: None, told: None, ..calm.grid.clone() },
         ..calm.clone()
     };
     vec![

@@ -1,11 +1,13 @@
 //! Samples of what decides whom nodes are sold to: a provider's node, and the operator's private pools.
 
 use super::{For, NOW, Shown, ago, staff};
-use crate::base::ids::{PoolId, UserId};
+use crate::base::ids::{MaintenanceId, PoolId, UserId};
 use crate::base::money::Usd;
 use crate::base::time::{DAY, HOUR, MINUTE};
 use crate::domain::node::{Class, Looks, NodeState};
+use crate::domain::observation::Turned;
 use crate::web::page::operator::{pool, pools};
+use crate::web::page::provider::maintenance::{EditView, Stage, Window, Windows, edit_page};
 use crate::web::page::provider::node;
 use crate::web::ui::form::Filled;
 use crate::web::ui::part::Pager;
@@ -49,8 +51,39 @@ fn node_pages() -> Vec<Shown> {
         refused: None,
         pools: vec![(POOL, "Ghent co-op".into()), (PoolId::from_bits(8), "Archive".into())],
         filled: Filled::default(),
+        maintenance: Windows::default(),
+        turns: vec![],
         now: NOW,
     };
+    let window = |bits, hours: u32, stage, short_notice| Window {
+        id: MaintenanceId::from_bits(bits),
+        starts: NOW + HOUR * hours,
+        ends: NOW + HOUR * (hours + 2),
+        why: "A new power supply.".into(),
+        stage,
+        short_notice,
+    };
+    let busy = node::View {
+        maintenance: Windows {
+            rows: vec![
+                window(4, 90, Stage::Ahead, false),
+                window(3, 0, Stage::Now, true),
+                window(2, 0, Stage::Cancelled, false),
+                window(1, 0, Stage::Over, false),
+            ],
+            pager: Pager::default(),
+            filled: Filled::default()
+                .with("starts", "soon")
+                .wrong("starts", "Please give a day and a time, such as 2026-12-01T08:00."),
+        },
+        turns: vec![
+            (ago(HOUR), Turned { up: true, seen: ago(HOUR), announced: false }),
+            (ago(2 * HOUR), Turned { up: false, seen: ago(3 * HOUR), announced: true }),
+        ],
+        ..plain.clone()
+    };
+    let edit =
+        EditView { node: 11, id: MaintenanceId::from_bits(4), filled: Filled::default().with("why", "A new power supply.") };
     let refused = node::View {
         refused: Some(node::Refused {
             pool: "Ghent co-op".into(),
@@ -91,6 +124,8 @@ fn node_pages() -> Vec<Shown> {
     };
     vec![
         show("node", &plain),
+        show("node-maintenance", &busy),
+        Shown { name: "maintenance-change", of: For::Staff, markup: edit_page(&staff("/provider/nodes/11"), &edit) },
         show("node-refused", &refused),
         show("node-wrong", &wrong),
         show("node-offered", &offered),
@@ -112,10 +147,16 @@ fn pool_pages() -> Vec<Shown> {
     };
     let some = pools::View {
         pools: vec![row(7, "Ghent co-op", 2), row(8, "Archive", 0), row(9, "Renderers", 1)],
+        pager: Pager { newer: None, older: Some("/operator/pools?page=1".into()) },
         filled: Filled::default(),
         now: NOW,
     };
-    let none = pools::View { pools: vec![], filled: Filled::default().wrong("name", "Please give the pool a name."), now: NOW };
+    let none = pools::View {
+        pools: vec![],
+        pager: Pager::default(),
+        filled: Filled::default().wrong("name", "Please give the pool a name."),
+        now: NOW,
+    };
     let node = |id, up, kept_back| pool::Node {
         id,
         farm: 3,
@@ -135,19 +176,21 @@ fn pool_pages() -> Vec<Shown> {
         id: POOL,
         name: "Ghent co-op".into(),
         offers: vec![node(11, true, false), node(14, true, false)],
-        more_offers: true,
+        offers_pager: Pager { newer: Some("/operator/pools/x?offers_after=1".into()), older: None },
         nodes: vec![node(15, true, false), node(16, false, false), node(17, true, true)],
         pager: Pager { newer: None, older: Some("/operator/pools/x?before=1".into()) },
         members: vec![pool::Member { id: UserId::from_bits(3), name: "Alice Verbeke".into(), email: "alice@example.org".into() }],
+        members_pager: Pager { newer: None, older: Some("/operator/pools/x?members=usr_x".into()) },
         filled: Filled::default().with("email", "nobody@").wrong("email", "Nobody has an account here with this address."),
         now: NOW,
     };
     let empty = pool::View {
         offers: vec![],
-        more_offers: false,
+        offers_pager: Pager::default(),
         nodes: vec![],
         pager: Pager::default(),
         members: vec![],
+        members_pager: Pager::default(),
         filled: Filled::default(),
         ..full.clone()
     };

@@ -192,6 +192,9 @@ pub fn order_pages() -> Vec<Shown> {
             place: "Falkenstein, Germany".into(),
             why_not: "It came second with 81 of 100 points: it was restarted nine days ago.".into(),
         }),
+        left_out: 2,
+        planned: vec![(NOW + DAY * 9, NOW + DAY * 9 + HOUR * 4)],
+        not_with_it: None,
         second: None,
         filled: Filled::default(),
         card: Some(visa()),
@@ -202,6 +205,7 @@ pub fn order_pages() -> Vec<Shown> {
         title: "On the best node within your filter".into(),
         wishes: vec!["Continent: Europe".into(), "Free memory, at least: 8 GB".into()],
         href: "/nodes?region=Europe&memory=8".into(),
+        note: Some("You looked for a node with a graphics card."),
     };
     let bare = quote::View { card: None, runner_up: None, ..quoted.clone() };
     let line = |what: &str, cents| quote::Line { what: what.into(), amount: Usd::from_cents(cents) };
@@ -371,6 +375,8 @@ pub fn deployment_pages() -> Vec<Shown> {
         price: Usd::from_cents(1000),
         receipts: vec![charge()],
         changes: deployment::Changes { can: true, ..Default::default() },
+        down: None,
+        maintenance: vec![],
         sla: sla(),
         place: Some("Ghent, Belgium".into()),
         node: Some(11),
@@ -391,6 +397,16 @@ pub fn deployment_pages() -> Vec<Shown> {
     };
     let rich = deployment::View {
         name: "The shop's database".into(),
+        status: Status::Down,
+        down: Some(deployment::Down { since: ago(20 * MINUTE), why: "The machine that carries it is down." }),
+        maintenance: vec![deployment::Planned {
+            what: "the server itself",
+            node: 11,
+            starts: NOW + HOUR * 30,
+            ends: NOW + HOUR * 34,
+            why: "A new power supply.".into(),
+            itself: true,
+        }],
         tags: vec!["shop".into(), "production".into()],
         access: Some(deployment::Access {
             ssh: "ssh root@192.0.2.17".into(),

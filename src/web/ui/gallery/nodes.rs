@@ -4,8 +4,10 @@ use super::{For, NOW, Shown, ago, guest, user};
 use crate::base::Time;
 use crate::base::ids::FilterId;
 use crate::base::money::Usd;
-use crate::base::time::DAY;
+use crate::base::time::{DAY, HOUR, MINUTE};
+use crate::domain::maintenance::Window;
 use crate::domain::node::{Class, Looks, NodeState, Spot};
+use crate::domain::observation::Turned;
 use crate::domain::pool::{Facets, Field, Filter, Rows, Search, tests::pool};
 use crate::web::page::guest::node::{self, SizeHere};
 use crate::web::page::guest::nodes::{self, Found, Look, Node, Saved, Wanted};
@@ -40,6 +42,7 @@ fn node_of(id: u32, place: &str) -> Node {
         ipv6: true,
         points: 74,
         of: 100,
+        worked_on: (id == 13).then_some(Window { starts: NOW + DAY, ends: NOW + DAY + HOUR }),
     }
 }
 
@@ -62,6 +65,8 @@ fn view(query: &str, look: Look, found: Found) -> nodes::View {
         found,
         saved: vec![],
         saving: Filled::default(),
+        told: Some(ago(MINUTE)),
+        old: look == Look::Table,
     }
 }
 
@@ -168,6 +173,9 @@ fn one_pages() -> Vec<Shown> {
         upload_mbps: 1000,
         download_mbps: 1200,
         uptime_s: 40 * 86_400,
+        last_contact: ago(MINUTE * 12),
+        turns: vec![(ago(DAY), Turned { up: true, seen: ago(DAY), announced: false })],
+        now: NOW,
         looks: Looks { seen: 80_000, up: 79_400 },
         days: (0..30).map(day).collect(),
         sizes: vec![size("small", "Small", 600, true), size("medium", "Medium", 1000, true), size("huge", "Huge", 5900, false)],

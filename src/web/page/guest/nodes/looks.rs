@@ -41,7 +41,8 @@ fn nothing(view: &View, ways: &[(String, String)]) -> Markup {
                 p { "These get you further:" }
                 ul.relax { @for (href, sentence) in ways { li { a href=(href) data-sieve-link { (sentence) } } } }
             }
-            a.btn.quiet href=(view.wanted.cleared().href()) data-sieve-link { "Clear all filters" }
+            @if ways.is_empty() { a.btn.quiet href="/catalogue" { "Look at sizes and prices" } }
+            @else { a.btn.quiet href=(view.wanted.cleared().href()) data-sieve-link { "Clear all filters" } }
         }
     }
 }
@@ -64,7 +65,9 @@ fn badges(node: &Node) -> Markup {
 
 fn order(view: &View, node: &Node) -> Markup {
     html! {
-        @if node.whole { span.hint { "Only rented whole" } } @else {
+        @if node.whole { span.hint { "Only rented whole" } }
+        @else if let Some(window) = node.worked_on { span.hint { "Maintenance on " (window.starts.day()) } }
+        @else {
             a.btn.quiet.small href=(view.wanted.order_on(node.id)) { "Order here" span.hidden { ", on node " (node.id) } }
         }
     }
@@ -134,7 +137,9 @@ fn table(view: &View, nodes: &[Node]) -> Markup {
             html! { @match node.measured { Some(points) => (percent(points.into())), None => (missing("not measured yet")) } },
             html! { @match node.price { Some(price) => (about(price)), None => (missing("not known")) } },
             html! {
-                @if node.whole { span.soft title="Only rented whole" { "Whole" } } @else {
+                @if node.whole { span.soft title="Only rented whole" { "Whole" } }
+                @else if let Some(window) = node.worked_on { span.soft title={ "Its provider works on it: " (window.text()) } { "Maintenance" } }
+                @else {
                     a href=(view.wanted.order_on(node.id)) { "Order" span.hidden { " on node " (node.id) } }
                 }
             },

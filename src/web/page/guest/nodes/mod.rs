@@ -8,12 +8,14 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 pub use self::wanted::{Look, Read, Wanted};
+use crate::base::Time;
 use crate::base::ids::FilterId;
 use crate::base::money::Usd;
+use crate::domain::maintenance::Window;
 use crate::domain::node::Class;
 use crate::domain::pool::{Facets, Field, Sort};
 use crate::web::ui::form::{self, Filled};
-use crate::web::ui::format::count;
+use crate::web::ui::format::{count, when};
 use crate::web::ui::icon::{Icon, icon};
 use crate::web::ui::map::Dot;
 use crate::web::ui::part::Pager;
@@ -45,6 +47,8 @@ pub struct Node {
     pub ipv6: bool,
     pub points: u32,
     pub of: u32,
+    /// When its provider will work on it next, if that keeps new orders away.
+    pub worked_on: Option<Window>,
 }
 
 /// What was found.
@@ -94,6 +98,9 @@ pub struct View {
     pub saving: Filled,
     /// The whole address, to be passed on.
     pub link: String,
+    /// When the list of nodes was told, and whether that is long ago.
+    pub told: Option<Time>,
+    pub old: bool,
 }
 
 pub fn page(chrome: &Chrome, view: &View) -> Markup {
@@ -114,6 +121,7 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
                         (tools(view))
                         div data-part="wishes" { (wishes(view)) }
                         div.sift-found data-part="found" { (looks::found(view)) }
+                        div data-part="told" { (told(view)) }
                         div data-part="keep" { (keep(chrome, view)) }
                     }
                 }
@@ -121,6 +129,17 @@ pub fn page(chrome: &Chrome, view: &View) -> Markup {
             script src=(asset::url("sieve.js")) defer {}
         },
     )
+}
+
+/// Of when it all is.
+fn told(view: &View) -> Markup {
+    html! {
+        @if let Some(at) = view.told {
+            @if view.old {
+                p.flash.notice { span { "This is how things stood on " (when(at)) ": the list of nodes does not come just now. Orders wait until it does." } }
+            } @else { p.hint { "As of " (when(at)) "." } }
+        }
+    }
 }
 
 /// The two ways to an order: the basic view and the advanced one.

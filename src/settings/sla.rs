@@ -1,0 +1,86 @@
+//! What is promised with every order, as settings. An order keeps what was promised when it was made.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Error, Kind, Result};
+use crate::domain::catalogue::Sla;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Promise {
+    /// Percent of a calendar month, `"99.5"`.
+    pub availability: String,
+    /// Percent of the month's price that goes back to who writes that it was missed.
+    pub credit_percent: u32,
+    /// Within so many hours mails are answered; 24 is one working day.
+    pub support_hours: u32,
+}
+
+impl Default for Promise {
+    fn default() -> Self {
+        Promise { availability: "99.5".into(), credit_percent: 10, support_hours: 24 }
+    }
+}
+
+impl Promise {
+    /// Hundredths of a percent.
+    fn availability_bp(&self) -> Option<u32> {
+        let (whole, rest) = self.availability.split_once('.').unwrap_or((&self.availability, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(rest) || whole.len() > 3 || rest.len() > 2 {
+            return None;
+        }
+        format!("{whole}{rest:0<2}").parse().ok().filter(|points| *points <= 10_000)
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let bad = |message: String| Error::new(Kind::Invalid, message);
+        if self.availability_bp().is_none() {
+            return Err(bad(format!("sla.availability is “{}”, which is no percentage such as \"99.5\".", self.availability)));
+        }
+        if self.credit_percent > 100 {
+            return Err(bad("sla.credit_percent gives more than 100 percent back.".into()));
+        }
+        if self.support_hours == 0 {
+            return Err(bad("sla.support_hours is 0: nobody answers at once.".into()));
+        }
+        Ok(())
+    }
+
+    /// With the parts that are no settings.
+    pub fn sla(&self) -> Sla {
+        let usual = Sla::default();
+        let support = match self.support_hours {
+            24 => usual.support.clone(),
+            hours => format!("By e-mail, answered within {hours} hour{}.", if hours == 1 { "" } else { "s" }),
+        };
+        Sla {
+            availability_bp: self.availability_bp().unwrap_or(usual.availability_bp),
+            credit_percent: self.credit_percent,
+            support,
+            ..usual
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_settings_the_usual_is_promised_and_with_them_what_they_say() {
+        assert_eq!(Promise::default().sla(), Sla::default());
+        let own = Promise { availability: "99.95".into(), credit_percent: 25, support_hours: 4 };
+        own.check().unwrap();
+        let sla = own.sla();
+        assert_eq!(
+            (sla.availability_bp, sla.credit_percent, sla.support.as_str()),
+            (9995, 25, "By e-mail, answered within 4 hours.")
+        );
+        for availability in ["", "99,5", "101", "100.01", "99.555", "-1", "all"] {
+            assert!(Promise { availability: availability.into(), ..Promise::default() }.check().is_err(), "{availability}");
+        }
+        assert!(Promise { credit_percent: 101, ..Promise::default() }.check().is_err());
+        assert!(Promise { support_hours: 0, ..Promise::default() }.check().is_err());
+    }
+}
