@@ -8,7 +8,7 @@ use cooperage::app::chain::Obstacle;
 use cooperage::base::ids::OrderId;
 use cooperage::base::money::{SCALE, Tft};
 use cooperage::base::time::{HOUR, MINUTE};
-use cooperage::cli::demo::TOM;
+use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::cli::visitor::Visitor;
 use cooperage::domain::ledger::Account;
 use cooperage::domain::order::{Order, State};
@@ -226,6 +226,12 @@ async fn an_empty_wallet_closes_the_shop_and_pauses_what_runs_until_it_is_filled
     market.nurse("orders are taken again", || words(&market).is_empty()).await;
     let page = alice.get(&format!("/deployments/{}", order.id)).await.unwrap();
     assert!(!page.says("It is paused"), "{}", page.text());
+    // Its owner heard of both, once.
+    let told = |subject: &str| {
+        let mails = market.demo.world.mail.mails_to(ALICE.email);
+        mails.iter().filter(|mail| mail.subject.contains(subject)).count()
+    };
+    market.until("both mails came", || (told("is paused"), told("goes on")) == (1, 1)).await;
     market.close().await;
 }
 
@@ -252,6 +258,14 @@ async fn a_contract_that_is_deleted_under_a_vm_ends_it_and_unused_hours_go_back(
     let page = alice.get(&format!("/deployments/{}", order.id)).await.unwrap();
     assert!(page.says("The place that carried it has ended it."), "{}", page.text());
     assert_plain(&page.text());
+    // Its owner heard of the end and of the final bill, once each.
+    let told = |subject: &str| {
+        let mails = market.demo.world.mail.mails_to(ALICE.email);
+        mails.into_iter().filter(|mail| mail.subject.contains(subject)).map(|mail| mail.text).collect::<Vec<_>>()
+    };
+    market.until("both mails came", || (told("has ended").len(), told("the final bill").len()) == (1, 1)).await;
+    assert!(told("has ended")[0].contains("The place that carried it has ended it."), "{:?}", told("has ended"));
+    told("has ended").iter().chain(&told("the final bill")).for_each(|text| assert_plain(text));
     assert_reconciled(&market).await;
     market.close().await;
 }

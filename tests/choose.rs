@@ -2,9 +2,11 @@
 
 use cooperage::cli::demo::{ALICE, HILBERT};
 use cooperage::cli::visitor::{Page, Visitor, text_of};
+use cooperage::domain::backup::Stage;
 use cooperage::domain::catalogue::Place;
 use cooperage::domain::order::State;
 use cooperage::localgrid::node::Fault;
+use cooperage::store::backup::Backups;
 use cooperage::store::order::Orders;
 use reqwest::Url;
 
@@ -199,6 +201,42 @@ async fn an_order_within_a_filter_is_placed_within_it_and_goes_on_within_it() {
     let nonsense = quote(&alice, "/order?filter=cores%3Dmany", "none").await;
     assert_eq!(nonsense.status, 422);
     assert!(nonsense.says("Please give a number of cores, such as 8."), "{}", nonsense.text());
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn advanced_view_a_continent_a_backup_vm_and_the_promise_are_one_order() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    // The advanced view, narrowed down to a continent; the button leads to the form, which keeps the filter.
+    let page = nodes(&alice, "?region=Europe&cores=4").await;
+    let path = link(&page, "Order on the best of");
+    let wish = [("name", "shop"), ("size", "small"), ("image", "ubuntu-24.04"), ("ssh_key", KEY), ("backup", "vm")];
+    let offer = alice.fill(&path, "/order", &wish).await.unwrap();
+    assert!(offer.says("Continent: Europe") && offer.says("The backup VM, and why these two"), "{}", offer.text());
+    assert!(offer.says("99.5 %") && offer.says("If we miss it"), "the promise stands on the same page: {}", offer.text());
+    let page = alice.submit(&offer, &format!("{}/confirm", offer.url.path()), &[("consent", "on")]).await.unwrap();
+    let id = page.url.path().split('/').nth(2).unwrap().parse().unwrap_or_else(|_| panic!("{}", page.text()));
+    let order = market.rest(id).await;
+    assert_eq!(order.state, State::Active, "{:?}", order.timeline);
+    let app = market.demo.instance.app.clone();
+    let backup = || app.read().unwrap().backup(id).unwrap().unwrap();
+    market.until("the backup VM stands", || backup().stage == Stage::Active).await;
+    // Both within the filter, apart from each other, and the promise kept with the order.
+    let pool = app.nodes();
+    let (first, second) = (order.attempt().unwrap().node(), backup().node().node);
+    for node in [first, second] {
+        assert_eq!(pool.node(node).unwrap().region(), "Europe", "node {node}");
+    }
+    assert_ne!(pool.node(first).unwrap().owner(), pool.node(second).unwrap().owner());
+    assert_eq!(order.wish.filter.to_string(), "region=Europe&cores=4");
+    assert_eq!((order.sla.availability_bp, order.sla.backup.contains("backup VM elsewhere")), (9950, true), "{:?}", order.sla);
+    let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
+    assert!(page.says("99.5 %") && page.says("A backup VM elsewhere"), "{}", page.text());
+    // A wish for a graphics card says that the card stays where it is.
+    let page = alice.get("/order?filter=gpu%3Dany").await.unwrap();
+    assert!(page.says("The card itself is not part of a server"), "{}", page.text());
+    drop((pool, app));
     market.close().await;
 }
 

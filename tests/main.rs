@@ -27,6 +27,7 @@ mod purse;
 mod report;
 mod revise;
 mod slow;
+mod standing;
 mod swarm;
 mod swarm_kill;
 mod tidy;

@@ -145,7 +145,7 @@ impl App {
         if !settings.images.is_empty() {
             catalogue.images = settings.images.iter().map(wish::image).collect();
         }
-        catalogue.sla = settings.sla.sla();
+        catalogue.sla = wish::sla(&settings.sla);
         for size in &mut catalogue.sizes {
             size.price = settings.price_of(&size.id).unwrap_or(size.price);
         }

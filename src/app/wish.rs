@@ -6,12 +6,12 @@ use crate::base::text::{MountPath, SshKey, VmName, WgKey};
 use crate::base::{Error, Result};
 use crate::domain::account::User;
 use crate::domain::backup::Backup;
-use crate::domain::catalogue::{Boot, Capacity, Catalogue, GIB, Image, Place, Size};
+use crate::domain::catalogue::{Boot, Capacity, Catalogue, GIB, Image, Place, Size, Sla};
 use crate::domain::pool::Filter;
 use crate::domain::price::UnitPrices;
 use crate::domain::swarm::{CONSENT, Layout, SwarmWish};
 use crate::domain::wish::{DataDisk, Net, Wish};
-use crate::settings::{BootRule, ImageRule, Limits};
+use crate::settings::{BootRule, ImageRule, Limits, Promise};
 
 /// The wish that a form says, or what is wrong with which field.
 pub(super) fn wish(catalogue: &Catalogue, limits: &Limits, prices: &UnitPrices, user: &User, form: &OrderForm) -> Result<Wish> {
@@ -190,5 +190,29 @@ fn place(form: &OrderForm) -> Result<Place> {
     match form.node.trim() {
         "" => Ok(Place::parse(&form.region)),
         node => node.parse().map(Place::Node).map_err(|_| Error::invalid("node", "A node has a number, such as 12.")),
+    }
+}
+
+/// What is promised with every order, with the parts that are no settings.
+pub(super) fn sla(promise: &Promise) -> Sla {
+    let usual = Sla::default();
+    let support = match promise.support_hours {
+        24 => usual.support.clone(),
+        hours => format!("By e-mail, answered within {hours} hour{}.", if hours == 1 { "" } else { "s" }),
+    };
+    let availability_bp = promise.availability_bp().unwrap_or(usual.availability_bp);
+    Sla { availability_bp, credit_percent: promise.credit_percent, support, ..usual }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_settings_the_usual_is_promised_and_with_them_what_they_say() {
+        assert_eq!(sla(&Promise::default()), Sla::default());
+        let own = sla(&Promise { availability: "99.95".into(), credit_percent: 25, support_hours: 4 });
+        let said = (own.availability_bp, own.credit_percent, own.support.as_str());
+        assert_eq!(said, (9995, 25, "By e-mail, answered within 4 hours."));
     }
 }

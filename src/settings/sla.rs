@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Error, Kind, Result};
-use crate::domain::catalogue::Sla;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,7 +23,7 @@ impl Default for Promise {
 
 impl Promise {
     /// Hundredths of a percent.
-    fn availability_bp(&self) -> Option<u32> {
+    pub fn availability_bp(&self) -> Option<u32> {
         let (whole, rest) = self.availability.split_once('.').unwrap_or((&self.availability, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(whole) || !digits(rest) || whole.len() > 3 || rest.len() > 2 {
@@ -46,21 +45,6 @@ impl Promise {
         }
         Ok(())
     }
-
-    /// With the parts that are no settings.
-    pub fn sla(&self) -> Sla {
-        let usual = Sla::default();
-        let support = match self.support_hours {
-            24 => usual.support.clone(),
-            hours => format!("By e-mail, answered within {hours} hour{}.", if hours == 1 { "" } else { "s" }),
-        };
-        Sla {
-            availability_bp: self.availability_bp().unwrap_or(usual.availability_bp),
-            credit_percent: self.credit_percent,
-            support,
-            ..usual
-        }
-    }
 }
 
 #[cfg(test)]
@@ -68,15 +52,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_settings_the_usual_is_promised_and_with_them_what_they_say() {
-        assert_eq!(Promise::default().sla(), Sla::default());
-        let own = Promise { availability: "99.95".into(), credit_percent: 25, support_hours: 4 };
+    fn a_promise_that_cannot_be_meant_is_refused() {
+        Promise::default().check().unwrap();
+        assert_eq!(Promise::default().availability_bp(), Some(9950));
+        let own = Promise { availability: "100".into(), credit_percent: 25, support_hours: 4 };
         own.check().unwrap();
-        let sla = own.sla();
-        assert_eq!(
-            (sla.availability_bp, sla.credit_percent, sla.support.as_str()),
-            (9995, 25, "By e-mail, answered within 4 hours.")
-        );
+        assert_eq!(own.availability_bp(), Some(10_000));
         for availability in ["", "99,5", "101", "100.01", "99.555", "-1", "all"] {
             assert!(Promise { availability: availability.into(), ..Promise::default() }.check().is_err(), "{availability}");
         }

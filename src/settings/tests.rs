@@ -91,6 +91,7 @@ fn every_setting_can_be_set_by_the_environment_a_credential_and_a_flag() {
                 ("network", _) => "test".to_owned(),
                 ("dns", _) => "192.0.2.53".to_owned(),
                 ("via", _) => "127.0.0.1:8".to_owned(),
+                ("availability", _) => "99.9".to_owned(),
                 (_, Value::Integer(number)) => (number + 1).to_string(),
                 (_, Value::Boolean(yes)) => (!yes).to_string(),
                 (_, Value::String(_) | Value::Array(_)) => "set".to_owned(),

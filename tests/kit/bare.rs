@@ -15,6 +15,7 @@ pub struct Bare {
     pub world: World,
     /// Where it listens, whatever it believes its address to be.
     pub url: String,
+    pub clock: Arc<HostClock>,
     folder: PathBuf,
 }
 
@@ -48,7 +49,22 @@ impl Bare {
         settings.mail.smtp = Secret::new(at.smtp.clone());
         change(&mut settings);
         let instance = Instance::start(settings, listener, clock.clone(), random, Some(clock.leaps())).await.unwrap();
-        Bare { instance, world, url, folder }
+        Bare { instance, world, url, clock, folder }
+    }
+
+    /// The same place after a restart, with other settings.
+    pub async fn again(self, change: impl FnOnce(&mut Settings)) -> Bare {
+        let Bare { instance, world, clock, folder, .. } = self;
+        let mut settings = instance.app.settings.clone();
+        instance.stop().await;
+        change(&mut settings);
+        settings.server.listen = "127.0.0.1:0".into();
+        let listener = bind(&settings).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        settings.server.public_url = url.clone();
+        let random = Arc::new(HostRandom);
+        let instance = Instance::start(settings, listener, clock.clone(), random, Some(clock.leaps())).await.unwrap();
+        Bare { instance, world, url, clock, folder }
     }
 
     pub async fn close(self) {
