@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cooperage::base::ids::{CardId, ChargeId, FilterId, JobId, OrderId, PoolId, QuoteId, SessionId};
+use cooperage::base::ids::{CardId, ChargeId, FilterId, JobId, MaintenanceId, OrderId, PoolId, QuoteId, SessionId};
 use cooperage::base::time::MINUTE;
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
 use cooperage::domain::order::State;
@@ -121,6 +121,11 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/provider/nodes/{id}/expose", [303, 404, 404, 422, 404]),
     ("POST", "/provider/nodes/{id}/offer", [303, 404, 404, 422, 404]),
     ("POST", "/provider/nodes/{id}/withdraw", [303, 404, 404, 303, 404]),
+    ("POST", "/provider/nodes/{id}/maintenance", [303, 404, 404, 422, 404]),
+    // There is no window: even the provider can't change one.
+    ("GET", "/provider/nodes/{id}/maintenance/{window}", [303, 404, 404, 404, 404]),
+    ("POST", "/provider/nodes/{id}/maintenance/{window}", [303, 404, 404, 404, 404]),
+    ("POST", "/provider/nodes/{id}/maintenance/{window}/cancel", [303, 404, 404, 404, 404]),
     ("GET", "/provider/earnings", [303, 404, 404, 200, 404]),
     ("GET", "/provider/claim", [303, 200, 200, 200, 200]),
     ("POST", "/provider/claim", [303, 422, 422, 422, 422]),
@@ -274,7 +279,7 @@ impl Town {
             _ if route.starts_with("/filters/") => self.filter.to_string(),
             _ => JobId::from_bits(7).to_string(),
         };
-        route.replace("{id}", &id).replace("{name}", &self.asset)
+        route.replace("{id}", &id).replace("{name}", &self.asset).replace("{window}", &MaintenanceId::from_bits(7).to_string())
     }
 
     fn commits(&self) -> u64 {
@@ -379,7 +384,7 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
         // A node is called by a number, and there is a first one.
         let named = |id: &&str| *id == "1" && (route.starts_with("/provider/nodes/") || route.starts_with("/nodes/"));
         for id in malformed.into_iter().filter(|id| !named(id)).chain([unknown.as_str()]) {
-            let path = route.replace("{id}", id).replace("{name}", id);
+            let path = route.replace("{id}", id).replace("{name}", id).replace("{window}", id);
             let request = if *method == "GET" { who.request("GET", &path) } else { who.form(&path, &csrf, &[]) };
             let answer = who.send(request).await;
             assert_eq!(answer.status, 404, "{method} {path}");

@@ -62,7 +62,7 @@ impl App {
         self.store
             .write(move |tx| {
                 let ahead = tx.maintenances_ahead(node, now)?;
-                let farm = farm.or(ahead.first().map(|row| row.farm)).ok_or_else(|| Error::not_found("node"))?;
+                let farm = farm.ok_or_else(|| Error::not_found("node"))?;
                 own(tx, by, farm)?;
                 // Pressed twice.
                 if let Some(same) = ahead.iter().find(|row| row.window() == window && row.why == why) {
@@ -155,7 +155,7 @@ impl App {
     fn check_window(&self, provider: &User, node: u32, form: &WindowForm, now: Time) -> Result<(Window, String)> {
         let known = self.nodes().node(node).map(|entry| entry.farm());
         // A node that is not theirs is not there, whatever was said of it.
-        if known.is_some_and(|farm| !provider.farms.contains(&farm)) {
+        if known.is_none_or(|farm| !provider.farms.contains(&farm)) {
             return Err(Error::not_found("node"));
         }
         let checked = Maintenance::check(&form.starts, &form.ends, &form.why, now)?;
