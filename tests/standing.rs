@@ -11,6 +11,7 @@ use cooperage::domain::order::{Order, State};
 use cooperage::localgrid::fleet::Condition;
 use cooperage::store::account::Accounts;
 use cooperage::store::maintenance::Maintenances;
+use cooperage::store::node::Nodes;
 
 use crate::kit::bare::Bare;
 use crate::kit::caller::Caller;
@@ -85,6 +86,8 @@ async fn maintenance_is_announced_told_once_kept_free_of_new_orders_and_costs_no
     announce(&hilbert, other, starts, starts + HOUR).await;
     let refused = market.quote(&alice, "second", "Egypt").await;
     assert!(refused.says("will be worked on within the next week"), "{}", refused.text());
+    // What guests are shown of it is a moment old.
+    market.leap(MINUTE);
     let chosen = alice.get(&format!("/nodes/{node}")).await.unwrap();
     assert!(chosen.says("Its provider works on it from") && chosen.says("Last contact"), "{}", chosen.text());
     assert!(market.quote(&hilbert, "own", "Egypt").await.url.path().starts_with("/quotes/"));
@@ -174,7 +177,14 @@ async fn after_a_restart_the_nodes_are_there_with_their_age_and_nothing_is_sold_
     let place = Bare::open(|_| ()).await;
     let app = place.instance.app.clone();
     app.refresh_nodes().await.unwrap();
-    let (count, at) = (app.nodes().len(), app.census().at.unwrap());
+    // The first answer is stored, whoever asked for it.
+    let stored = || app.read().unwrap().stored_nodes().unwrap();
+    let asked = tokio::time::Instant::now();
+    while stored().is_none() {
+        assert!(asked.elapsed().as_secs() < 20, "nothing is stored");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let (at, count) = stored().map(|(at, nodes)| (at, nodes.len())).unwrap();
     assert!(count > 10);
     drop(app);
     let place = place.again(|settings| settings.grid.index = vec!["http://127.0.0.1:1".into()]).await;

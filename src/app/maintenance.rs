@@ -221,8 +221,9 @@ impl App {
 
     /// How many more nodes an offer could have been made for, if none were worked on soon.
     pub fn left_out(&self, quote: &crate::domain::order::Quote) -> Result<usize> {
-        let ask = super::order::ask(&quote.wish, self.read()?.buyer_of(quote.user)?);
-        Ok(left_out(&self.nodes(), &ask, &*self.shown_market()?))
+        let snapshot = self.read()?;
+        let ask = super::order::ask(&quote.wish, snapshot.buyer_of(quote.user)?);
+        Ok(left_out(&self.nodes(), &ask, &snapshot.market(self.now())?))
     }
 }
 
