@@ -90,7 +90,11 @@ fn look(tx: &mut Tx<'_>, id: OrderId, seen: Option<Why>, announced: &BTreeSet<u3
     let before = tx.outage(id)?;
     // One that ended, that its owner has stopped, that is being changed or that can't be paid is not missed.
     let watched = |order: &crate::domain::order::Order| {
-        order.state == State::Active && order.stopped.is_none() && order.revision.is_none() && order.paused.is_none()
+        order.state == State::Active
+            && order.stopped.is_none()
+            && order.revision.is_none()
+            && order.paused.is_none()
+            && order.lost.is_none()
     };
     let Some(mut order) = tx.order(id)?.filter(watched) else {
         return if before.is_some() { tx.remove_outage(id) } else { Ok(()) };
