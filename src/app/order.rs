@@ -304,6 +304,23 @@ pub(super) fn begin_end_at(
     ended: Time,
     now: Time,
 ) -> Result<()> {
+    // Whoever ended it knows.
+    if order.state == State::Active && reason != BY_OWNER && order.handed_over.is_none() {
+        order.reason = Some(reason.to_owned());
+        letters.send(tx, order.user, now, |user| standing::ended(letters, user, &order, now))?;
+    }
+    begin_end_told(tx, order, reason, &*letters.random, ended, now)
+}
+
+/// The same where its owner hears of it otherwise.
+pub(super) fn begin_end_told(
+    tx: &mut Tx<'_>,
+    mut order: Order,
+    reason: &str,
+    random: &dyn Random,
+    ended: Time,
+    now: Time,
+) -> Result<()> {
     match order.state {
         State::Active => {}
         State::Ending | State::Ended => return Ok(()), // pressed twice
@@ -316,14 +333,12 @@ pub(super) fn begin_end_at(
         super::chain::list_paused(tx, order.id, false)?;
     }
     order.reason = Some(reason.to_owned());
-    // Whoever ended it knows.
     if reason != BY_OWNER && order.handed_over.is_none() {
         order.trouble(now, Step::Access, reason);
-        letters.send(tx, order.user, now, |user| standing::ended(letters, user, &order, now))?;
     }
     order.note(now, Step::Access, "Switching off and giving the room back.");
-    super::web_address::begin_removal(tx, order.id, &*letters.random, now)?;
-    tx.owe(JobId::random(&*letters.random), Work::ClimbOrder(order.id), now)?;
+    super::web_address::begin_removal(tx, order.id, random, now)?;
+    tx.owe(JobId::random(random), Work::ClimbOrder(order.id), now)?;
     tx.put_order(&order)
 }
 

@@ -60,7 +60,7 @@ pub(super) fn end(tx: &mut Tx<'_>, order: Order, (brand, site): (&str, &str), ra
     if let Some(user) = tx.user(order.user)? {
         tx.queue_mail(&mail::both_lost(brand, site, &user, &order, random, now), random, now)?;
     }
-    super::super::order::begin_end_at(
+    super::super::order::begin_end_told(
         tx,
         order,
         "The places that carried it and its backup VM have ended them.",
