@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fleet::Profile;
@@ -18,6 +19,9 @@ struct Zone {
     /// A gateway's domain and its addresses; every name below it is its too.
     gateways: BTreeMap<String, Vec<IpAddr>>,
     set: Mutex<BTreeMap<String, Vec<Record>>>,
+    /// Where names led before, as far as gateways have not heard of newer records.
+    old: Mutex<BTreeMap<String, Vec<IpAddr>>>,
+    unwell: AtomicBool,
 }
 
 impl Names {
@@ -29,7 +33,7 @@ impl Names {
                 gateways.insert(domain, addresses_of(seed));
             }
         }
-        Names(Arc::new(Zone { gateways, set: Mutex::default() }))
+        Names(Arc::new(Zone { gateways, set: Mutex::default(), old: Mutex::default(), unwell: AtomicBool::new(false) }))
     }
 
     /// Sets the records of a name, or takes it out of the world where there are none.
@@ -39,6 +43,26 @@ impl Names {
             true => set.remove(name),
             false => set.insert(name.to_owned(), records),
         };
+    }
+
+    /// What gateways go on believing of a name, whatever its records say, as those do who remember old ones. None: they ask anew.
+    pub fn remember(&self, name: &str, ips: Option<Vec<IpAddr>>) {
+        let mut old = self.0.old.lock().unwrap_or_else(PoisonError::into_inner);
+        match ips {
+            Some(ips) => old.insert(name.to_owned(), ips),
+            None => old.remove(name),
+        };
+    }
+
+    /// The server can't say anything, or can again.
+    pub fn set_unwell(&self, unwell: bool) {
+        self.0.unwell.store(unwell, Ordering::SeqCst);
+    }
+
+    /// Where a name leads, as a gateway sees it.
+    pub fn seen_by_gateways(&self, name: &str) -> Vec<IpAddr> {
+        let old = self.0.old.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        old.unwrap_or_else(|| self.resolve(name))
     }
 
     /// Where a name leads, aliases followed.
@@ -74,6 +98,10 @@ impl Names {
 }
 
 impl server::Names for Names {
+    fn fails(&self) -> bool {
+        self.0.unwell.load(Ordering::SeqCst)
+    }
+
     fn records(&self, name: &str) -> Option<Vec<Record>> {
         if let Some(records) = self.0.set.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Some(records.clone());

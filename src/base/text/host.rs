@@ -38,7 +38,7 @@ pub(super) fn check_domain_name(text: &str) -> Result<String, Refused> {
     }
     let labels: Vec<&str> = name.split('.').collect();
     let last = labels.last().copied().unwrap_or_default();
-    if name.len() > 253 || !labels.iter().all(|label| is_label(label)) || last.bytes().all(|letter| letter.is_ascii_digit()) {
+    if name.len() > 253 || !labels.iter().all(|label| is_label(label)) || is_number(last) {
         return Err(SHAPE);
     }
     if labels.len() < 2 {
@@ -48,6 +48,12 @@ pub(super) fn check_domain_name(text: &str) -> Result<String, Refused> {
         return Err("Names that end so are not known on the Internet.");
     }
     Ok(name.to_owned())
+}
+
+/// Whether browsers take a name that ends so for an address (WHATWG URL, 3.5).
+fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|letter| letter.is_ascii_hexdigit()));
+    hex || label.bytes().all(|letter| letter.is_ascii_digit())
 }
 
 fn is_label(text: &str) -> bool {
@@ -78,6 +84,7 @@ mod tests {
             ("example.org", "example.org"),
             ("xn--mller-kva.example", "xn--mller-kva.example"),
             ("a.b.c.d.example.org", "a.b.c.d.example.org"),
+            ("shop.0xy", "shop.0xy"),
         ] {
             assert_eq!(DomainName::parse(typed).map(String::from), Ok(name.to_owned()));
         }
@@ -96,6 +103,9 @@ mod tests {
             ("-shop.example.org", "letters, digits"),
             ("my_shop.example.org", "letters, digits"),
             ("1.2.3", "letters, digits"),
+            ("shop.0x7f000001", "letters, digits"),
+            ("shop.0x", "letters, digits"),
+            ("shop\\.example.org", "letters, digits"),
             ("printer.local", "not known on the Internet"),
             (&format!("{}.org", "a".repeat(64)), "letters, digits"),
             (&format!("{}org", "abcdefg.".repeat(40)), "letters, digits"),

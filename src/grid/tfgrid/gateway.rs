@@ -9,7 +9,7 @@ use super::super::{GatewayState, Plan, PublicConfig};
 use super::plan::Planner;
 use super::{Tfgrid, chain_error, node_error};
 use crate::base::ids::OrderId;
-use crate::base::text::WebName;
+use crate::base::text::{DomainName, WebName};
 use crate::base::{Error, Random, Result};
 use crate::domain::web_address::{Host, Target};
 use crate::wire::zos::answer::Refusal;
@@ -91,8 +91,10 @@ impl Tfgrid {
             Err(error) => return Err(node_error(error)),
         };
         let ip = |net: &str| net.parse::<IpNet>().ok().map(|net| net.ip);
+        // Names end with it, links are made of it, and we visit them: what is no name is none.
+        let domain = DomainName::parse(&config.domain).map(String::from).unwrap_or_default();
         Ok(Some(PublicConfig {
-            domain: config.domain.trim_end_matches('.').to_ascii_lowercase(),
+            domain,
             v4: ip(&config.ipv4).and_then(|ip| if let std::net::IpAddr::V4(ip) = ip { Some(ip) } else { None }),
             v6: ip(&config.ipv6).and_then(|ip| if let std::net::IpAddr::V6(ip) = ip { Some(ip) } else { None }),
         }))
@@ -105,13 +107,7 @@ impl Tfgrid {
             Err(ZosError::Refused(Refusal::NotFound, _)) => return Ok(None),
             Err(error) => return Err(node_error(error)),
         };
-        let Some(part) = deployment.workloads.first() else { return Err(Error::unavailable("The gateway's answer is empty.")) };
-        let failed = matches!(part.result.state, State::Error | State::Deleted | State::Unchanged);
-        Ok(Some(GatewayState {
-            version: deployment.version,
-            ready: part.result.state == State::Ok,
-            failed: failed.then(|| part.result.error.clone()),
-        }))
+        Ok(Some(state_of(&deployment)))
     }
 
     /// Hands the next version to a gateway; the contract on the chain must be for it already. One that it has is refused if it is
@@ -126,10 +122,20 @@ impl Tfgrid {
     }
 }
 
+/// A node tells of the new number at once, and of parts as it comes to them: until then it carries the old one, or for a moment none.
+fn state_of(told: &Deployment) -> GatewayState {
+    let newest = told.workloads.iter().find(|part| part.version == told.version);
+    let failed = newest.filter(|part| matches!(part.result.state, State::Error | State::Deleted | State::Unchanged));
+    GatewayState {
+        version: told.version,
+        ready: told.workloads.len() == 1 && newest.is_some_and(|part| part.result.state == State::Ok),
+        failed: failed.map(|part| part.result.error.clone()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::text::DomainName;
     use crate::host::HostRandom;
 
     fn target(port: u16, passthrough: bool) -> Target {
@@ -178,5 +184,31 @@ mod tests {
         assert_eq!((next.metadata, next.description), (first.metadata, first.description), "all else stays");
         let Data::NameGateway(data) = &next.workloads[0].data else { panic!("{next:?}", next = next.workloads) };
         assert_eq!((data.name.as_str(), data.backends.as_slice()), ("shop", ["http://[400::1]:8080".to_owned()].as_slice()));
+    }
+
+    #[test]
+    fn a_gateway_is_ready_when_it_carries_the_newest_version_and_nothing_else() {
+        let name = WebName::parse("shop").unwrap();
+        let host = Host::Name { name: name.clone(), ours: true };
+        let planner = Planner::new(7);
+        let first = planner.gateway(OrderId::from_bits(1), &host, Some(&name), &target(80, false), &HostRandom).unwrap();
+        let next = planner.repoint(&first.deployment, 0, &host, Some(&name), &target(8080, false)).unwrap();
+        let part = |plan: &Plan, state| {
+            let mut part = read(plan).workloads.remove(0);
+            (part.result.state, part.result.error) = (state, "as it says".into());
+            part
+        };
+        let told = |workloads: Vec<Workload>| {
+            let state = state_of(&Deployment { workloads, ..read(&next) });
+            assert_eq!(state.version, 1);
+            (state.ready, state.failed.is_some())
+        };
+        assert_eq!(told(vec![part(&first, State::Ok)]), (false, false), "it has not come to it yet");
+        assert_eq!(told(vec![]), (false, false), "the old one is gone, and the new one not there");
+        assert_eq!(told(vec![part(&first, State::Ok), part(&next, State::Init)]), (false, false));
+        assert_eq!(told(vec![part(&next, State::Init)]), (false, false));
+        assert_eq!(told(vec![part(&next, State::Ok)]), (true, false));
+        assert_eq!(told(vec![part(&next, State::Error)]), (false, true));
+        assert_eq!(told(vec![part(&first, State::Error)]), (false, false), "how the old one was says nothing of the new one");
     }
 }

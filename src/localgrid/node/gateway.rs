@@ -82,7 +82,7 @@ pub(super) fn admit(engine: &Engine, held: &Held, workload: &Workload, outside: 
             if it.fqdn.ends_with(domain.as_str()) {
                 return Err("can't create a fqdn workload with a subdomain of the gateway's managed domain".into());
             }
-            let ips = outside.dns.map(|dns| dns.resolve(&it.fqdn)).unwrap_or_default();
+            let ips = outside.dns.map(|dns| dns.seen_by_gateways(&it.fqdn)).unwrap_or_default();
             if ips.is_empty() {
                 return Err(format!("failed to verify domain dns record: lookup {}: no such host", it.fqdn));
             }
@@ -142,6 +142,13 @@ impl Nodes {
     pub fn set_records(&self, name: &str, records: Vec<Record>) {
         if let Some(names) = self.0.names.get() {
             names.set(name, records);
+        }
+    }
+
+    /// Has a node lose what it holds of a contract, as one that was set up anew.
+    pub fn lose(&self, node: u32, contract: u64) {
+        if let Some(it) = self.0.nodes.get(&node) {
+            locked(&it.engine).held.remove(&contract);
         }
     }
 

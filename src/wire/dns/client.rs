@@ -9,23 +9,36 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::sync::OnceCell;
+use tokio::time::timeout_at;
 
 use super::types::{DnsError, Found};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// For all questions about one name together.
+const LOOK_WITHIN: Duration = Duration::from_secs(12);
+/// Records of one kind that are kept: nobody needs more, and whoever sends thousands means no good.
+const RECORDS_MAX: usize = 16;
+/// The longest name, and so the longest that is kept of what stands for one.
+const NAME_MAX: usize = 253;
 /// Names above this many dots are not asked for certificates' sake: nobody has such names.
 const LABELS_MAX: usize = 20;
 
 /// Servers to ask; none: those of this machine (`/etc/resolv.conf`).
 pub struct Resolver {
     servers: Vec<SocketAddr>,
+    within: Duration,
     // Made at the first question: it wants to be made inside the runtime.
     inner: OnceCell<TokioResolver>,
 }
 
 impl Resolver {
     pub fn new(servers: Vec<SocketAddr>) -> Resolver {
-        Resolver { servers, inner: OnceCell::new() }
+        Resolver { servers, within: LOOK_WITHIN, inner: OnceCell::new() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn hurried(self, within: Duration) -> Resolver {
+        Resolver { within, ..self }
     }
 
     async fn inner(&self) -> Result<&TokioResolver, DnsError> {
@@ -56,35 +69,44 @@ impl Resolver {
     /// Addresses and aliases of a name, and who may make certificates for it. Nothing found is an answer.
     pub async fn look_up(&self, name: &str) -> Result<Found, DnsError> {
         let name = absolute(name)?;
-        let resolver = self.inner().await?;
-        let ask = |kind| records(resolver, name.clone(), kind);
-        let (a, aaaa) = tokio::try_join!(ask(RecordType::A), ask(RecordType::AAAA))?;
-        let mut found = Found::default();
-        for data in a.iter().chain(&aaaa) {
-            found.keep(data);
-        }
-        if found.aliases.is_empty() && found.v4.is_empty() && found.v6.is_empty() {
-            // An alias of a name that has no addresses is worth telling.
-            ask(RecordType::CNAME).await?.iter().for_each(|data| found.keep(data));
-        }
-        found.issuers = issuers(resolver, name).await;
+        let until = tokio::time::Instant::now() + self.within;
+        let late = |_| DnsError::NoAnswer("it took too long".into());
+        let resolver = timeout_at(until, self.inner()).await.map_err(late)??;
+        let mut found = timeout_at(until, addresses(resolver, &name)).await.map_err(late)??;
+        // Where names lead is known by then: that its servers take their time about certificates is no reason to doubt it.
+        found.issuers = timeout_at(until, issuers(resolver, name)).await.unwrap_or_default();
         Ok(found)
     }
+}
+
+async fn addresses(resolver: &TokioResolver, name: &Name) -> Result<Found, DnsError> {
+    let ask = |kind| records(resolver, name.clone(), kind);
+    let (a, aaaa) = tokio::try_join!(ask(RecordType::A), ask(RecordType::AAAA))?;
+    let mut found = Found::default();
+    for data in a.iter().chain(&aaaa) {
+        found.keep(data);
+    }
+    if found.aliases.is_empty() && found.v4.is_empty() && found.v6.is_empty() {
+        // An alias of a name that has no addresses is worth telling.
+        ask(RecordType::CNAME).await?.iter().for_each(|data| found.keep(data));
+    }
+    Ok(found)
 }
 
 impl Found {
     fn keep(&mut self, data: &RData) {
         match data {
-            RData::A(ip) if !self.v4.contains(&ip.0) => self.v4.push(ip.0),
-            RData::AAAA(ip) if !self.v6.contains(&ip.0) => self.v6.push(ip.0),
-            RData::CNAME(alias) => {
-                let alias = plain(&alias.0);
-                if !self.aliases.contains(&alias) {
-                    self.aliases.push(alias);
-                }
-            }
+            RData::A(ip) => keep(&mut self.v4, ip.0),
+            RData::AAAA(ip) => keep(&mut self.v6, ip.0),
+            RData::CNAME(alias) => keep(&mut self.aliases, plain(&alias.0)),
             _ => {}
         }
+    }
+}
+
+fn keep<T: PartialEq>(all: &mut Vec<T>, one: T) {
+    if all.len() < RECORDS_MAX && !all.contains(&one) {
+        all.push(one);
     }
 }
 
@@ -95,7 +117,8 @@ async fn issuers(resolver: &TokioResolver, mut name: Name) -> Option<Vec<String>
         let found = records(resolver, name.clone(), RecordType::CAA).await.ok()?;
         let sets: Vec<(String, String)> = found.iter().filter_map(certificate_rule).collect();
         if !sets.is_empty() {
-            let issue = sets.into_iter().filter(|(tag, _)| tag == "issue").map(|(_, value)| value).collect::<Vec<_>>();
+            let mut issue = Vec::new();
+            sets.into_iter().filter(|(tag, _)| tag == "issue").for_each(|(_, value)| keep(&mut issue, value));
             // Records that say nothing of plain certificates hold nobody back.
             return (!issue.is_empty()).then_some(issue);
         }
@@ -111,7 +134,7 @@ async fn issuers(resolver: &TokioResolver, mut name: Name) -> Option<Vec<String>
 fn certificate_rule(data: &RData) -> Option<(String, String)> {
     let RData::CAA(caa) = data else { return None };
     let value = String::from_utf8_lossy(&caa.value);
-    let issuer = value.split(';').next().unwrap_or_default().trim().to_lowercase();
+    let issuer = value.split(';').next().unwrap_or_default().trim().to_lowercase().chars().take(NAME_MAX).collect();
     Some((caa.tag.to_lowercase(), issuer))
 }
 

@@ -20,6 +20,11 @@ const CHAIN_MAX: usize = 8;
 pub trait Names: Send + Sync + 'static {
     /// All records of a name in small letters without the dot at the end; None if there is no such name.
     fn records(&self, name: &str) -> Option<Vec<Record>>;
+
+    /// It knows nothing at all at the moment.
+    fn fails(&self) -> bool {
+        false
+    }
 }
 
 /// A running server.
@@ -66,6 +71,10 @@ fn answer(names: &dyn Names, packet: &[u8]) -> Option<Vec<u8>> {
     let query = asked.queries.first()?.clone();
     let (mut name, kind) = (query.name().clone(), query.query_type());
     answer.add_query(query);
+    if names.fails() {
+        answer.metadata.response_code = ResponseCode::ServFail;
+        return answer.to_vec().ok();
+    }
     for _ in 0..CHAIN_MAX {
         let Some(records) = names.records(&name.to_ascii().trim_end_matches('.').to_lowercase()) else {
             answer.metadata.response_code = ResponseCode::NXDomain;
@@ -132,6 +141,11 @@ mod tests {
             ("empty.example.org", vec![]),
             ("locked.example.net", vec![Record::A([192, 0, 2, 8].into())]),
             ("example.net", vec![caa("other.example; account=5"), Record::Caa { tag: "iodef".into(), value: "x".into() }]),
+            (
+                "many.example.net",
+                (0..30).map(|host| Record::A([192, 0, 2, host].into())).chain((0..30).map(|n| caa(&n.to_string()))).collect(),
+            ),
+            ("a.b.c.d.e.f.g.h.i.k.l.m.example.com", vec![Record::A([192, 0, 2, 9].into())]),
             ("example.org", vec![Record::Caa { tag: "iodef".into(), value: "mailto:a@example.org".into() }]),
         ])))
     }
@@ -175,11 +189,60 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn however_much_a_zone_says_little_of_it_is_kept() {
+        let server = Server::start(zone(), 0).await.unwrap();
+        let many = Resolver::new(vec![server.address]).look_up("many.example.net").await.unwrap();
+        assert_eq!((many.v4.len(), many.issuers.map(|issuers| issuers.len())), (16, Some(16)));
+    }
+
+    /// Answers every question about certificates late, and all others at once.
+    #[tokio::test]
+    async fn a_zone_that_takes_its_time_costs_a_look_only_so_much() {
+        let slow = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
+        let address = slow.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut packet = [0; 1500];
+            while let Ok((size, from)) = slow.recv_from(&mut packet).await {
+                let late = Message::from_vec(&packet[..size]).unwrap().queries[0].query_type() == RecordType::CAA;
+                let (said, slow) = (answer(&*zone(), &packet[..size]).unwrap(), slow.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(std::time::Duration::from_millis(if late { 300 } else { 0 })).await;
+                    let _lost = slow.send_to(&said, from).await;
+                });
+            }
+        });
+        let begun = tokio::time::Instant::now();
+        let resolver = Resolver::new(vec![address]).hurried(std::time::Duration::from_millis(700));
+        let found = resolver.look_up("a.b.c.d.e.f.g.h.i.k.l.m.example.com").await;
+        assert_eq!(found, Ok(Found { v4: vec![[192, 0, 2, 9].into()], ..Found::default() }));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "it climbed {:?} for certificates", begun.elapsed());
+    }
+
+    #[tokio::test]
     async fn a_server_that_is_silent_is_not_a_name_that_does_not_exist() {
         let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = silent.local_addr().unwrap();
         drop(silent); // nobody listens: refused at once, rather than after the patience
         let found = Resolver::new(vec![address]).look_up("shop.example.org").await;
+        assert!(matches!(found, Err(DnsError::NoAnswer(_))), "{found:?}");
+    }
+
+    struct Unwell;
+
+    impl Names for Unwell {
+        fn records(&self, _: &str) -> Option<Vec<Record>> {
+            None
+        }
+
+        fn fails(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_says_nothing_of_a_name_either() {
+        let server = Server::start(Arc::new(Unwell), 0).await.unwrap();
+        let found = Resolver::new(vec![server.address]).look_up("shop.example.org").await;
         assert!(matches!(found, Err(DnsError::NoAnswer(_))), "{found:?}");
     }
 

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, StatusCode, Url, redirect};
 use tokio::net::TcpStream;
 
 const VISIT_WITHIN: Duration = Duration::from_secs(8);
@@ -65,6 +65,8 @@ impl Visitor {
 
     /// Visits `host`, whose name resolves to `addresses`.
     pub async fn visit(&self, host: &str, addresses: &[IpAddr]) -> Seen {
+        // Another name than the one that was resolved would be looked up anew, and an address not at all.
+        let Some(url) = Url::parse(&self.url(host)).ok().filter(|url| url.domain() == Some(host)) else { return Seen::NotPublic };
         let targets: Vec<SocketAddr> = match self.via {
             Some(via) => vec![via],
             None if addresses.is_empty() => return Seen::Nowhere,
@@ -79,7 +81,7 @@ impl Visitor {
             .resolve_to_addrs(host, &targets)
             .build();
         let Ok(client) = client else { return Seen::Silence };
-        match client.get(self.url(host)).send().await {
+        match client.get(url).send().await {
             Ok(mut answer) => {
                 let status = answer.status();
                 if matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) {
@@ -205,6 +207,21 @@ mod tests {
         let metadata = "169.254.169.254".parse().unwrap();
         assert_eq!(visitor.visit("shop.example.org", &[public, metadata]).await, Seen::NotPublic);
         assert_eq!(visitor.visit("shop.example.org", &[]).await, Seen::Nowhere);
+        // What is no plain name would lead elsewhere than where the name was seen to lead.
+        let door = Visitor::new(Some((Ipv4Addr::LOCALHOST, 9).into()));
+        for odd in [
+            "localhost\\.example.org",
+            "localhost/.example.org",
+            "me@localhost",
+            "169.254.169.254",
+            "a.0x7f000001",
+            "[::1]",
+            "a b",
+            "",
+        ] {
+            assert_eq!(visitor.visit(odd, &[public]).await, Seen::NotPublic, "{odd}");
+            assert_eq!(door.visit(odd, &[public]).await, Seen::NotPublic, "{odd}");
+        }
     }
 
     #[tokio::test]
