@@ -225,6 +225,21 @@ pub fn swarm_alarm(
     mail(user, format!("{brand}: the storage swarm of {name} {what}"), text, random, now)
 }
 
+/// What became of a web address: the subject, and what is said of it.
+pub fn web_address(
+    brand: &str,
+    site: &str,
+    user: &User,
+    order: &Order,
+    (subject, said): (&str, &str),
+    random: &dyn Random,
+    now: Time,
+) -> Mail {
+    let name = order.shown_name();
+    let text = format!("This is about the web address of “{name}”.\n\n{said}\n\n{site}/deployments/{}", order.id);
+    mail(user, format!("{brand}: {subject}"), text, random, now)
+}
+
 pub fn backup_up(brand: &str, site: &str, user: &User, order: &Order, random: &dyn Random, now: Time) -> Mail {
     let text = format!(
         "The backup VM of “{}” is up. It is empty: one line to run on each of the two servers keeps them in step, and the page shows how far behind the copy is.\n\n{site}/deployments/{}/backup",

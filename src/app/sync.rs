@@ -97,6 +97,7 @@ impl App {
                 return Err(Error::conflict(why));
             }
             let order = tx.order(order)?.ok_or_else(|| Error::not_found("deployment"))?;
+            super::web_address::turn(tx, order.id, now)?;
             let visited = way_in::point(tx, &order, backup.access.as_ref(), &*random, now)?;
             backup.take_over(false, visited, now);
             backup.note(now, "A drill began: the backup VM is in charge, and nothing is copied to it.");

@@ -1,8 +1,10 @@
-//! The way in from the web: what its owner, and whoever moves the machine, can do with it. `tend.rs` carries it out.
+//! The way in from the web: what its owner, and whoever moves the machine, can do with it. `tend.rs` carries it out, and `watch.rs` looks after it.
 
 mod clear;
 mod point;
+mod tell;
 mod tend;
+mod watch;
 
 use std::net::IpAddr;
 
@@ -11,12 +13,15 @@ use crate::base::ids::{JobId, OrderId, UserId, WebAddressId};
 use crate::base::text::{DomainName, WebName};
 use crate::base::{Error, Kind, Random, Result, Time};
 use crate::domain::backup;
+use crate::domain::gateway::gateways;
 use crate::domain::job::Work;
 use crate::domain::order::{Access, Order, State};
+use crate::domain::pool::Entry;
 use crate::domain::slot::{Kind as SlotKind, Slot};
 use crate::domain::web_address::{Host, Look, Records, Seen, Stage, Target, WebAddress};
 use crate::store::Tx;
 use crate::store::backup::Backups;
+use crate::store::exposure::Exposures;
 use crate::store::job::Jobs;
 use crate::store::order::Orders;
 use crate::store::web_address::WebAddresses;
@@ -28,6 +33,8 @@ const SLOTS_MAX: u32 = 200;
 const SLICE: usize = 200;
 /// Letters of names that we make: none that spell words or are taken for others.
 const LETTERS: &[u8; 28] = b"bcdfghjkmnpqrstvwxyz23456789";
+
+const TOO_OFTEN: &str = "It has been changed very often today. Please come back tomorrow.";
 
 /// What the form sends, as it was typed.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +71,7 @@ impl App {
         let known = self.order_of(user, order)?;
         let (port, passthrough) = (port(&form.port, form.passthrough)?, form.passthrough);
         let host = match form.kind.as_str() {
-            "domain" => Host::Domain(self.own_domain(&form.domain)?),
+            "domain" => Host::Domain(self.own_domain(user, &form.domain).await?),
             _ if form.name.trim().is_empty() => Host::Name { name: ours(&known, &*self.random)?, ours: true },
             _ => Host::Name { name: self.free_name(&form.name).await?, ours: false },
         };
@@ -79,6 +86,9 @@ impl App {
                 let last = tx.last_web_address(order.id)?;
                 if let Some(there) = last.as_ref().filter(|there| !there.stage.over()) {
                     return match same(&there.host, &host) {
+                        _ if there.stage == Stage::Removing => Err(Error::conflict(
+                            "The web address before it is still being removed. Please try again in a minute.",
+                        )),
                         true => Ok(there.id),
                         false => Err(Error::conflict("It has a web address already. Please remove that one first.")),
                     };
@@ -123,13 +133,34 @@ impl App {
     /// Sends visitors to another port, or ends TLS elsewhere. The name stays.
     pub async fn change_web_address(&self, user: UserId, order: OrderId, typed: &str, passthrough: bool) -> Result<()> {
         self.order_of(user, order)?;
-        let port = port(typed, passthrough)?;
+        let (port, now) = (port(typed, passthrough)?, self.now());
         self.on_address(user, order, move |address| {
             let target = Target { port, passthrough, ..address.target.clone() };
             if target != address.target {
+                if !address.turn(now) {
+                    return Err(Error::conflict(TOO_OFTEN));
+                }
                 address.target = target;
                 address.visit = None;
             }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Has another gateway carry it. A name ends otherwise then, and the record of a domain has to be changed.
+    pub async fn leave_gateway(&self, user: UserId, order: OrderId) -> Result<()> {
+        self.order_of(user, order)?;
+        let now = self.now();
+        self.on_address(user, order, move |address| {
+            if !address.can_leave() {
+                return Err(Error::conflict("Its gateway can't be changed at the moment. Please try again in a minute."));
+            }
+            if !address.turn(now) {
+                return Err(Error::conflict(TOO_OFTEN));
+            }
+            address.leave_gateway(now);
+            Ok(())
         })
         .await
     }
@@ -148,20 +179,23 @@ impl App {
         Ok(())
     }
 
-    /// Looks at the records of a domain at once, and at everything else by and by.
-    pub async fn check_web_address(&self, user: UserId, order: OrderId) -> Result<()> {
+    /// Looks at the records of a domain at once, and at everything else by and by. False if nobody could say what they are.
+    pub async fn check_web_address(&self, user: UserId, order: OrderId) -> Result<bool> {
         self.order_of(user, order)?;
         let address = self.read()?.web_address_of(order)?.ok_or_else(|| Error::not_found("web address"))?;
         let look = match &address.host {
             Host::Domain(domain) => Some(self.records_of(domain.as_str()).await),
             Host::Name { .. } => None,
         };
+        let answered = look.as_ref().is_none_or(|look| !look.records.unanswered);
         self.on_address(user, order, move |address| {
-            if look.is_some() {
-                address.look = look;
+            if let Some(look) = look {
+                address.looked(look);
             }
+            Ok(())
         })
-        .await
+        .await?;
+        Ok(answered)
     }
 
     /// Sends the visitors of an order's web address to another machine: one that was moved, or one that takes over. Nothing happens
@@ -176,14 +210,14 @@ impl App {
     /// Changes a person's own address and has it tended.
     async fn on_address<F>(&self, user: UserId, order: OrderId, change: F) -> Result<()>
     where
-        F: FnOnce(&mut WebAddress) + Send + 'static,
+        F: FnOnce(&mut WebAddress) -> Result<()> + Send + 'static,
     {
         let (random, now) = (self.random.clone(), self.now());
         self.store
             .write(move |tx| {
                 tx.order(order)?.filter(|order| order.user == user).ok_or_else(|| Error::not_found("deployment"))?;
                 let mut address = tx.web_address_of(order)?.ok_or_else(|| Error::not_found("web address"))?;
-                change(&mut address);
+                change(&mut address)?;
                 tx.put_web_address(&address)?;
                 tx.owe(JobId::random(&*random), Work::TendAddress(address.id), now)
             })
@@ -269,8 +303,9 @@ impl App {
         }
     }
 
-    /// A domain of the customer's own: not ours, and not a gateway's.
-    fn own_domain(&self, typed: &str) -> Result<DomainName> {
+    /// A domain of the customer's own: not ours, and not that of a gateway which it could be with. What other nodes say of themselves
+    /// keeps nobody from a domain.
+    async fn own_domain(&self, user: UserId, typed: &str) -> Result<DomainName> {
         let wrong = |why: String| Error::invalid("domain", why);
         let domain = DomainName::parse(typed).map_err(|why| wrong(why.into()))?;
         let within =
@@ -280,7 +315,11 @@ impl App {
         if !site.is_empty() && within(site) {
             return Err(wrong("This is our own name. Please enter one of yours.".into()));
         }
-        if let Some(gateway) = self.nodes().iter().map(|node| node.domain()).find(|own| !own.is_empty() && within(own)) {
+        let (pool, snapshot) = (self.known_nodes().await?, self.read()?);
+        let rows = snapshot.market(self.now())?.for_sale(&pool, &snapshot.buyer_of(user)?);
+        let gateways = gateways(&pool, &rows, None, None, &[], |_| 0);
+        let theirs = |own: &&str| DomainName::parse(own).is_ok_and(|own| within(own.as_str()));
+        if let Some(gateway) = gateways.into_iter().map(Entry::domain).find(theirs) {
             return Err(wrong(format!("Names below {gateway} are the gateway's own: please choose “A name from us” instead.")));
         }
         // In the pretended world these can be opened on this machine.
@@ -312,6 +351,9 @@ fn fresh(id: WebAddressId, order: OrderId, host: Host, target: Target, first: u3
         misses: 0,
         look: None,
         visit: None,
+        blind: None,
+        before: None,
+        turns: vec![],
         paused: false,
         trouble: None,
     }
@@ -363,6 +405,15 @@ pub(super) fn point(tx: &mut Tx<'_>, order: OrderId, to: IpAddr, random: &dyn Ra
     address.visit = None;
     tx.put_web_address(&address)?;
     tx.owe(JobId::random(random), Work::TendAddress(address.id), now)
+}
+
+/// Notes that its owner is about to send visitors elsewhere, and back; refused where that was too often today.
+pub(super) fn turn(tx: &mut Tx<'_>, order: OrderId, now: Time) -> Result<()> {
+    let Some(mut address) = tx.web_address_of(order)? else { return Ok(()) };
+    match address.turn(now) {
+        true => tx.put_web_address(&address),
+        false => Err(Error::conflict(TOO_OFTEN)),
+    }
 }
 
 /// The chain did something to a contract: whoever tends the address looks what.

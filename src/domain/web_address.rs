@@ -1,12 +1,16 @@
 //! A web address: the way in to a machine from the web, through a gateway of the grid, by a name of the gateway's or a domain of
 //! the customer's own.
 
+mod record;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::order::Attempt;
+pub use record::{ISSUER, Look, Records, Verdict, expected, judge};
+
+use super::order::{Attempt, Outcome};
 use super::placement::Scored;
 use super::slot::{Kind, Slot};
 use crate::base::Time;
@@ -18,10 +22,18 @@ use crate::base::time::{DAY, MINUTE};
 pub const TRIES_MAX: usize = 8;
 /// Names of our own choice that are tried.
 pub const NAMES_MAX: usize = 6;
+/// So long a gateway that has carried it, or that a domain's record was made for, is waited for before another one is taken.
+pub const GATEWAY_PATIENCE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
+/// Tries of a domain on a gateway that does not see its record: with the waits between them that is seven hours.
+const REFUSALS_MAX: u32 = 12;
+/// What a gateway remembers of a domain's old records is seldom older than this when it asks again.
+const LONGEST_REFUSAL_WAIT: Duration = Duration::from_secs(60 * MINUTE.as_secs());
+/// Said of a try with a gateway that asked for the domain's record and found an older one than we did.
+pub const NOT_SEEN: &str = "The gateway does not see the domain's new record yet: older ones are remembered for hours in places. We try again by ourselves, less and less often.";
+/// Changes of where it leads, or of its gateway, within a day: each is signed for, and the fee is not the customer's.
+pub const CHANGES_A_DAY: usize = 20;
 /// So long a domain may point elsewhere before its address is given up: it keeps others from using the domain here.
 pub const DOMAIN_PATIENCE: Duration = Duration::from_secs(7 * DAY.as_secs());
-/// Who makes the certificates of gateways (`threefoldtech/zosbase: pkg/gateway`).
-pub const ISSUER: &str = "letsencrypt.org";
 
 /// What people type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,30 +138,19 @@ pub struct Change {
     pub deployment: serde_json::Value,
     pub hash: String,
     pub since: Time,
+    /// When the gateway was seen to have taken it.
+    #[serde(default)]
+    pub taken: Option<Time>,
 }
 
-/// What a look at the domain's records has found.
+/// What leads visitors to it: a whole name, and the addresses that a domain's record has to have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Look {
-    pub at: Time,
-    pub records: Records,
-}
-
-/// The records of a domain as far as they matter here.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Records {
+pub struct Reach {
+    pub name: String,
     #[serde(default)]
-    pub aliases: Vec<String>,
+    pub v4: Option<Ipv4Addr>,
     #[serde(default)]
-    pub v4: Vec<Ipv4Addr>,
-    #[serde(default)]
-    pub v6: Vec<Ipv6Addr>,
-    /// Whose certificates it admits, if it says so.
-    #[serde(default)]
-    pub issuers: Option<Vec<String>>,
-    /// Nobody could be asked.
-    #[serde(default)]
-    pub unanswered: bool,
+    pub v6: Option<Ipv6Addr>,
 }
 
 /// What a visit of ours has seen.
@@ -216,6 +217,15 @@ pub struct WebAddress {
     pub look: Option<Look>,
     #[serde(default)]
     pub visit: Option<Visit>,
+    /// Since when nobody could tell us where its name leads: what was seen before stays.
+    #[serde(default)]
+    pub blind: Option<Time>,
+    /// What led to it while it is being made anew: its owner hears of it if that changes.
+    #[serde(default)]
+    pub before: Option<Reach>,
+    /// When where it leads, or its gateway, was changed lately, oldest first.
+    #[serde(default)]
+    pub turns: Vec<Time>,
     /// It can't be paid: the gateway has paused it.
     #[serde(default)]
     pub paused: bool,
@@ -287,11 +297,111 @@ impl WebAddress {
         Some(judge(gateway, &look.records, self.target.passthrough))
     }
 
+    /// Takes a look in. One that nobody answered leaves what was found before.
+    pub fn looked(&mut self, look: Look) {
+        let unanswered = look.records.unanswered;
+        self.blind = unanswered.then(|| self.blind.unwrap_or(look.at));
+        if !unanswered || self.look.is_none() {
+            self.look = Some(look);
+        }
+    }
+
+    fn reach(&self) -> Option<Reach> {
+        let gateway = self.gateway.as_ref()?;
+        Some(Reach { name: self.fqdn()?, v4: gateway.v4, v6: gateway.v6 })
+    }
+
+    /// From here on it is made anew. What people may rely on is kept: where it has worked, and any record that may have been made.
+    pub fn leave(&mut self) {
+        let worked = self.attempts.last().is_some_and(|attempt| attempt.outcome == Outcome::Works);
+        if self.before.is_none() && (worked || matches!(self.host, Host::Domain(_))) {
+            self.before = self.reach();
+        }
+    }
+
+    /// What led to it before, if that does not any more. Asked as soon as it is certain what does.
+    pub fn arrive(&mut self) -> Option<Reach> {
+        let now = self.reach()?;
+        let own = matches!(self.host, Host::Domain(_));
+        self.before.take().filter(|old| if own { (old.v4, old.v6) != (now.v4, now.v6) } else { old.name != now.name })
+    }
+
+    /// Notes a change that its owner wants. False where there were too many of them.
+    pub fn turn(&mut self, now: Time) -> bool {
+        let may = self.may_turn(now);
+        if may {
+            self.turns.retain(|at| now.since(*at) < DAY);
+            self.turns.push(now);
+        }
+        may
+    }
+
+    /// Whether it may be changed once more today.
+    pub fn may_turn(&self, now: Time) -> bool {
+        self.turns.iter().filter(|at| now.since(**at) < DAY).count() < CHANGES_A_DAY
+    }
+
+    /// How often in a row the newest gateway did not see the domain's record.
+    fn refusals(&self) -> u32 {
+        let Some(newest) = self.attempts.last().map(Attempt::node) else { return 0 };
+        let unseen = |it: &&Attempt| it.node() == newest && matches!(&it.outcome, Outcome::Failed { why } if why == NOT_SEEN);
+        let ended = self.attempts.iter().rev().skip_while(|it| it.outcome == Outcome::Trying);
+        u32::try_from(ended.take_while(unseen).count()).unwrap_or(u32::MAX)
+    }
+
+    /// How long the gateway is left alone after it did not see the domain's record: longer and longer.
+    pub fn refusal_wait(&self) -> Duration {
+        match self.refusals() {
+            0 => Duration::ZERO,
+            times => (MINUTE * (1 << times.min(10))).min(LONGEST_REFUSAL_WAIT),
+        }
+    }
+
+    /// Whether a gateway that has just refused a domain which leads to it is asked again.
+    pub fn bears_refusal(&self) -> bool {
+        matches!(self.host, Host::Domain(_)) && self.refusals().saturating_add(1) < REFUSALS_MAX
+    }
+
+    /// Whether so many gateways have failed today that another one would fail, too.
+    pub fn is_hopeless(&self, now: Time) -> bool {
+        let failed = |it: &&Attempt| match &it.outcome {
+            Outcome::Failed { why } => why != NOT_SEEN && now.since(it.started) < DAY,
+            _ => false,
+        };
+        self.attempts.iter().filter(failed).count() >= TRIES_MAX
+    }
+
+    /// Whether the domain has not led to the gateway for so long that nobody waits any more.
+    pub fn waited_enough(&self, now: Time) -> bool {
+        self.stage == Stage::Waiting && now.since(self.since) > DOMAIN_PATIENCE
+    }
+
+    /// Whether its owner can have another gateway now.
+    pub fn can_leave(&self) -> bool {
+        matches!(self.stage, Stage::Waiting | Stage::Reserving | Stage::Building | Stage::Live | Stage::Pointing)
+    }
+
+    /// Leaves its gateway for another one, because its owner wants that.
+    pub fn leave_gateway(&mut self, now: Time) {
+        self.leave();
+        // One that failed once may be well by now; those that were left are not wanted.
+        let failed = |node| self.attempts.iter().any(|it| it.node() == node && matches!(it.outcome, Outcome::Failed { .. }));
+        let left = self.avoid.iter().copied().filter(|node| !failed(*node));
+        self.avoid = left.chain(self.gateway.as_ref().map(Gateway::node)).collect();
+        if let Some(last) = self.attempts.last_mut().filter(|last| !matches!(last.outcome, Outcome::Failed { .. })) {
+            last.outcome = Outcome::Left;
+        }
+        (self.served, self.change, self.visit, self.look, self.paused) = (None, None, None, None, false);
+        self.trouble = None;
+        self.enter(Stage::Choosing, now);
+    }
+
     /// When it is to be looked at again: soon while something is about to become right, and seldom once it is.
     pub fn look_again(&self, now: Time) -> Time {
         let fresh = now.since(self.since) <= 15 * MINUTE;
         now + match self.stage {
             Stage::Waiting if fresh => MINUTE,
+            Stage::Live if self.blind.is_some() => MINUTE,
             Stage::Live if self.visit.is_some_and(|visit| visit.seen == Seen::Answers) => 10 * MINUTE,
             Stage::Live if fresh => MINUTE / 6,
             _ => 5 * MINUTE,
@@ -299,149 +409,147 @@ impl WebAddress {
     }
 }
 
-/// What is to be said of a domain's records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    pub right: bool,
-    /// What was found.
-    pub found: String,
-    /// What is wrong about it and what to do. Empty when all is right.
-    pub advice: String,
-}
-
-/// Compares records with the addresses of a gateway. All of them must lead there: visitors come by any of them.
-pub fn judge(gateway: &Gateway, records: &Records, passthrough: bool) -> Verdict {
-    let found = said(records);
-    let wrong = |advice: String| Verdict { right: false, found: found.clone(), advice };
-    if records.unanswered {
-        return wrong("The name servers do not answer at the moment. We ask again by ourselves.".into());
-    }
-    let expected = expected(gateway);
-    if records.v4.is_empty() && records.v6.is_empty() {
-        return wrong(match records.aliases.last() {
-            Some(alias) => format!("It stands for {alias}, and that name leads nowhere. {expected}"),
-            None => format!(
-                "There is no record of this name yet. {expected} A new record can take up to an hour to be seen everywhere."
-            ),
-        });
-    }
-    let strange4: Vec<_> = records.v4.iter().filter(|ip| Some(**ip) != gateway.v4).map(ToString::to_string).collect();
-    let strange6: Vec<_> = records.v6.iter().filter(|ip| Some(**ip) != gateway.v6).map(ToString::to_string).collect();
-    if !strange4.is_empty() {
-        return wrong(format!("It leads to {}, which is not the gateway. {expected}", strange4.join(" and ")));
-    }
-    if !strange6.is_empty() {
-        let instead = match gateway.v6 {
-            Some(ip) => format!("set it to {ip}, or remove it"),
-            None => "remove it: this gateway has no IPv6 address".into(),
-        };
-        return wrong(format!("The AAAA record leads to {}, which is not the gateway: {instead}.", strange6.join(" and ")));
-    }
-    if records.v4.is_empty() && gateway.v4.is_some() {
-        return wrong(format!("Visitors without IPv6 do not find it. {expected}"));
-    }
-    if !passthrough
-        && let Some(issuers) = &records.issuers
-        && !issuers.iter().any(|issuer| issuer == ISSUER)
-    {
-        let others: Vec<_> = issuers.iter().filter(|issuer| !issuer.is_empty()).cloned().collect();
-        let admits = if others.is_empty() { "nobody".into() } else { others.join(" and ") };
-        return wrong(format!(
-            "It leads to the gateway, but its CAA record lets {admits} make certificates for it, and the gateway's come from {ISSUER}. \
-             Add the record CAA 0 issue \"{ISSUER}\", or remove the others."
-        ));
-    }
-    Verdict { right: true, found, advice: String::new() }
-}
-
-/// The record to make, as a sentence.
-pub fn expected(gateway: &Gateway) -> String {
-    match (gateway.v4, gateway.v6) {
-        (Some(v4), Some(v6)) => format!("We expected A {v4} (and, if you like, AAAA {v6})."),
-        (Some(v4), None) => format!("We expected A {v4}."),
-        (None, Some(v6)) => format!("We expected AAAA {v6}."),
-        (None, None) => format!("We expected what {} leads to.", gateway.domain),
-    }
-}
-
-fn said(records: &Records) -> String {
-    let mut parts: Vec<String> = records.aliases.iter().map(|alias| format!("CNAME {alias}")).collect();
-    parts.extend(records.v4.iter().map(|ip| format!("A {ip}")));
-    parts.extend(records.v6.iter().map(|ip| format!("AAAA {ip}")));
-    parts.extend(records.issuers.iter().flatten().map(|issuer| format!("CAA issue \"{issuer}\"")));
-    match parts.is_empty() {
-        _ if records.unanswered => "no answer".into(),
-        true => "no record".into(),
-        false => parts.join(", "),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::record::tests::gateway;
     use super::*;
+    use crate::base::time::HOUR;
+    use crate::domain::placement::Choice;
 
-    fn gateway() -> Gateway {
-        Gateway {
-            place: Scored {
-                node: 5,
-                twin: 5,
-                farm: 5,
-                farm_name: "Farm".into(),
-                owner: 5,
-                country: "Belgium".into(),
-                city: "Ghent".into(),
-                parts: vec![],
-                address: None,
-            },
-            domain: "gw.example.net".into(),
-            v4: Some([203, 0, 113, 5].into()),
-            v6: "2001:db8::5".parse().ok(),
+    const NOW: Time = Time::from_secs(1_000_000);
+
+    fn at(node: u32) -> Gateway {
+        let gateway = gateway();
+        let place = Scored { node, ..gateway.place };
+        Gateway { place, domain: format!("gw{node}.example.net"), v4: Some([203, 0, 113, node as u8].into()), v6: None }
+    }
+
+    fn attempt(node: u32, outcome: Outcome) -> Attempt {
+        Attempt {
+            choice: Choice { best: at(node).place, runner_up: None, fitting: 1 },
+            started: NOW,
+            deployment: serde_json::Value::Null,
+            hash: String::new(),
+            tunnel: None,
+            contract: None,
+            sent: None,
+            outcome,
+            off: None,
+            cleared: false,
         }
     }
 
-    fn records(v4: &[&str], v6: &[&str]) -> Records {
-        Records {
-            v4: v4.iter().map(|ip| ip.parse().unwrap()).collect(),
-            v6: v6.iter().map(|ip| ip.parse().unwrap()).collect(),
-            ..Records::default()
+    fn unseen(node: u32) -> Attempt {
+        attempt(node, Outcome::Failed { why: NOT_SEEN.into() })
+    }
+
+    fn failed(node: u32) -> Attempt {
+        attempt(node, Outcome::Failed { why: "It broke.".into() })
+    }
+
+    fn address(host: Host, attempts: Vec<Attempt>) -> WebAddress {
+        let name = WebName::parse("shop").unwrap();
+        let known = serde_json::json!({
+            "id": WebAddressId::from_bits(1), "order": OrderId::from_bits(1), "host": host,
+            "target": { "ip": "400::1", "port": 80 }, "created": NOW, "stage": Stage::Live, "since": NOW, "first": 0,
+        });
+        let mut address: WebAddress = serde_json::from_value(known).unwrap();
+        address.gateway = Some(at(1));
+        address.names = vec![Reservation { name, since: NOW, contract: Some(1), cleared: false }];
+        address.attempts = attempts;
+        address
+    }
+
+    fn by_name(attempts: Vec<Attempt>) -> WebAddress {
+        address(Host::Name { name: WebName::parse("shop").unwrap(), ours: true }, attempts)
+    }
+
+    fn by_domain(attempts: Vec<Attempt>) -> WebAddress {
+        address(Host::Domain(DomainName::parse("shop.example.org").unwrap()), attempts)
+    }
+
+    #[test]
+    fn its_owner_hears_of_what_does_not_lead_to_it_any_more() {
+        let mut name = by_name(vec![attempt(1, Outcome::Works)]);
+        name.leave();
+        assert_eq!(name.arrive(), None, "the same gateway and the same name");
+        name.leave();
+        name.gateway = Some(at(2));
+        assert_eq!(name.arrive().map(|old| old.name), Some("shop.gw1.example.net".into()));
+        assert_eq!(name.arrive(), None, "it is said once");
+        name.leave();
+        name.names[0].name = WebName::parse("shop-2").unwrap();
+        name.attempts = vec![failed(2)];
+        name.leave();
+        assert_eq!(name.arrive().map(|old| old.name), Some("shop.gw2.example.net".into()), "as it was when it worked last");
+        let mut new = by_name(vec![failed(1)]);
+        new.leave();
+        new.gateway = Some(at(2));
+        assert_eq!(new.arrive(), None, "nobody knew that name yet");
+        // A record may have been made before anything worked.
+        let mut domain = by_domain(vec![failed(1)]);
+        domain.leave();
+        domain.gateway = Some(Gateway { domain: "other.example".into(), ..at(1) });
+        assert_eq!(domain.arrive(), None, "the record stays right");
+        domain.leave();
+        domain.gateway = Some(at(2));
+        assert_eq!(domain.arrive().and_then(|old| old.v4), at(1).v4);
+    }
+
+    #[test]
+    fn a_gateway_that_does_not_see_a_record_is_asked_for_hours() {
+        let mut domain = by_domain(vec![failed(3), unseen(2), unseen(2)]);
+        assert_eq!(domain.refusal_wait(), 4 * MINUTE);
+        domain.attempts.push(unseen(1));
+        assert_eq!(domain.refusal_wait(), 2 * MINUTE, "each gateway for itself");
+        domain.attempts.push(attempt(1, Outcome::Works));
+        assert_eq!(domain.refusal_wait(), Duration::ZERO, "it has seen it since");
+        let (mut domain, mut waited) = (by_domain(vec![]), Duration::ZERO);
+        loop {
+            domain.attempts.push(attempt(1, Outcome::Trying));
+            if !domain.bears_refusal() {
+                break;
+            }
+            *domain.attempts.last_mut().unwrap() = unseen(1);
+            assert!(!domain.is_hopeless(NOW), "what it may see later is no failure");
+            waited += domain.refusal_wait();
+        }
+        assert!((4 * HOUR..12 * HOUR).contains(&waited), "{waited:?}");
+        assert!(!by_name(vec![attempt(1, Outcome::Trying)]).bears_refusal(), "a name needs no record");
+    }
+
+    #[test]
+    fn what_fails_too_often_is_given_up_and_so_is_a_domain_that_never_comes() {
+        let failures = |times| by_name((0..times).map(|_| failed(1)).collect());
+        assert!(failures(TRIES_MAX).is_hopeless(NOW) && !failures(TRIES_MAX - 1).is_hopeless(NOW));
+        assert!(!failures(TRIES_MAX).is_hopeless(NOW + DAY), "the day is over");
+        assert!(!by_name(vec![attempt(1, Outcome::Left); TRIES_MAX]).is_hopeless(NOW), "its owner left them");
+        let mut domain = by_domain(vec![]);
+        domain.enter(Stage::Waiting, NOW);
+        assert!(!domain.waited_enough(NOW + DOMAIN_PATIENCE) && domain.waited_enough(NOW + DOMAIN_PATIENCE + MINUTE));
+        domain.enter(Stage::Live, NOW);
+        assert!(!domain.waited_enough(NOW + 2 * DOMAIN_PATIENCE));
+    }
+
+    #[test]
+    fn a_look_that_nobody_answers_leaves_what_was_found() {
+        let look = |at, unanswered| Look { at, records: Records { unanswered, ..Records::default() } };
+        let mut domain = by_domain(vec![]);
+        domain.looked(look(NOW, true));
+        assert_eq!((domain.blind, domain.look.as_ref().map(|look| look.at)), (Some(NOW), Some(NOW)), "all there is");
+        domain.looked(look(NOW + MINUTE, false));
+        assert_eq!(domain.blind, None);
+        for minutes in 2..4 {
+            domain.looked(look(NOW + minutes * MINUTE, true));
+            assert_eq!((domain.blind, domain.look.as_ref().map(|look| look.at)), (Some(NOW + 2 * MINUTE), Some(NOW + MINUTE)));
         }
     }
 
     #[test]
-    fn every_way_to_get_a_record_wrong_has_words_of_its_own() {
-        let good4 = "203.0.113.5";
-        let caa = |issuers: &[&str]| Records {
-            issuers: Some(issuers.iter().map(|issuer| (*issuer).to_owned()).collect()),
-            ..records(&[good4], &[])
-        };
-        let alias = |v4: &[&str]| Records { aliases: vec!["gw.example.net".into()], ..records(v4, &[]) };
-        for right in [
-            records(&[good4], &[]),
-            records(&[good4], &["2001:db8::5"]),
-            alias(&[good4]),
-            caa(&["other.example", "letsencrypt.org"]),
-        ] {
-            let verdict = judge(&gateway(), &right, false);
-            assert!(verdict.right && verdict.advice.is_empty(), "{verdict:?}");
-        }
-        for (wrong, found, advice) in [
-            (records(&[], &[]), "no record", "There is no record of this name yet. We expected A 203.0.113.5"),
-            (records(&["192.0.2.1"], &[]), "A 192.0.2.1", "It leads to 192.0.2.1, which is not the gateway. We expected A"),
-            (records(&[good4, "192.0.2.1"], &[]), "A 203.0.113.5, A 192.0.2.1", "It leads to 192.0.2.1"),
-            (records(&[good4], &["2001:db8::9"]), "A 203.0.113.5, AAAA 2001:db8::9", "The AAAA record leads to 2001:db8::9"),
-            (records(&[], &["2001:db8::5"]), "AAAA 2001:db8::5", "Visitors without IPv6"),
-            (alias(&[]), "CNAME gw.example.net", "It stands for gw.example.net, and that name leads nowhere."),
-            (caa(&["other.example"]), "A 203.0.113.5, CAA issue \"other.example\"", "lets other.example make certificates"),
-            (caa(&[""]), "A 203.0.113.5, CAA issue \"\"", "lets nobody make certificates"),
-            (Records { unanswered: true, ..Records::default() }, "no answer", "do not answer at the moment"),
-        ] {
-            let verdict = judge(&gateway(), &wrong, false);
-            assert!(!verdict.right && verdict.advice.contains(advice), "{verdict:?}");
-            assert_eq!(verdict.found, found);
-        }
-        assert!(judge(&gateway(), &caa(&["other.example"]), true).right, "where TLS ends in the machine the gateway needs none");
-        let plain = Gateway { v6: None, ..gateway() };
-        assert!(judge(&plain, &records(&[good4], &["2001:db8::9"]), false).advice.contains("has no IPv6 address"));
+    fn so_many_changes_a_day_and_no_more() {
+        let mut name = by_name(vec![]);
+        assert!((0..CHANGES_A_DAY).all(|_| name.turn(NOW)) && !name.turn(NOW + HOUR));
+        assert!(name.turn(NOW + DAY) && name.turns.len() == 1, "old ones are forgotten");
     }
 
     #[test]

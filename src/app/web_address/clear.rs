@@ -37,11 +37,11 @@ impl App {
         Ok(Next::Done)
     }
 
-    /// Gives back what was tried and did not do. True when nothing of it is left.
+    /// Gives back what was tried and did not do, and what was left. True when nothing of it is left.
     pub(super) async fn clear_stale(&self, address: &WebAddress) -> Result<bool> {
         let mut clear = true;
         for (number, attempt) in address.attempts.iter().enumerate() {
-            if !attempt.cleared && matches!(attempt.outcome, Outcome::Failed { .. }) {
+            if !attempt.cleared && matches!(attempt.outcome, Outcome::Failed { .. } | Outcome::Left) {
                 clear &= self.clear_gateway(address, number).await?;
             }
         }

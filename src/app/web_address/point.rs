@@ -5,14 +5,18 @@
 use std::time::Duration;
 
 use super::super::App;
+use super::super::lease::LATE;
 use super::super::signer::Overdue;
 use super::tend::current;
 use crate::base::time::{MINUTE, SECOND};
 use crate::base::{Error, Kind, Result};
 use crate::domain::job::Next;
+use crate::domain::order::DEPLOY_PATIENCE;
 use crate::domain::signer::Purpose;
 use crate::domain::web_address::{Change, Stage, WebAddress};
 use crate::grid::{Call, Fate};
+use crate::store::grid::Chain;
+use crate::store::web_address::WebAddresses;
 
 /// The longest wait between two tries to change what a gateway carries.
 const LONGEST_WAIT: Duration = Duration::from_secs(10 * MINUTE.as_secs());
@@ -26,6 +30,15 @@ impl App {
         let (twin, now) = (attempt.choice.best.twin, self.now());
         let Some(change) = address.change.clone() else { return self.plan_change(address, contract, twin).await };
         let purpose = Purpose::PointAddress { address: address.id, change: address.changes };
+        // Each try costs a fee, and one that can't be paid for may not be changed: the chain is asked before anything is signed.
+        if self.read()?.call(&purpose)?.is_none() {
+            if let Some(next) = self.follow_contracts_of(address).await? {
+                return Ok(next);
+            }
+            if self.read()?.web_address(address.id)?.is_some_and(|address| address.paused) {
+                return Ok(Next::Again(now + LONGEST_WAIT)); // the block that ends it wakes us
+            }
+        }
         let data = change.deployment.get("metadata").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
         let call = Call::UpdateContract { contract, hash: change.hash.clone(), data };
         match self.drive_call(purpose, call, Overdue::SignAnew).await? {
@@ -34,8 +47,9 @@ impl App {
                 return self.start_over(address, "The grid ended it. We set it up anew.").await;
             }
             Fate::Refused(reason) => {
-                // While it can't be paid nothing about it can be changed.
+                // Perhaps it could not be paid just then; the next try is a new call.
                 self.forget_call(purpose).await?;
+                self.say(address, "The grid does not take the change at the moment. We try again by ourselves.").await?;
                 return Err(Error::unavailable("The chain does not take a change of a gateway.").because(reason));
             }
             Fate::Landed { block } if self.grid.finalized().await?.number < block => return Ok(self.at_next_block().await),
@@ -62,6 +76,16 @@ impl App {
         if state.version > change.version {
             return self.missed(address, "the gateway has a newer version").await;
         }
+        let Some(taken) = change.taken else {
+            self.alter(address, move |_, address| {
+                if let Some(change) = &mut address.change {
+                    change.taken = Some(now);
+                }
+                Ok(())
+            })
+            .await?;
+            return Ok(self.soon());
+        };
         match (state.ready, state.failed) {
             (true, _) => {
                 self.alter(address, move |_, address| {
@@ -76,7 +100,8 @@ impl App {
                 Ok(self.soon())
             }
             (false, Some(why)) => self.missed(address, &why).await,
-            (false, None) => Ok(self.by_and_by(change.since)),
+            (false, None) if now.since(taken) > DEPLOY_PATIENCE => self.missed(address, LATE).await,
+            (false, None) => Ok(self.by_and_by(taken)),
         }
     }
 
@@ -111,7 +136,8 @@ impl App {
             let plan = planner.repoint(&attempt.deployment, state.version, &address.host, address.name(), &target)?;
             let version = state.version.saturating_add(1);
             address.changes = address.changes.saturating_add(1);
-            address.change = Some(Change { target, version, deployment: plan.deployment, hash: plan.hash, since: now });
+            address.change =
+                Some(Change { target, version, deployment: plan.deployment, hash: plan.hash, since: now, taken: None });
             Ok(())
         })
         .await?;

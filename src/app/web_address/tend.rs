@@ -12,18 +12,16 @@ use super::super::signer::Overdue;
 use super::clear::know_name;
 use super::ours;
 use crate::base::ids::WebAddressId;
-use crate::base::time::{DAY, MINUTE};
-use crate::base::{Error, Kind, Result, Time};
+use crate::base::time::{HOUR, MINUTE};
+use crate::base::{Error, Result, Time};
 use crate::domain::gateway::gateways;
 use crate::domain::job::Next;
 use crate::domain::order::{Attempt, DEPLOY_PATIENCE, Outcome};
 use crate::domain::placement::{Choice, Scored};
 use crate::domain::pool::Entry;
 use crate::domain::signer::Purpose;
-use crate::domain::web_address::{
-    DOMAIN_PATIENCE, Gateway, Host, NAMES_MAX, Reservation, Seen, Stage, TRIES_MAX, Visit, WebAddress,
-};
-use crate::grid::{Call, ContractState, Fate, Plan};
+use crate::domain::web_address::{GATEWAY_PATIENCE, Gateway, Host, NAMES_MAX, NOT_SEEN, Reservation, Stage, WebAddress};
+use crate::grid::{Call, Fate, Plan};
 use crate::store::Tx;
 use crate::store::exposure::Exposures;
 use crate::store::order::Orders;
@@ -31,12 +29,11 @@ use crate::store::web_address::WebAddresses;
 
 /// Gateways that are asked in one go.
 const ASKED_MAX: usize = 6;
-/// So long a gateway may take to know a name again, say after a start of its own.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * MINUTE.as_secs());
 /// Addresses on one gateway that are counted.
 const COUNTED: usize = 1000;
-/// Tries of a domain on one gateway that says no: it may know older records than we do.
-const TRIES_PER_GATEWAY: usize = 3;
+/// So long its owner may be looking at the page while it is set up.
+const TOLD_AFTER: Duration = Duration::from_secs(HOUR.as_secs());
+const OTHER_RECORD: &str = "Another gateway carries it from now on: please change the record of your domain to this one.";
 
 impl App {
     /// Takes a web address as far as it goes now.
@@ -92,10 +89,14 @@ impl App {
         .await
     }
 
-    /// It can't be done: all is given back, and the sentence stays.
+    /// It can't be done: all is given back, and the sentence stays. Whoever relied on it, or has long stopped looking, is told.
     async fn give_address_up(&self, address: &WebAddress, why: String) -> Result<Next> {
-        let now = self.now();
-        self.alter(address, move |_, address| {
+        let (now, letter) = (self.now(), self.letter());
+        self.alter(address, move |tx, address| {
+            address.leave();
+            if address.before.is_some() || now.since(address.created) > TOLD_AFTER {
+                letter.lost(tx, address, &why, now)?;
+            }
             address.enter(Stage::Removing, now);
             address.trouble = Some(why);
             Ok(())
@@ -110,24 +111,41 @@ impl App {
             return Ok(self.at_next_block().await);
         }
         let (pool, snapshot, now) = (self.known_nodes().await?, self.read()?, self.now());
-        let lately = |it: &&Attempt| matches!(it.outcome, Outcome::Failed { .. }) && now.since(it.started) < DAY;
-        if address.attempts.iter().filter(lately).count() >= TRIES_MAX {
+        if address.is_hopeless(now) {
             return self.give_address_up(address, "None of the gateways we tried could carry it.".into()).await;
         }
         let order = snapshot.order(address.order)?.ok_or_else(|| Error::not_found("order"))?;
         let near = order.attempt().and_then(|attempt| pool.node(attempt.node())).and_then(Entry::spot);
         let rows = snapshot.market(now)?.for_sale(&pool, &snapshot.buyer_of(order.user)?);
-        let carries = |node| snapshot.web_addresses_at(node, COUNTED).unwrap_or(COUNTED);
+        let own = address.gateway.as_ref().map(Gateway::node);
+        let carries = |node| {
+            let all = snapshot.web_addresses_at(node, COUNTED).unwrap_or(COUNTED);
+            all.saturating_sub(usize::from(own == Some(node)))
+        };
+        let home = own.filter(|node| !address.avoid.contains(node));
+        let patient = address.before.is_some() && now.since(address.since) < GATEWAY_PATIENCE;
+        let candidates = gateways(&pool, &rows, near, home, &address.avoid, carries);
+        let mut away = home.is_some() && candidates.first().map(|entry| entry.id()) != home;
         let mut found = None;
-        for entry in gateways(&pool, &rows, near, &address.avoid, carries).into_iter().take(ASKED_MAX) {
+        for entry in candidates.into_iter().take(ASKED_MAX) {
+            if away && patient {
+                break;
+            }
             match self.grid.public_config(entry.twin()).await {
                 Ok(Some(config)) if !config.domain.is_empty() && (config.v4.is_some() || config.v6.is_some()) => {
                     found = Some(Gateway { place: place(entry), domain: config.domain, v4: config.v4, v6: config.v6 });
                     break;
                 }
                 Ok(_) => tracing::info!(node = entry.id(), "a node that should be a gateway says that it is none"),
-                Err(error) => tracing::info!(node = entry.id(), %error, "a gateway does not answer"),
+                Err(error) => {
+                    tracing::info!(node = entry.id(), %error, "a gateway does not answer");
+                    away |= home == Some(entry.id());
+                }
             }
+        }
+        if found.is_none() && away && patient {
+            self.say(address, "The gateway does not answer. We wait for it before we take another one.").await?;
+            return Ok(Next::Again(now + MINUTE));
         }
         let Some(gateway) = found else {
             self.alter(address, |_, address| {
@@ -139,13 +157,18 @@ impl App {
             return Ok(Next::Again(now + MINUTE));
         };
         let planner = self.grid.planner(self.twin()?);
-        let random = self.random.clone();
-        self.alter(address, move |_, address| {
+        let (random, letter) = (self.random.clone(), self.letter());
+        self.alter(address, move |tx, address| {
             address.gateway = Some(gateway);
             match &address.host {
                 Host::Domain(_) => {
-                    address.look = None;
+                    (address.look, address.blind) = (None, None);
                     address.enter(Stage::Waiting, now);
+                    let moved = address.arrive();
+                    if let Some(old) = &moved {
+                        letter.moved(tx, address, old, now)?;
+                    }
+                    address.trouble = moved.map(|_| OTHER_RECORD.into());
                 }
                 Host::Name { name, .. } => {
                     let kept = address.names.last().filter(|name| !name.cleared);
@@ -173,21 +196,20 @@ impl App {
     /// The customer's domain has to lead to the gateway.
     async fn wait_for_domain(&self, address: &WebAddress) -> Result<Next> {
         let now = self.now();
-        if now.since(address.since) > DOMAIN_PATIENCE {
+        if address.waited_enough(now) {
             return self.give_address_up(address, "The domain did not lead to the gateway within a week.".into()).await;
         }
         if !self.clear_stale(address).await? {
             return Ok(self.at_next_block().await);
         }
         // A gateway that said no knows the domain's old records for a while.
-        let tries = u32::try_from(address.attempts.len()).unwrap_or(u32::MAX);
-        let held_off = address.since + MINUTE * tries.min(10);
+        let held_off = address.since + address.refusal_wait();
         let name = address.fqdn().unwrap_or_default();
         let look = self.records_of(&name).await;
         let right = WebAddress { look: Some(look.clone()), ..address.clone() }.verdict().is_some_and(|verdict| verdict.right);
         let (planner, random) = (self.grid.planner(self.twin()?), self.random.clone());
         self.alter(address, move |_, address| {
-            address.look = Some(look);
+            address.looked(look);
             if right && now >= held_off {
                 let plan = planner.gateway(address.order, &address.host, None, &address.target, &*random)?;
                 begin_attempt(address, plan, now)?;
@@ -196,7 +218,8 @@ impl App {
             Ok(())
         })
         .await?;
-        Ok(Next::Again(if right { held_off.max(now) } else { address.look_again(now) }))
+        let again = address.look_again(now);
+        Ok(Next::Again(if right { again.min(held_off.max(now)) } else { again }))
     }
 
     /// The name, on the chain.
@@ -272,6 +295,10 @@ impl App {
                 Ok(self.soon())
             }
             Signed::Refused(why) => self.next_gateway(address, why).await,
+            // What has worked before is not given up because the grid is away for a while.
+            Signed::TooLate(_) if address.before.is_some() => {
+                self.start_over(address, "The grid could not be reached for a while. We keep trying.").await
+            }
             Signed::TooLate(why) => self.give_address_up(address, why.into()).await,
         }
     }
@@ -291,24 +318,26 @@ impl App {
                 Ok(self.soon())
             }
             Built::Up(_) => {
-                self.alter(address, move |_, address| {
+                let letter = self.letter();
+                self.alter(address, move |tx, address| {
                     address.attempts[number].outcome = Outcome::Works;
                     address.served = address.planned.take();
-                    (address.trouble, address.visit) = (None, None);
+                    (address.trouble, address.visit, address.blind) = (None, None, None);
                     address.enter(Stage::Live, now);
+                    if let Some(old) = address.arrive() {
+                        letter.moved(tx, address, &old, now)?;
+                    }
                     Ok(())
                 })
                 .await?;
                 Ok(self.soon())
             }
             Built::Failed(what) => {
-                let node = attempt.node();
-                let tries = address.attempts.iter().rev().take_while(|attempt| attempt.node() == node).count();
-                if matches!(address.host, Host::Domain(_)) && what != LATE && tries < TRIES_PER_GATEWAY {
-                    let why = "The gateway does not see the domain's new record yet. We try again by ourselves.";
+                // It looks the domain up for itself, and may be told an older record than we are.
+                if what != LATE && address.bears_refusal() {
                     self.alter(address, move |_, address| {
-                        address.attempts[number].outcome = Outcome::Failed { why: why.into() };
-                        address.trouble = Some(why.into());
+                        address.attempts[number].outcome = Outcome::Failed { why: NOT_SEEN.into() };
+                        address.trouble = Some(NOT_SEEN.into());
                         address.enter(Stage::Waiting, now);
                         Ok(())
                     })
@@ -324,15 +353,13 @@ impl App {
     async fn next_gateway(&self, address: &WebAddress, what: &'static str) -> Result<Next> {
         let now = self.now();
         self.alter(address, move |_, address| {
+            address.leave();
             if let Some(attempt) = address.attempts.last_mut() {
                 let best = &attempt.choice.best;
                 let why = format!("The gateway of {} in {} {what}.", best.farm_name, best.city);
                 address.avoid.push(best.node);
                 attempt.outcome = Outcome::Failed { why: why.clone() };
-                address.trouble = Some(match address.host {
-                    Host::Name { .. } => format!("{why} We try another one."),
-                    Host::Domain(_) => format!("{why} We use another one: please change the record of your domain."),
-                });
+                address.trouble = Some(format!("{why} We try another one."));
             }
             address.enter(Stage::Choosing, now);
             Ok(())
@@ -345,99 +372,20 @@ impl App {
     pub(super) async fn start_over(&self, address: &WebAddress, why: &'static str) -> Result<Next> {
         let now = self.now();
         self.alter(address, move |_, address| {
+            address.leave();
             if let Some(attempt) = address.attempts.last_mut() {
                 attempt.outcome = Outcome::Failed { why: why.into() };
             }
             if let Some(name) = address.names.last_mut().filter(|name| name.contract.is_none()) {
                 name.cleared = true;
             }
-            (address.served, address.change, address.visit) = (None, None, None);
+            (address.served, address.change, address.visit, address.paused) = (None, None, None, false);
             address.trouble = Some(why.into());
             address.enter(Stage::Choosing, now);
             Ok(())
         })
         .await?;
         Ok(self.soon())
-    }
-
-    /// It is live: does it still lead where it should, is it still there, and does it answer?
-    async fn watch(&self, address: &WebAddress) -> Result<Next> {
-        let now = self.now();
-        if address.served.as_ref() != Some(&address.target) {
-            self.alter(address, move |_, address| {
-                address.enter(Stage::Pointing, now);
-                Ok(())
-            })
-            .await?;
-            return Ok(self.soon());
-        }
-        if let Some(next) = self.follow_contracts_of(address).await? {
-            return Ok(next);
-        }
-        let Some(fqdn) = address.fqdn() else { return Err(Error::internal("A live web address without a name.")) };
-        let (look, seen) = self.visit(&fqdn).await;
-        let now = self.now();
-        let lost =
-            seen == Seen::NoRoute && address.visit.is_some_and(|it| it.seen == seen && now.since(it.since) > FORGOTTEN_AFTER);
-        if lost && self.is_forgotten(address).await? {
-            return self.start_over(address, "The gateway has forgotten it. We set it up anew.").await;
-        }
-        let own = matches!(address.host, Host::Domain(_));
-        self.alter(address, move |_, address| {
-            let since = address.visit.filter(|visit| visit.seen == seen).map_or(now, |visit| visit.since);
-            address.visit = Some(Visit { seen, at: now, since });
-            address.look = own.then_some(look);
-            address.trouble = None;
-            Ok(())
-        })
-        .await?;
-        let again = self.read()?.web_address(address.id)?.map_or(now, |address| address.look_again(now));
-        Ok(Next::Again(again))
-    }
-
-    /// Whether the gateway itself says that it does not carry the address. One that is silent says nothing.
-    async fn is_forgotten(&self, address: &WebAddress) -> Result<bool> {
-        let (_, attempt) = current(address)?;
-        let Some(contract) = attempt.contract else { return Ok(false) };
-        match self.grid.gateway_state(attempt.choice.best.twin, contract).await {
-            Ok(state) => Ok(state.is_none_or(|state| state.failed.is_some())),
-            Err(error) if error.kind() == Kind::Unavailable => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What the chain did to the contracts of a live address. None: all is well.
-    async fn follow_contracts_of(&self, address: &WebAddress) -> Result<Option<Next>> {
-        let head = self.grid.finalized().await?;
-        let name = address.names.last().and_then(|name| name.contract);
-        let gateway = address.attempts.last().and_then(|attempt| attempt.contract);
-        let mut paused = false;
-        for contract in name.into_iter().chain(gateway) {
-            match self.grid.contract_state(contract, &head.hash).await? {
-                ContractState::Runs => {}
-                ContractState::Paused => paused = true,
-                ContractState::Gone => {
-                    tracing::warn!(address = %address.id, contract, "the grid deleted a contract of a web address");
-                    let lost = contract;
-                    self.alter(address, move |_, address| {
-                        address.attempts.iter_mut().filter(|it| it.contract == Some(lost)).for_each(|it| it.cleared = true);
-                        address.names.iter_mut().filter(|it| it.contract == Some(lost)).for_each(|it| it.cleared = true);
-                        Ok(())
-                    })
-                    .await?;
-                    let why = "The grid ended it. We set it up anew.";
-                    return self.start_over(address, why).await.map(Some);
-                }
-            }
-        }
-        if paused != address.paused {
-            self.alter(address, move |_, address| {
-                address.paused = paused;
-                Ok(())
-            })
-            .await?;
-        }
-        Ok(None)
     }
 }
 
