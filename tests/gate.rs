@@ -95,6 +95,9 @@ const EXPECTED: &[(&str, &str, [u16; 5])] = &[
     ("POST", "/deployments/{id}/reports", [303, 200, 404, 404, 404]),
     ("POST", "/deployments/{id}/reports/end", [303, 303, 404, 404, 404]),
     ("GET", "/deployments/{id}/address/events", [303, 200, 404, 404, 404]),
+    // There is no address yet that could be with another gateway.
+    ("GET", "/deployments/{id}/address/gateway", [303, 404, 404, 404, 404]),
+    ("POST", "/deployments/{id}/address/gateway", [303, 404, 404, 404, 404]),
     // An empty form asks for a name of our choosing.
     ("POST", "/deployments/{id}/address", [303, 303, 404, 404, 404]),
     ("POST", "/deployments/{id}/address/change", [303, 303, 404, 404, 404]),

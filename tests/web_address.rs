@@ -3,14 +3,18 @@
 mod fault;
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use cooperage::base::ids::OrderId;
-use cooperage::base::time::{HOUR, MINUTE};
+use cooperage::base::time::{DAY, HOUR, MINUTE};
 use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::order::{Outcome, State};
+use cooperage::domain::signer::Purpose;
 use cooperage::domain::slot::Kind;
-use cooperage::domain::web_address::{Host, Seen, Stage, WebAddress};
+use cooperage::domain::web_address::{CHANGES_A_DAY, Host, Seen, Stage, WebAddress};
+use cooperage::localgrid::fleet::Condition;
 use cooperage::localgrid::genesis::Resources;
 use cooperage::localgrid::node::Fault;
 use cooperage::localgrid::{ChainView, ContractStateView, ContractView};
@@ -70,6 +74,11 @@ fn held(market: &Market) -> Vec<ContractView> {
     all.retain(|contract| contract.state != ContractStateView::Deleted);
     all.retain(|contract| snapshot.contract(contract.id).unwrap().is_none_or(|known| known.slot.kind != Kind::Machine));
     all
+}
+
+/// Mails to Alice whose subject says this.
+fn told(market: &Market, subject: &str) -> usize {
+    market.demo.world.mail.mails_to(ALICE.email).iter().filter(|mail| mail.subject.contains(subject)).count()
 }
 
 fn host_of(address: &WebAddress) -> String {
@@ -133,7 +142,27 @@ async fn a_name_leads_to_the_server_is_changed_and_is_taken_away_again() {
     assert_eq!((host_of(&address), address.attempts.len(), address.attempts[0].contract), (host.clone(), 1, Some(contract)));
     assert!(visit(&market, &host).await.1.contains("port 8080"));
 
+    // Each change is signed for, and we pay the fee: so many a day are enough.
+    let user = market.read(order).user;
+    let mut changes = 0;
+    let refused = loop {
+        changes += 1;
+        let port = if changes % 2 == 0 { "8080" } else { "3000" };
+        match app.change_web_address(user, order, port, false).await {
+            Ok(()) => assert!(changes <= CHANGES_A_DAY),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(refused.contains("very often today") && there(&market, order).turns.len() == CHANGES_A_DAY, "{changes}: {refused}");
+
+    // While it goes away nothing new can be begun: that would go away with it.
+    let stall = &market.demo.world.chain.faults.stall_finality;
+    stall.store(true, Ordering::SeqCst);
     press(&alice, order, "/remove", &[]).await;
+    let own = Caller::person(market.url(), &ALICE).await;
+    let answer = own.post(&format!("/deployments/{order}/address"), &[("kind", "name")]).await;
+    assert!(answer.status == 409 && answer.body.contains("still being removed"), "{} {}", answer.status, answer.body);
+    stall.store(false, Ordering::SeqCst);
     until_stage(&market, order, Stage::Gone).await;
     assert_eq!(held(&market), [], "nothing is left of it");
     assert_eq!(visit(&market, &host).await.0, 404);
@@ -171,17 +200,51 @@ async fn a_domain_waits_for_its_record_says_what_it_found_and_goes_with_its_serv
     names.set(domain, vec![Record::A(v4), only]);
     check(&["its CAA record lets other.example make certificates"]).await;
 
-    // An alias of the gateway's own name will do as well.
+    // An alias of the gateway's own name will do as well. The gateway itself does not see it yet: it is asked again and again.
     names.set(domain, vec![Record::Cname(gateway.domain.clone())]);
+    names.remember(domain, Some(vec![Ipv4Addr::new(192, 0, 2, 1).into()]));
     let page = press(&alice, order, "/check", &[]).await;
     assert_eq!(page.status, 200);
+    market.nurse("it was refused four times", || there(&market, order).attempts.len() > 4).await;
+    names.remember(domain, None);
     let address = until_seen(&market, order, Seen::Answers).await;
     assert_eq!((host_of(&address), address.names.len()), (domain.to_owned(), 0), "a domain needs no name on the chain");
-    assert_eq!(visit(&market, domain).await.0, 200);
+    assert_eq!((visit(&market, domain).await.0, &address.gateway), (200, &Some(gateway.clone())), "the record stays right");
+    assert_eq!(held(&market).len(), 1, "what was refused was given back");
+
+    // When nobody can tell us where it leads, nobody's fault is claimed.
+    names.set_unwell(true);
+    let page = press(&alice, order, "/check", &[]).await;
+    assert!(page.says("so we could not look"), "{}", page.text());
+    market.until("it can't be looked at", || there(&market, order).blind.is_some()).await;
+    let page = alice.get(&format!("/deployments/{order}")).await.unwrap();
+    assert!(page.says("Works") && page.says("this is what we saw before") && page.says("That is right."), "{}", page.text());
+    names.set_unwell(false);
+    market.nurse("it can be looked at again", || there(&market, order).blind.is_none()).await;
+
+    // The grid ends it: it is made anew with the same gateway, and its owner need not do anything.
+    market.demo.world.chain.end_contract(address.attempts.last().unwrap().contract.unwrap());
+    let tried = address.attempts.len();
+    market.nurse("it is made anew", || there(&market, order).attempts.len() > tried).await;
+    let address = until_seen(&market, order, Seen::Answers).await;
+    assert_eq!(address.gateway, Some(gateway.clone()));
+    assert_eq!(told(&market, "change the record"), 0);
 
     // The record is changed behind our back: we notice, and say so.
     names.set(domain, vec![Record::A(Ipv4Addr::new(192, 0, 2, 1))]);
     check(&["Your domain leads elsewhere", "It leads to 192.0.2.1"]).await;
+
+    // Its owner wants another gateway, and is told of the new record.
+    let way = format!("/deployments/{order}/address/gateway");
+    let page = alice.get(&way).await.unwrap();
+    assert!(page.says("The record of your domain has to be changed") && page.says(&format!("A {v4}")), "{}", page.text());
+    alice.fill(&way, &way, &[]).await.unwrap();
+    let address = until_stage(&market, order, Stage::Waiting).await;
+    let another = address.gateway.as_ref().and_then(|gateway| gateway.v4).unwrap();
+    assert_ne!(another, v4);
+    let mail = market.demo.world.mail.wait_for(ALICE.email, "change the record of shop.example.org").await.unwrap();
+    assert!(mail.text.contains(&format!("A  {another}")), "{}", mail.text);
+    check(&["please change the record of your domain", &format!("We expected A {another}")]).await;
 
     // Somebody else can't have the same domain here, and with the server goes the address.
     let other = running(&market, &alice, "other").await;
@@ -193,6 +256,13 @@ async fn a_domain_waits_for_its_record_says_what_it_found_and_goes_with_its_serv
     assert_eq!((there(&market, order).stage, held(&market)), (Stage::Gone, vec![]));
     let page = press(&alice, other, "", &[("kind", "domain"), ("domain", domain)]).await;
     assert!(page.status == 200 && page.says("is being set up"), "it is free again: {}", page.text());
+
+    // Its record is never changed: after a week nobody waits any more, and its owner hears of it.
+    until_stage(&market, other, Stage::Waiting).await;
+    market.leap(8 * DAY);
+    until_stage(&market, other, Stage::Gone).await;
+    let mail = market.demo.world.mail.wait_for(ALICE.email, "no web address shop.example.org").await.unwrap();
+    assert!(mail.text.contains("within a week"), "{}", mail.text);
     market.close().await;
 }
 
@@ -258,6 +328,12 @@ async fn what_is_typed_wrong_is_said_at_its_field() {
     for (way, status) in [("/change", 404), ("/check", 404), ("/remove", 303)] {
         assert_eq!(own.post(&format!("/deployments/{order}/address{way}"), &[]).await.status, status, "{way}");
     }
+    // What a node says of itself that carries nobody's address keeps nobody from a domain.
+    let node = market.demo.world.fleet.profiles.iter().find(|it| it.domain.as_ref() == Some(&gateway)).unwrap().node;
+    market.demo.world.nodes.set_condition(node, Condition::Down);
+    market.demo.instance.app.refresh_nodes().await.unwrap();
+    let page = press(&alice, order, "", &[("kind", "domain"), ("domain", below.as_str())]).await;
+    assert!(page.status == 200 && page.says("is being set up"), "{} {}", page.status, page.text());
     market.close().await;
 }
 
@@ -286,6 +362,20 @@ async fn a_gateway_that_dies_or_fails_during_set_up_is_replaced_and_leaves_nothi
     until_seen(&market, order, Seen::Silence).await;
     nodes.set_fault(zurich, Fault::None);
     until_seen(&market, order, Seen::Answers).await;
+
+    // Its owner does not want to wait for such a gateway again.
+    gateways.iter().for_each(|node| nodes.set_fault(*node, Fault::None));
+    let way = format!("/deployments/{order}/address/gateway");
+    let page = alice.get(&way).await.unwrap();
+    assert!(page.says("Use another gateway?") && page.says("The name ends otherwise then"), "{}", page.text());
+    alice.fill(&way, &way, &[]).await.unwrap();
+    market.nurse("another one has it", || there(&market, order).attempts.len() > 3).await;
+    let after = until_seen(&market, order, Seen::Answers).await;
+    assert!(host_of(&after) != host_of(&address) && after.names.len() == 1, "{after:?}");
+    assert_eq!((visit(&market, &host_of(&after)).await.0, visit(&market, &host_of(&address)).await.0), (200, 404));
+    let mail = market.demo.world.mail.wait_for(ALICE.email, "your web address has changed").await.unwrap();
+    assert!(mail.text.contains(&host_of(&after)) && mail.text.contains(&host_of(&address)), "{}", mail.text);
+    assert_eq!(held(&market).len(), 2, "what was left was given back");
     market.close().await;
 }
 
@@ -319,6 +409,13 @@ async fn visitors_are_led_to_the_machine_that_takes_over_and_the_name_stays() {
     market.demo.world.nodes.set_fault(gateway, Fault::None);
     until_seen(&market, order, Seen::Answers).await;
     assert!(visit(&market, &host).await.1.contains(&format!("contract {}", machine(order))));
+    // Nor is it told before it carries it: the node knows of the new version long before it comes to it.
+    market.demo.world.nodes.set_fault(gateway, Fault::Slow(Duration::from_millis(300)));
+    app.point_web_address(order, ip(spare)).await.unwrap();
+    let led = |address: WebAddress| address.stage == Stage::Live && address.served.is_some_and(|served| served.ip == ip(spare));
+    market.until("they are led there", || read(&market, order).is_some_and(led)).await;
+    assert!(visit(&market, &host).await.1.contains(&format!("contract {}", machine(spare))), "not yet");
+    market.demo.world.nodes.set_fault(gateway, Fault::None);
     // Pointing where nothing points is no harm.
     app.point_web_address(spare, ip(order)).await.unwrap();
     assert_eq!(read(&market, spare), None);
@@ -332,19 +429,73 @@ async fn what_the_grid_deletes_under_an_address_is_made_anew() {
     let order = running(&market, &alice, "shop").await;
     press(&alice, order, "", &[("kind", "name"), ("name", "corner-shop")]).await;
     let before = until_seen(&market, order, Seen::Answers).await;
-    for lost in [before.attempts[0].contract.unwrap(), before.names[0].contract.unwrap()] {
-        market.demo.world.chain.end_contract(lost);
+    let home = before.attempts[0].node();
+    let host = host_of(&before);
+    let until_anew = async |lost: u64| {
         let anew = |address: WebAddress| {
             let contracts = [address.attempts.last().and_then(|it| it.contract), address.names.last().and_then(|it| it.contract)];
             address.stage == Stage::Live && contracts.iter().all(Option::is_some) && !contracts.contains(&Some(lost))
         };
         market.nurse("it is made anew", || read(&market, order).is_some_and(anew)).await;
-        let address = until_seen(&market, order, Seen::Answers).await;
-        assert!(host_of(&address).starts_with("corner-shop."));
-        assert_eq!(visit(&market, &host_of(&address)).await.0, 200);
+        until_seen(&market, order, Seen::Answers).await
+    };
+    let gateway = || there(&market, order).attempts.last().unwrap().contract.unwrap();
+    for lost in [gateway(), before.names[0].contract.unwrap()] {
+        market.demo.world.chain.end_contract(lost);
+        let address = until_anew(lost).await;
+        assert_eq!((host_of(&address), address.attempts.last().unwrap().node()), (host.clone(), home), "nobody notices");
+        assert_eq!(visit(&market, &host).await.0, 200);
     }
+    // A gateway may lose it all by itself, and says so when it is asked.
+    let lost = gateway();
+    market.demo.world.nodes.lose(home, lost);
+    until_seen(&market, order, Seen::NoRoute).await;
+    let address = until_anew(lost).await;
+    assert_eq!((host_of(&address), told(&market, "web address")), (host.clone(), 0));
+
+    // One that stays away is waited for, and then the address is another one: its owner is told.
+    let lost = gateway();
+    market.demo.world.nodes.set_fault(home, Fault::Silent);
+    market.demo.world.chain.end_contract(lost);
+    let waits = |address: WebAddress| address.trouble.is_some_and(|said| said.contains("We wait for it"));
+    market.nurse("it is waited for", || read(&market, order).is_some_and(waits)).await;
+    let address = until_anew(lost).await;
+    assert!(host_of(&address).starts_with("corner-shop.") && host_of(&address) != host);
+    let mail = market.demo.world.mail.wait_for(ALICE.email, "your web address has changed").await.unwrap();
+    assert!(mail.text.contains(&host_of(&address)) && mail.text.contains(&host), "{}", mail.text);
+    market.demo.world.nodes.set_fault(home, Fault::None);
     assert_eq!(held(&market).len(), 2);
     market.leap(20 * MINUTE);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_paid_is_not_changed_until_it_is_and_no_fee_is_wasted_on_it() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let order = running(&market, &alice, "shop").await;
+    press(&alice, order, "", &[("kind", "name")]).await;
+    let address = until_seen(&market, order, Seen::Answers).await;
+    let broke = crate::kit::fault::Fault::ContractsAreNotPaid;
+    broke.strike(&market, &[]);
+    // The gateway itself costs nothing without visitors; it does not let a name in that is not paid.
+    let contract = address.names[0].contract.unwrap();
+    let state = || market.demo.world.chain.contract(contract).map(|contract| contract.state);
+    market.nurse("it is not paid", || state() == Some(ContractStateView::GracePeriod)).await;
+    market.demo.instance.app.change_web_address(market.read(order).user, order, "8080", false).await.unwrap();
+    let waits = |address: WebAddress| address.stage == Stage::Pointing && address.paused && address.change.is_some();
+    market.nurse("it waits", || read(&market, order).is_some_and(waits)).await;
+    for _ in 0..4 {
+        market.leap(12 * MINUTE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let change = Purpose::PointAddress { address: address.id, change: there(&market, order).changes };
+    assert_eq!(market.demo.instance.app.read().unwrap().call(&change).unwrap(), None, "nothing was signed");
+    let page = alice.get(&format!("/deployments/{order}")).await.unwrap();
+    assert!(page.says("Paused") && page.says("that is our fault"), "{}", page.text());
+    broke.heal(&market, &[]);
+    market.nurse("it is changed", || read(&market, order).is_some_and(|it| it.served.is_some_and(|it| it.port == 8080))).await;
+    until_seen(&market, order, Seen::Answers).await;
     market.close().await;
 }
 

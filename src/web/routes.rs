@@ -73,6 +73,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/deployments/{id}/address/events", get().to(user::web_address::events))
         .route("/deployments/{id}/address/change", post().to(user::web_address::update))
         .route("/deployments/{id}/address/check", post().to(user::web_address::check))
+        .route("/deployments/{id}/address/gateway", get().to(user::web_address::ask))
+        .route("/deployments/{id}/address/gateway", post().to(user::web_address::leave))
         .route("/deployments/{id}/address/remove", post().to(user::web_address::remove))
         .route("/deployments/{id}/tunnel", get().to(user::deployment::tunnel))
         .route("/deployments/{id}/handover", get().to(user::twin::handover))

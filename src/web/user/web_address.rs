@@ -11,12 +11,12 @@ use crate::app::App;
 use crate::app::web_address::WebAddressForm;
 use crate::base::ids::OrderId;
 use crate::base::time::MINUTE;
-use crate::base::{Kind, Result, Time};
+use crate::base::{Error, Kind, Result, Time};
 use crate::domain::order::{Order, State};
 use crate::domain::web_address::{Host, Seen, Stage, WebAddress};
 use crate::web::error::{PageResult, status};
 use crate::web::extract::{Form, Me};
-use crate::web::page::user::web_address::{self as page, Found, Record, Shown, View};
+use crate::web::page::user::web_address::{self as page, Found, LeaveView, Record, Shown, View};
 use crate::web::ui::form::{Filled, TICKED};
 use crate::web::ui::part::{Step, StepState, Tone};
 
@@ -45,7 +45,35 @@ pub async fn update(me: Me, path: Path<String>, form: Form) -> PageResult {
 pub async fn check(me: Me, path: Path<String>, form: Form) -> PageResult {
     let order: OrderId = id(&path, "deployment")?;
     let done = me.app.check_web_address(me.user.id, order).await;
-    after(&me, order, &form, done, "We have looked.")
+    let said = match done {
+        Ok(false) => "The name servers do not answer at the moment, so we could not look. We ask again by ourselves.",
+        _ => "We have looked.",
+    };
+    after(&me, order, &form, done.map(drop), said)
+}
+
+/// What another gateway would change.
+pub async fn ask(me: Me, path: Path<String>) -> PageResult {
+    let order = me.app.order_of(me.user.id, id(&path, "deployment")?)?;
+    let address = me.app.web_address_of(&order)?.filter(|address| !address.stage.over());
+    let address = address.ok_or_else(|| Error::not_found("web address"))?;
+    let (Some(gateway), true) = (&address.gateway, address.can_leave()) else {
+        return Ok(me.go(&format!("/deployments/{}", order.id)));
+    };
+    let view = LeaveView {
+        id: order.id,
+        server: order.shown_name().to_owned(),
+        name: address.fqdn().unwrap_or_default(),
+        gateway: format!("{}, {}", gateway.place.city, gateway.place.country),
+        records: records(&address),
+    };
+    Ok(me.show(200, page::leave_page(&me.chrome(), &view)))
+}
+
+pub async fn leave(me: Me, path: Path<String>, form: Form) -> PageResult {
+    let order: OrderId = id(&path, "deployment")?;
+    let done = me.app.leave_gateway(me.user.id, order).await;
+    after(&me, order, &form, done, "Another gateway is being chosen.")
 }
 
 pub async fn remove(me: Me, path: Path<String>, form: Form) -> PageResult {
@@ -150,6 +178,7 @@ fn shown(app: &App, address: &WebAddress, now: Time) -> Shown {
         soon,
         over: address.stage.over(),
         leaving: address.stage == Stage::Removing,
+        may_leave: address.can_leave() && address.gateway.is_some(),
     }
 }
 
@@ -176,18 +205,33 @@ fn said(address: &WebAddress, now: Time) -> (Tone, &'static str, String) {
             "Waiting for your domain",
             trouble("As soon as your domain leads to the gateway, the rest goes by itself."),
         ),
+        Stage::Live | Stage::Pointing if address.paused => {
+            (Tone::Warn, "Paused", "It is paused, and that is our fault. We have been told, and it goes on by itself.".into())
+        }
         Stage::Pointing => (Tone::Busy, "Being changed", trouble("The gateway is being told. The name stays.")),
         Stage::Removing => (Tone::Quiet, "Being removed", trouble("Everything is given back.")),
         Stage::Gone => (Tone::Bad, "Not set up", trouble("It is no more.")),
-        Stage::Live if address.paused => {
-            (Tone::Warn, "Paused", "It is paused, and that is our fault. We have been told, and it goes on by itself.".into())
-        }
         Stage::Live => live(address, now),
     }
 }
 
+/// What was seen last, and that nothing can be seen now where that is so: whose fault it is nobody knows.
 fn live(address: &WebAddress, now: Time) -> (Tone, &'static str, String) {
-    if address.verdict().is_some_and(|verdict| !verdict.right) {
+    let (tone, word, said) = seen(address, now);
+    match address.blind {
+        Some(since) if now.since(since) > 15 * MINUTE => (
+            Tone::Warn,
+            "Can't be looked at",
+            "The name servers have not answered us for a while: visitors may not find the way either. We keep asking.".into(),
+        ),
+        Some(_) => (tone, word, format!("{said} The name servers do not answer us at the moment: this is what we saw before.")),
+        None => (tone, word, said),
+    }
+}
+
+fn seen(address: &WebAddress, now: Time) -> (Tone, &'static str, String) {
+    let known = address.look.as_ref().is_some_and(|look| !look.records.unanswered);
+    if known && address.verdict().is_some_and(|verdict| !verdict.right) {
         return (
             Tone::Warn,
             "Your domain leads elsewhere",

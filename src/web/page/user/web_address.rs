@@ -8,7 +8,7 @@ use crate::base::ids::OrderId;
 use crate::web::ui::form::{self, Choice, Filled, Text};
 use crate::web::ui::format::when;
 use crate::web::ui::part::{self, Step, Tone, badge, copyable};
-use crate::web::ui::{Chrome, icon};
+use crate::web::ui::{Chrome, icon, layout};
 
 /// A record to make at a registrar.
 #[derive(Debug, Clone, Serialize)]
@@ -56,6 +56,22 @@ pub struct Shown {
     pub over: bool,
     /// It is being taken away: there is nothing to change any more.
     pub leaving: bool,
+    /// Another gateway can be had for it.
+    pub may_leave: bool,
+}
+
+/// What changes with another gateway.
+#[derive(Debug, Clone, Serialize)]
+pub struct LeaveView {
+    pub id: OrderId,
+    /// What its owner calls the server.
+    pub server: String,
+    /// The whole name.
+    pub name: String,
+    /// `Antwerp, Belgium`
+    pub gateway: String,
+    /// The records of a domain that will not be right any more; none for a name.
+    pub records: Vec<Record>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -153,13 +169,19 @@ fn ways(chrome: &Chrome, view: &View, shown: &Shown, at: &str) -> Markup {
             }))
         }
         details.more open[wrong] {
-            summary { "Change or remove" span.hint { "Another port, or no web address at all." } }
+            summary { "Change or remove" span.hint { "Another port, another gateway, or no web address at all." } }
             div.more-body {
                 (form::sheet(chrome, &format!("{at}/change"), &view.filled, html! {
                     (port(&view.filled))
                     (passthrough(&view.filled))
                     div.actions { button.btn.quiet type="submit" { "Change it" } }
                 }))
+                @if shown.may_leave {
+                    div.stack {
+                        p.hint { "If its gateway is slow or silent, another one can carry the address. " @if shown.own { "The record of your domain has to be changed then." } @else { "It has another name then." } }
+                        div.actions { a.btn.quiet href={ (at) "/gateway" } { "Use another gateway" } }
+                    }
+                }
                 (form::post(chrome, &format!("{at}/remove"), html! {
                     p.hint {
                         "Removed, the address leads nowhere, and its name is free for others to take."
@@ -170,6 +192,45 @@ fn ways(chrome: &Chrome, view: &View, shown: &Shown, at: &str) -> Markup {
             }
         }
     }
+}
+
+/// Asked before an address leaves its gateway.
+pub fn leave_page(chrome: &Chrome, view: &LeaveView) -> Markup {
+    let back = format!("/deployments/{}", view.id);
+    layout(
+        chrome,
+        "Use another gateway",
+        html! {
+            div.narrow {
+                (part::back(&back, &view.server))
+                h1 { "Use another gateway?" }
+                p.lead { strong { (view.name) } " goes through a gateway in " (view.gateway) " now. We choose another one, as near to your server as can be had." }
+                ul {
+                    @if view.records.is_empty() {
+                        li { "The name ends otherwise then, for its end is the gateway's own. Links to " (view.name) " lead nowhere any more." }
+                        li { "We write to you as soon as the new name works. That takes about a minute." }
+                    } @else {
+                        li {
+                            "The record of your domain has to be changed: "
+                            @for (place, record) in view.records.iter().enumerate() {
+                                @if place > 0 { " and " }
+                                code { (record.kind) " " (record.value) }
+                            }
+                            " will not be right any more. The page of your server shows the new one, and we write to you, too."
+                        }
+                        li { "Until the new record is seen everywhere visitors do not find your server. That can take hours." }
+                    }
+                    li { "If no other gateway can be had, it stays with this one." }
+                }
+                (form::post(chrome, &format!("{back}/address/gateway"), html! {
+                    div.actions {
+                        button.btn.large type="submit" { "Use another gateway" }
+                        a.btn.quiet.large href=(back) { "Stay with this one" }
+                    }
+                }))
+            }
+        },
+    )
 }
 
 fn add(chrome: &Chrome, view: &View, at: &str) -> Markup {

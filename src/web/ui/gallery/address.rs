@@ -2,7 +2,7 @@
 
 use super::{NOW, step};
 use crate::base::time::MINUTE;
-use crate::web::page::user::web_address::{Found, Record, Shown};
+use crate::web::page::user::web_address::{Found, LeaveView, Record, Shown};
 use crate::web::ui::part::{StepState, Tone};
 
 pub fn works() -> Shown {
@@ -23,6 +23,7 @@ pub fn works() -> Shown {
         soon: false,
         over: false,
         leaving: false,
+        may_leave: true,
     }
 }
 
@@ -50,5 +51,16 @@ pub fn waits() -> Shown {
         opens: false,
         moves: true,
         ..works()
+    }
+}
+
+/// Asked before another gateway is used: by a name if there are no records.
+pub fn leaves(records: Vec<Record>) -> LeaveView {
+    LeaveView {
+        id: super::order(),
+        server: "The shop's database".into(),
+        name: if records.is_empty() { "web-1-k3v9x.gw05.example.net" } else { "shop.example.org" }.into(),
+        gateway: "Antwerp, Belgium".into(),
+        records,
     }
 }

@@ -492,6 +492,11 @@ pub fn deployment_pages() -> Vec<Shown> {
         show("deployment", deployment::page(&user("/deployments/x"), &view)),
         show("deployment-options", deployment::page(&user("/deployments/x"), &rich)),
         show("deployment-address", deployment::page(&user("/deployments/x"), &refused)),
+        show("address-leave", user::web_address::leave_page(&user("/deployments/x"), &address::leaves(vec![]))),
+        show(
+            "address-leave-domain",
+            user::web_address::leave_page(&user("/deployments/x"), &address::leaves(address::waits().records)),
+        ),
         show("deployment-starting", deployment::page(&staff("/deployments/x"), &starting)),
         show("deployment-remove", {
             let view = deployment::RemoveView {
