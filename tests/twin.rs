@@ -219,7 +219,9 @@ async fn a_server_is_taken_over_to_its_owners_twin_and_nobody_else_has_a_right_t
     };
     assert!(matches!(&fate, Fate::Refused(why) if why.contains("TwinNotAuthorizedToCancelContract")), "{fate:?}");
     let node_twin = u32::try_from(elsewhere["twin"].as_u64().unwrap()).unwrap();
-    assert_eq!(grid.progress(node_twin, contract).await.unwrap(), Progress::Unknown, "the node does not even tell of it");
+    let plan = &ended.attempt().unwrap().deployment;
+    let told = grid.progress(node_twin, contract, plan).await.unwrap();
+    assert_eq!(told, Progress::Unknown, "the node does not even tell of it");
 
     // Unpaid it sleeps, and whoever looks once more does not end it.
     let account = KeyPair::from_mnemonic(&ada.words, Scheme::Sr25519).unwrap().public();

@@ -24,6 +24,8 @@ use crate::store::{Read, Tx};
 const SOON: Duration = Duration::from_millis(200);
 /// How soon to look again at something that takes its time.
 const LATER: Duration = Duration::from_secs(3);
+/// How soon to try again, at the latest, what was refused and cost something.
+const SELDOM: Duration = Duration::from_secs(10 * MINUTE.as_secs());
 /// So long a contract is tried to be made.
 const SIGN_PATIENCE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
 /// How the chain says that a contract which is to be cancelled is gone.
@@ -75,6 +77,12 @@ impl App {
     pub(super) fn by_and_by(&self, since: Time) -> Next {
         let now = self.now();
         Next::Again(now + (now.since(since) / 4).clamp(SOON, 3 * LATER))
+    }
+
+    /// The same for what costs something each time.
+    pub(super) fn seldom(&self, since: Time) -> Next {
+        let now = self.now();
+        Next::Again(now + (now.since(since) / 4).clamp(LATER, SELDOM))
     }
 
     /// Makes the contract of an attempt, for so many public IPv4 addresses.
@@ -148,7 +156,7 @@ impl App {
         };
         // The bank or the chain may have taken long; that is not the node's fault.
         let overdue = now.since(sent) > DEPLOY_PATIENCE;
-        match self.grid.progress(twin, contract).await {
+        match self.grid.progress(twin, contract, &attempt.deployment).await {
             Ok(Progress::Ready(deployed)) => Ok(Built::Up(deployed)),
             Ok(Progress::Failed(why)) => {
                 tracing::warn!(%slot, node, %why, "a deployment failed");

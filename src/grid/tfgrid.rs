@@ -40,7 +40,7 @@ use crate::wire::tfchain::client::{ChainClient, Timeouts, forgotten};
 use crate::wire::tfchain::types as chain;
 use crate::wire::zos::answer::{Refusal, addresses};
 use crate::wire::zos::client::{Bus, BusError, Node as ZosNode, ZosError};
-use crate::wire::zos::deployment::{Deployment, State};
+use crate::wire::zos::deployment::{Deployment, State, Workload};
 
 /// Blocks a signed call may wait: about six minutes.
 const ERA_BLOCKS: u64 = 64;
@@ -516,31 +516,14 @@ impl Tfgrid {
         Ok(deployment)
     }
 
-    /// How far a node is.
-    pub async fn progress(&self, node_twin: u32, contract: u64) -> Result<Progress> {
-        let deployment = match ZosNode::new(self.bus().await?, node_twin).get(contract).await {
-            Ok(deployment) => deployment,
+    /// How far a node is with the plan that it was handed.
+    pub async fn progress(&self, node_twin: u32, contract: u64, plan: &Value) -> Result<Progress> {
+        let told = match ZosNode::new(self.bus().await?, node_twin).get(contract).await {
+            Ok(told) => told,
             Err(ZosError::Refused(Refusal::NotFound, _)) => return Ok(Progress::Unknown),
             Err(error) => return Err(node_error(error)),
         };
-        let paused = |state: &State| *state == State::Paused;
-        if deployment.workloads.iter().any(|workload| paused(&workload.result.state)) {
-            return Ok(Progress::Paused);
-        }
-        let failed = |state: &State| matches!(state, State::Error | State::Deleted | State::Unchanged);
-        if let Some(bad) = deployment.workloads.iter().find(|workload| failed(&workload.result.state)) {
-            return Ok(Progress::Failed(format!("{}: {}", bad.name, bad.result.error)));
-        }
-        let ready = deployment.workloads.iter().filter(|workload| workload.result.state == State::Ok).count();
-        if ready < deployment.workloads.len() {
-            let now = deployment
-                .workloads
-                .iter()
-                .find(|workload| workload.result.state != State::Ok)
-                .map(|workload| workload.data.kind().to_owned());
-            return Ok(Progress::Working { ready, of: deployment.workloads.len(), now: now.unwrap_or_default() });
-        }
-        Ok(Progress::Ready(Deployed(Box::new(deployment))))
+        Ok(how_far(told, &read_stored(plan)?))
     }
 
     /// Milliseconds that one thread of a node takes for its own benchmark; None if it has not run yet.
@@ -558,24 +541,53 @@ impl Tfgrid {
 pub struct Deployed(Box<Deployment>);
 
 impl Deployed {
-    /// How to reach the machine in it.
+    /// How to reach the machine in it. What `progress` and `revised` call ready has it, if a machine was asked for.
     pub fn access(&self) -> Result<Access> {
-        let found = machine_name(&self.0)
-            .and_then(|machine| addresses(&self.0, machine))
-            .ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))?;
-        Ok(Access {
-            private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
-            public_ip: found.public4.map(|net| net.ip.to_string()),
-            public_ip6: found.public6.map(|net| net.ip.to_string()),
-            mycelium_ip: found.mycelium.map(|ip| ip.to_string()),
-            console: found.console,
-        })
+        access(&self.0).ok_or_else(|| Error::unavailable("The node says ready, and gives no address."))
     }
 
     /// Whether there is a machine in it: one that is stopped has none.
     pub fn has_machine(&self) -> bool {
         machine_name(&self.0).is_some()
     }
+}
+
+/// What a node tells of a plan. Only what was handed over counts: a node that leaves a part of it out, or calls a machine ready that
+/// can't be reached, is not done, whatever it says of the rest.
+fn how_far(told: Deployment, plan: &Deployment) -> Progress {
+    if told.workloads.iter().any(|part| part.result.state == State::Paused) {
+        return Progress::Paused;
+    }
+    let failed = |state: &State| matches!(state, State::Error | State::Deleted | State::Unchanged);
+    if let Some(bad) = told.workloads.iter().find(|part| failed(&part.result.state)) {
+        return Progress::Failed(format!("{}: {}", bad.name, bad.result.error));
+    }
+    let is_ready = |part: &Workload| told.workload(&part.name).is_some_and(|told| told.result.state == State::Ok);
+    let (ready, rest): (Vec<_>, Vec<_>) = plan.workloads.iter().partition(|part| is_ready(part));
+    let now = match rest.first() {
+        Some(part) => part.data.kind(),
+        None if is_reached(&told, plan) => return Progress::Ready(Deployed(Box::new(told))),
+        None => "address",
+    };
+    Progress::Working { ready: ready.len(), of: plan.workloads.len(), now: now.to_owned() }
+}
+
+/// Whether a node tells how to reach the machine that it was asked for, if it was asked for one.
+fn is_reached(told: &Deployment, wanted: &Deployment) -> bool {
+    machine_name(wanted).is_none() || access(told).is_some()
+}
+
+/// How to reach the machine in what a node tells; None while there is no way.
+fn access(told: &Deployment) -> Option<Access> {
+    let found = addresses(told, machine_name(told)?)?;
+    let access = Access {
+        private_ip: found.private.map(|ip| ip.to_string()).unwrap_or_default(),
+        public_ip: found.public4.map(|net| net.ip.to_string()),
+        public_ip6: found.public6.map(|net| net.ip.to_string()),
+        mycelium_ip: found.mycelium.map(|ip| ip.to_string()),
+        console: found.console,
+    };
+    Some(access).filter(|access| !access.address().is_empty())
 }
 
 fn read_stored(plan: &Value) -> Result<Deployment> {
@@ -609,5 +621,46 @@ fn node_error(error: ZosError) -> Error {
     match error {
         ZosError::Refused(_, text) => Error::conflict("The node refused.").because(text),
         unknown => Error::unavailable("The node does not answer.").because(unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::wire::zos::data::Data;
+    use crate::wire::zos::deployment::Outcome;
+
+    #[test]
+    fn a_node_is_done_when_every_part_that_was_asked_for_is_there_and_the_machine_can_be_reached() {
+        let machine =
+            json!({"flist": "f", "network": {"public_ip": "ip", "interfaces": []}, "compute_capacity": {"cpu": 1, "memory": 1}});
+        let part = |name: &str, kind: &str, json| Workload::new(name, Data::from_json(kind, json).unwrap());
+        let plan = Deployment::new(7, vec![part("ip", "ip", json!({"v4": true})), part("vm", "zmachine", machine)]);
+        let told = |ip: Value, vm: Value| {
+            let ok = |data| Outcome { created: 1, state: State::Ok, error: String::new(), data };
+            let mut told = plan.clone();
+            (told.workloads[0].result, told.workloads[1].result) = (ok(ip), ok(vm));
+            told
+        };
+        let good = told(json!({"ip": "192.0.2.9/24"}), json!({"ip": "10.1.2.3"}));
+        assert!(matches!(how_far(good.clone(), &plan), Progress::Ready(_)));
+        let working = |ready, now: &str| Progress::Working { ready, of: 2, now: now.into() };
+        let without = |names: &[&str]| {
+            let mut told = good.clone();
+            told.workloads.retain(|part| !names.contains(&part.name.as_str()));
+            told
+        };
+        assert_eq!(how_far(without(&["vm"]), &plan), working(1, "zmachine"));
+        assert_eq!(how_far(without(&["ip"]), &plan), working(1, "ip"));
+        assert_eq!(how_far(without(&["ip", "vm"]), &plan), working(0, "ip"));
+        for nothing in [Value::Null, json!({"ip": ""}), json!({})] {
+            let told = told(Value::Null, nothing.clone());
+            assert_eq!(how_far(told, &plan), working(2, "address"), "{nothing}");
+        }
+        let mut bad = good;
+        bad.workloads[0].result.state = State::Error;
+        assert!(matches!(how_far(bad, &plan), Progress::Failed(_)));
     }
 }

@@ -73,6 +73,8 @@ pub enum Fault {
     Pauses,
     /// Starts one workload, then forgets what it had not done yet, as one that was switched off.
     Reboots,
+    /// Tells of everything but of machines.
+    HidesMachines,
 }
 
 /// All nodes of the local grid.
@@ -286,6 +288,7 @@ impl Nodes {
             Fault::SaysNo => Err("internal error: no space left on device".into()),
             _ => self.perform(node, it, &sender, &request, &asked.command, fault),
         };
+        let result = if fault == Fault::HidesMachines { result.map(command::without_machines) } else { result };
         if let Fault::AnswersLate(delay) = fault {
             sleep(delay).await;
         }

@@ -66,12 +66,13 @@ pub enum Fault {
     NodeLagsBehindChain,
     NodePauses,
     NodeReboots,
+    NodeHidesMachines,
     NodeIsSwitchedOff,
     IdentityIsNotVerified,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 48] = [
+    pub const ALL: [Fault; 49] = [
         Fault::ChainRefuses,
         Fault::ChainRejectsCalls,
         Fault::ChainForgetsCalls,
@@ -118,6 +119,7 @@ impl Fault {
         Fault::NodeLagsBehindChain,
         Fault::NodePauses,
         Fault::NodeReboots,
+        Fault::NodeHidesMachines,
         Fault::NodeIsSwitchedOff,
         Fault::IdentityIsNotVerified,
     ];
@@ -148,6 +150,7 @@ impl Fault {
             Fault::NodeLagsBehindChain => Node::LagsBehindChain,
             Fault::NodePauses => Node::Pauses,
             Fault::NodeReboots => Node::Reboots,
+            Fault::NodeHidesMachines => Node::HidesMachines,
             _ => return None,
         })
     }

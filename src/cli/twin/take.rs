@@ -290,7 +290,7 @@ impl Taking {
         let (twin, begun) = (attempt.choice.best.twin, self.clock.now());
         loop {
             let late = self.clock.now().since(begun) > DEPLOY_PATIENCE;
-            let next = match Next::of(self.grid.progress(twin, contract).await, ready) {
+            let next = match Next::of(self.grid.progress(twin, contract, &attempt.deployment).await, ready) {
                 Next::Deploy => match self.grid.deploy(twin, contract, &attempt.deployment).await {
                     Err(error) if error.kind() != Kind::Unavailable => Next::bad(error, ready),
                     said => Next::Wait(said.err()),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::Revised;
-use super::{Deployed, Tfgrid, node_error, read_stored};
+use super::{Deployed, Tfgrid, is_reached, node_error, read_stored};
 use crate::base::{Error, Result};
 use crate::wire::zos::answer::Refusal;
 use crate::wire::zos::client::{Node as ZosNode, ZosError, latest};
@@ -59,6 +59,9 @@ impl Tfgrid {
             });
             return Ok(refused.map_or(Revised::Working, |part| Revised::Failed(format!("{}: {}", part.name, part.result.error))));
         }
-        Ok(Revised::Ready(Deployed(Box::new(told))))
+        Ok(match is_reached(&told, &wanted) {
+            true => Revised::Ready(Deployed(Box::new(told))),
+            false => Revised::Working,
+        })
     }
 }
