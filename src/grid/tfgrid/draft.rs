@@ -36,24 +36,32 @@ impl Planner {
     /// What `now` becomes for a wish of other measures, with its machine on or off. `off` is the machine, if it is off now; version
     /// numbers are those that the node tells of.
     pub fn revise(&self, now: &Value, off: Option<&Value>, told: &Value, wish: &Wish, on: bool) -> Result<Version> {
-        let (mut now, told) = (read(now)?, read(told)?);
-        now.version = now.version.max(told.version);
-        for part in &mut now.workloads {
-            part.version = told.workload(&part.name).map_or(part.version, |held| held.version);
-        }
-        let (rest, running) = split(&now);
-        let old = match (&running, off) {
+        let (now, told) = (read(now)?, read(told)?);
+        let (rest, recorded) = split(&now);
+        // The node may have another version than the one on record, of a change that nobody waited for any more.
+        let held = |machine: &Workload| told.workload(&machine.name).map(|held| held.version);
+        let running = recorded.as_ref().and_then(|machine| Some(Workload { version: held(machine)?, ..machine.clone() }));
+        let old = match (&recorded, off) {
             (Some(machine), _) => machine.clone(),
             (None, Some(off)) => workload(off)?,
             (None, None) => return Err(Error::internal("A deployment has no machine, on or off.")),
         };
-        let mut next = Next { version: after(now.version)?, workloads: vec![] };
+        let mut next = Next { version: after(told.version)?, workloads: vec![] };
         let mut mounts = Vec::new();
+        let mut grown = Vec::new();
         for mut part in rest {
+            let held = told.workload(&part.name);
+            part.version = held.map_or(next.version, |held| held.version);
             if let Data::Zmount(space) = &mut part.data {
+                let there = match held.map(|held| &held.data) {
+                    Some(Data::Zmount(held)) => held.size,
+                    _ => space.size,
+                };
                 let wanted = disk(wish, &part.name).unwrap_or(space.size);
-                if wanted > space.size {
-                    (space.size, part.version) = (wanted, next.version);
+                space.size = space.size.max(wanted);
+                if space.size > there {
+                    part.version = next.version;
+                    grown.push(part.name.clone());
                 }
             }
             next.workloads.push(part);
@@ -78,6 +86,9 @@ impl Planner {
         if wish.image.boot != Boot::Full {
             machine.size = size.ssd;
         }
+        // A disk does not grow while a machine has it (`threefoldtech/zosbase: pkg/primitives/zmount`): that one is left out, too.
+        let has = |machine: &Workload| mounted(machine).any(|disk| grown.iter().any(|grown| grown == disk));
+        let running = running.filter(|machine| !has(machine));
         next.end(now, running, new, on)
     }
 
@@ -181,6 +192,15 @@ fn disk(wish: &Wish, name: &str) -> Option<u64> {
     (1..).zip(&wish.disks).find(|(number, _)| data_disk(*number) == name).map(|(_, disk)| disk.size)
 }
 
+/// The disks that a machine has.
+fn mounted(machine: &Workload) -> impl Iterator<Item = &str> {
+    let mounts = match &machine.data {
+        Data::Machine(machine) | Data::MachineLight(machine) => machine.mounts.as_slice(),
+        _ => &[],
+    };
+    mounts.iter().map(|mount| mount.name.as_str())
+}
+
 fn is_machine(part: &Workload) -> bool {
     matches!(part.data, Data::Machine(_) | Data::MachineLight(_))
 }
@@ -198,7 +218,8 @@ fn machine(part: &mut Workload) -> Result<&mut Machine> {
 }
 
 fn after(version: u32) -> Result<u32> {
-    version.checked_add(1).ok_or_else(|| Error::internal("A deployment has too many versions."))
+    // The number is the node's word: whoever names the last one there is can't be asked for another.
+    version.checked_add(1).ok_or_else(|| Error::conflict("The node tells of more versions than there can be."))
 }
 
 fn read(value: &Value) -> Result<Deployment> {
@@ -299,6 +320,47 @@ mod tests {
         wish.size.capacity.ssd = 20 * GIB;
         let shrunk = planner.revise(&grown.deployment, None, &carried_out(&grown), &wish, true).unwrap();
         assert_eq!(named(&shrunk, "boot"), named(&grown, "boot"));
+    }
+
+    #[test]
+    fn a_disk_grows_only_when_no_machine_has_it() {
+        let planner = Planner::new(7);
+        let mut wish = wish();
+        let mount = |path| MountPath::parse(path).unwrap();
+        wish.disks = vec![DataDisk { size: 10 * GIB, mount: mount("/mnt/a") }];
+        let first = first(&wish);
+        let same = planner.revise(&first, None, &first, &wish, true).unwrap();
+        assert_eq!(named(&same, "vm").version, 0, "nothing of it has changed");
+        wish.disks[0].size = 20 * GIB;
+        let grown = planner.revise(&first, None, &first, &wish, true).unwrap();
+        let names = names(&grown);
+        assert!(names.contains(&("data1".into(), 1)) && names.contains(&("vm1".into(), 1)), "{names:?}");
+        assert!(!names.iter().any(|(name, _)| name == "vm"), "{names:?}");
+        assert_eq!(named(&grown, "vm1").data, read(&first).unwrap().workload("vm").unwrap().data);
+    }
+
+    #[test]
+    fn a_change_begins_with_what_the_node_has() {
+        let planner = Planner::new(7);
+        let mut wish = wish();
+        let first = first(&wish);
+        wish.size.capacity.ssd = 100 * GIB;
+        let tried = planner.revise(&first, None, &first, &wish, true).unwrap();
+        // It was carried out, and nobody waited for that.
+        wish.size.capacity.cores = 4;
+        let next = planner.revise(&first, None, &carried_out(&tried), &wish, true).unwrap();
+        let boot = named(&next, "boot");
+        assert_eq!((boot.version, boot.data), (1, Data::Zmount(Space { size: 100 * GIB })), "it has grown already");
+        assert_eq!((named(&next, "vm2").version, read(&next.deployment).unwrap().version), (2, 2));
+        // It is on record, and was never carried out.
+        let next = planner.revise(&tried.deployment, None, &first, &wish, true).unwrap();
+        assert_eq!((named(&next, "boot").version, named(&next, "vm1").version), (1, 1));
+        assert_eq!(read(&next.deployment).unwrap().version, 1);
+        // No version comes after the last one that there can be.
+        let mut told = read(&first).unwrap();
+        told.version = u32::MAX;
+        let refused = planner.revise(&first, None, &print(&told).unwrap(), &wish, true).unwrap_err();
+        assert_eq!(refused.kind(), crate::base::Kind::Conflict);
     }
 
     #[test]
