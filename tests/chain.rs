@@ -242,6 +242,12 @@ async fn a_contract_that_is_deleted_under_a_vm_ends_it_and_unused_hours_go_back(
     market.leap(10 * HOUR - MINUTE);
     market.nurse("ten hours are billed", || billed(&market, contract).len() >= 9).await;
     let before = market.demo.instance.app.now();
+    // One node of the chain that says so is not enough.
+    let head = market.demo.world.chain.finalized();
+    market.demo.world.chain.lie_of_an_end(contract);
+    let read_to = || market.demo.instance.app.read().unwrap().single(&BILLED_TO).unwrap();
+    market.until("the lie is read", || read_to() > Some(head)).await;
+    assert_eq!(market.read(order.id).state, State::Active);
     market.demo.world.chain.end_contract(contract);
     let after = market.demo.instance.app.now();
     market.nurse("it has ended", || market.read(order.id).state == State::Ended).await;

@@ -217,8 +217,18 @@ async fn what_could_not_be_paid_is_owed_until_more_comes_in() {
     market.leap(HOUR);
     let paid = || app.purse().is_some_and(|purse| purse.owed() == Tft::ZERO && purse.meters.iter().all(|meter| !meter.paused));
     market.until("everything is paid", paid).await;
+    let late = purse.meters.clone();
     let purse = read_anew(&market, 2).await;
     assert!(months(purse.burn()) < months(purse.list_burn()));
+    // What was owed is not taken for the rest of a discount.
+    for meter in &late {
+        let bills = bills(&market, meter.running.contract);
+        let bill = bills.iter().find(|bill| bill.amount > meter.owed).unwrap_or_else(|| panic!("{bills:?}"));
+        assert_ne!(bill.level, "None");
+        let hour = bill.list.units() - meter.owed.units();
+        let list = purse.ladder.due(meter.line.list, 0, meter.line.surcharge).units();
+        assert!((hour - list).abs() * 100 < list, "{bill:?}: {hour} is not {list}");
+    }
     drop(app);
     market.close().await;
 }

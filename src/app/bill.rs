@@ -16,7 +16,7 @@ use crate::grid::{Block, BlockReport, ContractState, Wallet};
 use crate::settings::{Basis, Settings};
 use crate::store::ledger::LedgerRead;
 use crate::store::order::Orders;
-use crate::store::schema::{BILLED_TO, OWNERS, UNREAD_BLOCKS};
+use crate::store::schema::{BILLED_TO, CONTRACTS, OVERDRAFTS, OWNERS, UNREAD_BLOCKS};
 use crate::store::{Read, Tx};
 
 /// Blocks read in one go; what is left waits for the next round.
@@ -47,7 +47,8 @@ impl App {
         let from = self.skip_forgotten(from, &head).await?;
         let to = head.number.min(from.saturating_add(BLOCKS_AT_ONCE - 1));
         let owners = self.read()?.single(&OWNERS)?.unwrap_or_default();
-        let reports = self.grid.reports(from, to, &head, owners.into_iter()).await?;
+        let mut reports = self.grid.reports(from, to, &head, owners.into_iter()).await?;
+        self.vouch_for_ends(&mut reports, &head).await?;
         let wallet = match to == head.number {
             true => Some((self.grid.wallet(&head).await?, head)),
             false => None,
@@ -79,6 +80,25 @@ impl App {
         self.nudge();
         // Set back meanwhile by a contract that had been unknown: there is more to read, at once.
         Ok(if booked { to - from + 1 } else { u32::MAX })
+    }
+
+    /// What ends an order for good is asked for at the head, where two nodes of the chain have to say so: what a block did is told by one.
+    async fn vouch_for_ends(&self, reports: &mut [(u32, BlockReport)], head: &Block) -> Result<()> {
+        let snapshot = self.read()?;
+        for (block, report) in reports {
+            for contract in std::mem::take(&mut report.gone) {
+                if !snapshot.has(&CONTRACTS, contract)? {
+                    continue; // somebody else's
+                }
+                match self.grid.contract_state(contract, &head.hash).await? {
+                    ContractState::Gone => report.gone.push(contract),
+                    ContractState::Runs | ContractState::Paused => {
+                        tracing::error!(contract, block, "a node of the chain tells that a contract was deleted which is there");
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Goes on behind blocks that the chain has forgotten, and writes down which: what they billed must be booked by a person.
@@ -133,7 +153,11 @@ pub(super) fn read_again_from(tx: &mut Tx<'_>, block: u32) -> Result<()> {
 fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, now: Time) -> Result<()> {
     for event in &report.bills {
         let Some(contract) = tx.contract(event.contract)? else { continue }; // somebody else's
-        let list = list_amount(event.amount, &event.level);
+        let owed = carry_over(tx, event.contract, event.left)?;
+        if event.amount <= Tft::ZERO {
+            continue; // nothing could be taken
+        }
+        let list = list_amount(event.amount, owed, &event.level);
         let rule = settings.share_at(event.at);
         let basis = if rule.basis == Basis::List { list } else { event.amount };
         let bill = Bill {
@@ -183,6 +207,16 @@ fn book(tx: &mut Tx<'_>, settings: &Settings, block: u32, report: &BlockReport, 
     Ok(())
 }
 
+/// Notes what a contract owes after a bill, and gives what it owed before.
+fn carry_over(tx: &mut Tx<'_>, contract: u64, left: Tft) -> Result<Tft> {
+    let mut all = tx.single(&OVERDRAFTS)?.unwrap_or_default();
+    let before = if left > Tft::ZERO { all.insert(contract, left) } else { all.remove(&contract) };
+    if before.is_some() || left > Tft::ZERO {
+        tx.set(&OVERDRAFTS, &all)?;
+    }
+    Ok(before.unwrap_or_default())
+}
+
 /// Orders follow what the block did to their contracts.
 fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, letters: &Letters, now: Time) -> Result<()> {
     let random = &*letters.random;
@@ -192,6 +226,9 @@ fn follow_contracts(tx: &mut Tx<'_>, report: &BlockReport, letters: &Letters, no
         for contract in contracts {
             let Some(known) = tx.contract(*contract)? else { continue }; // somebody else's
             super::web_address::follow(tx, known.slot, random, now)?;
+            if state == ContractState::Gone {
+                carry_over(tx, *contract, Tft::ZERO)?;
+            }
             let order =
                 tx.order(known.slot.order)?.filter(|order| order.attempt().is_some_and(|it| it.contract == Some(*contract)));
             if known.slot.kind == Kind::Backup && state == ContractState::Gone {

@@ -73,9 +73,12 @@ pub fn pay_percent(level: &str) -> u64 {
     }
 }
 
-/// The undiscounted amount behind a bill, rounded down to a unit.
-pub fn list_amount(amount: Tft, level: &str) -> Tft {
-    amount.part(100, pay_percent(level)).unwrap_or(amount)
+/// The undiscounted amount behind a bill, rounded down to a unit. What it takes with it of bills that could not be paid (`owed`) was
+/// counted before, at whose level it came to be: without a discount, for that is what there is for an empty wallet.
+pub fn list_amount(amount: Tft, owed: Tft, level: &str) -> Tft {
+    let old = owed.min(amount);
+    let new = amount.checked_sub(old).unwrap_or_default();
+    new.part(100, pay_percent(level)).and_then(|new| new.checked_add(old)).unwrap_or(amount)
 }
 
 /// The provider's share: `percent` of the basis, rounded down; the rest stays with the operator's cost account.
@@ -92,9 +95,18 @@ mod tests {
     #[test]
     fn sixty_percent_off_leaves_the_provider_a_fifth_of_the_list_price() {
         let billed = Tft::from_units(4_300_000);
-        assert_eq!(list_amount(billed, "Gold"), Tft::from_units(10_750_000));
+        assert_eq!(list_amount(billed, Tft::ZERO, "Gold"), Tft::from_units(10_750_000));
         assert_eq!(share(billed, 50), Tft::from_units(2_150_000));
-        assert_eq!(share(list_amount(billed, "Gold"), 50), Tft::from_units(5_375_000));
+        assert_eq!(share(list_amount(billed, Tft::ZERO, "Gold"), 50), Tft::from_units(5_375_000));
+    }
+
+    #[test]
+    fn nothing_is_off_what_is_paid_late() {
+        let units = Tft::from_units;
+        // An hour of 1000 that could not be paid, and one of 400 after the wallet was topped up.
+        assert_eq!(list_amount(units(1400), units(1000), "Gold"), units(2000));
+        assert_eq!(list_amount(units(900), units(1000), "Gold"), units(900));
+        assert_eq!(list_amount(units(700), Tft::ZERO, "None"), units(700));
     }
 
     proptest! {

@@ -166,12 +166,15 @@ pub struct GatewayState {
     pub failed: Option<String>,
 }
 
-/// One bill in a finalized block.
+/// One bill in a finalized block, or as much of one as could be paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillEvent {
     pub event: u32,
     pub contract: u64,
+    /// With whatever was left of bills before.
     pub amount: Tft,
+    /// What is left of it for the next one; there is no discount on that.
+    pub left: Tft,
     /// Name of the discount level.
     pub level: String,
     pub at: Time,

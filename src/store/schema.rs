@@ -145,6 +145,8 @@ pub const PAUSED: Single<std::collections::BTreeSet<OrderId>> = Single::new("pau
 pub const ORPHANS: Single<std::collections::BTreeMap<u64, Orphan>> = Single::new("orphans");
 /// When somebody else last used a nonce of ours, and how often that was.
 pub const USURPED: Single<(Time, u32)> = Single::new("usurped");
+/// What of our contracts' bills could not be paid so far, under the chain's numbers: the next bill that can be takes it along.
+pub const OVERDRAFTS: Single<std::collections::BTreeMap<u64, Tft>> = Single::new("overdrafts");
 /// What operators were told of how long the tokens last.
 pub const RUNWAY: Single<Watch> = Single::new("runway");
 /// Our twin on the grid.

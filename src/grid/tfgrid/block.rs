@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::super::{BillEvent, Block, BlockReport, PaymentEvent, Wallet};
 use super::{AT_ONCE, Tfgrid, chain_error, tft};
+use crate::base::money::Tft;
 use crate::base::{Error, Result, Time};
 use crate::wire::key::AccountId;
 use crate::wire::tfchain::types as chain;
@@ -100,14 +101,16 @@ impl Tfgrid {
                     event,
                     contract,
                     amount: tft(amount)?,
+                    left: Tft::ZERO,
                     level,
                     at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
                 }),
-                // A part that was all there was. When the rest is paid its bill tells of the rest alone; nothing is off it.
-                chain::Event::PaymentOverdrawn { contract, timestamp, taken } if taken > 0 => report.bills.push(BillEvent {
+                // A part that was all there was, or nothing. When the rest is paid its bill tells of the rest and what has come since.
+                chain::Event::PaymentOverdrawn { contract, timestamp, taken, left } => report.bills.push(BillEvent {
                     event,
                     contract,
                     amount: tft(taken)?,
+                    left: tft(left)?,
                     level: "None".into(),
                     at: Time::from_secs(i64::try_from(timestamp).unwrap_or(0)),
                 }),

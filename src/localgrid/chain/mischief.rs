@@ -130,6 +130,15 @@ impl Chain {
         });
     }
 
+    /// Tells that a contract was deleted which is there.
+    pub fn lie_of_an_end(&self, id: u64) {
+        self.change(|world| {
+            let contract = world.contract(id);
+            let Some((node, twin)) = contract.and_then(|contract| Some((contract.kind.node()?, contract.twin))) else { return };
+            world.emit("SmartContractModule", "NodeContractCanceled", &(id, node, twin));
+        });
+    }
+
     /// Whether contracts are billed when their turn comes. What was left out is billed in one lump afterwards.
     pub fn set_billing(&self, on: bool) {
         self.world().billing = on;

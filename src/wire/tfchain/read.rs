@@ -76,6 +76,7 @@ fn event(codec: &Codec, pallet: &str, event: &Variant<u32>) -> Read<Event> {
             contract: int(get("contract_id")?)?,
             timestamp: int(get("timestamp")?)?,
             taken: int(get("partially_billed_amount")?)?,
+            left: int(get("overdraft")?)?,
         },
         ("SmartContractModule", "NameContractCanceled") => Event::NameContractCanceled { contract: int(get("contract_id")?)? },
         ("SmartContractModule", "NodeContractCanceled") => Event::NodeContractCanceled { contract: int(get("contract_id")?)? },

@@ -108,11 +108,13 @@ pub enum Event {
         level: String,
         amount: u128,
     },
-    /// The account had less than was due: so much was taken in this cycle, and no `ContractBilled` tells of it.
+    /// The account had less than was due: so much was taken in this cycle, and no `ContractBilled` tells of it. `left` is all that the
+    /// contract owes now; the next bill that can be paid includes it.
     PaymentOverdrawn {
         contract: u64,
         timestamp: u64,
         taken: u128,
+        left: u128,
     },
     NameContractCanceled {
         contract: u64,
