@@ -4,19 +4,23 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cooperage::base::ids::OrderId;
-use cooperage::base::money::Usd;
-use cooperage::base::time::HOUR;
+use cooperage::base::money::{SCALE, Tft, Usd};
+use cooperage::base::time::{HOUR, MINUTE};
 use cooperage::cli::demo::{ALICE, TOM};
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::catalogue::GIB;
 use cooperage::domain::charge::RefundState;
 use cooperage::domain::order::{Order, Outcome, State};
 use cooperage::domain::revision::{Kind, State as Stage};
+use cooperage::domain::signer::Purpose;
+use cooperage::localgrid::fleet::Condition;
 use cooperage::localgrid::node::Fault;
 use cooperage::localgrid::{ChainView, ContractStateView};
 use cooperage::store::charge::Charges;
+use cooperage::store::grid::Chain;
 
 use crate::kit::caller::Caller;
+use crate::kit::fault::operator;
 use crate::kit::market::{KEY, Market};
 
 const POOR_CARD: &str = "4000 0000 0000 9995";
@@ -287,6 +291,10 @@ async fn a_card_that_is_declined_changes_nothing_and_two_presses_are_one() {
         assert_eq!(done.url.path(), path(id, "progress"), "{}", done.text());
     }
     let caller = Caller::person(market.url(), &ALICE).await;
+    // Another size is not the one under way.
+    let other = [("size", "small"), ("seal", "whatever"), ("consent", "on")];
+    let answer = caller.post(&path(id, "resize"), &other).await;
+    assert!(answer.status == 409 && answer.says("It is being changed: resizing since"), "{} {}", answer.status, answer.body);
     let answer = caller.post(&path(id, "stop"), &[("consent", "on")]).await;
     assert!(answer.status == 409 && answer.says("It is being changed: resizing since"), "{} {}", answer.status, answer.body);
     let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
@@ -334,9 +342,8 @@ async fn deleting_in_the_middle_of_a_change_leaves_nothing_behind() {
     let node = order.attempt().unwrap().node();
     market.demo.world.nodes.set_fault(node, Fault::Slow(Duration::from_secs(60)));
     resize(&alice, order.id, "large", &[]).await;
-    market
-        .until("the node is at work", || market.last_revision(order.id).drafts.last().is_some_and(|it| it.sent.is_some()))
-        .await;
+    let sent = || market.last_revision(order.id).drafts.last().is_some_and(|it| it.sent.is_some());
+    market.nurse_by(Duration::from_secs(5), "the node is at work", sent).await;
     market.demo.world.nodes.set_fault(node, Fault::Silent);
     delete(order.id, "while the node is at work").await;
     market.demo.world.nodes.set_fault(node, Fault::None);
@@ -439,6 +446,17 @@ async fn what_is_stopped_can_be_resized_and_moved() {
     assert_eq!(market.revised(id).await.state, Stage::Done);
     let started = market.read(id);
     assert_eq!((memory_on(&market, &started), &started.access), (off + 16, &before.access));
+    // Only its data: a disk that a machine has does not grow, so the machine is made anew with it.
+    for (gib, version) in [("20", 4), ("30", 5)] {
+        resize(&alice, id, "keep", &[("disk1_gib", gib)]).await;
+        let revision = market.revised(id).await;
+        assert_eq!(revision.state, Stage::Done, "{:?}", revision.story);
+        let more = market.read(id);
+        let [.., data, machine] = &parts(&more)[..] else { panic!("{:?}", parts(&more)) };
+        assert_eq!((data, machine), (&("zmount".to_owned(), version), &("zmachine".to_owned(), version)));
+        assert_eq!((memory_on(&market, &more), &more.access), (off + 16, &before.access));
+        market.assert_settled(&more, "more data");
+    }
     // Moved while it is stopped it runs at its new place, and nothing is kept at the old one.
     stop().await;
     let here = started.attempt().unwrap().node();
@@ -450,5 +468,117 @@ async fn what_is_stopped_can_be_resized_and_moved() {
     let kept = cooperage::store::order::Orders::carrying(&market.demo.instance.app.read().unwrap()).unwrap();
     assert_eq!(kept.keys().collect::<Vec<_>>(), [&moved.attempt().unwrap().node()]);
     market.assert_settled(&market.read(id), "moved");
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_lost_in_the_middle_of_a_change_holds_nothing_up() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let before = ordered(&market, &alice, "ubuntu-22.04").await;
+    let (id, node, used) = (before.id, before.attempt().unwrap().node(), memory_on(&market, &before));
+    let begin = async || {
+        market.demo.world.nodes.set_fault(node, Fault::Slow(Duration::from_secs(60)));
+        resize(&alice, id, "large", &[]).await;
+        let sent = || market.last_revision(id).drafts.last().is_some_and(|draft| draft.sent.is_some());
+        market.nurse_by(Duration::from_secs(5), "the node is at work", sent).await;
+    };
+    // The node may hear of the chain's blocks a little later than we: it is left that time.
+    let (faults, last) = (&market.demo.world.chain.faults, || market.last_revision(id));
+    market.demo.world.nodes.set_fault(node, Fault::Slow(Duration::from_secs(60)));
+    resize(&alice, id, "large", &[]).await;
+    market.until("the chain was told", || last().drafts.last().is_some_and(|draft| draft.agreed.is_some())).await;
+    faults.stall_finality.store(true, Ordering::SeqCst);
+    market.demo.instance.app.climb_revision(last().id).await.unwrap();
+    assert_eq!(last().drafts[0].sent, None);
+    faults.stall_finality.store(false, Ordering::SeqCst);
+    market.nurse_by(Duration::from_secs(5), "the node is at work", || last().drafts[0].sent.is_some()).await;
+    market.demo.world.nodes.set_fault(node, Fault::Silent);
+    market.leap(HOUR);
+    assert_eq!(market.last_revision(id).state, Stage::Changing, "it is waited for");
+    market.leap(HOUR + HOUR / 10);
+    let revision = market.revised(id).await;
+    assert_eq!(revision.state, Stage::Failed, "{:?}", revision.story);
+    let same = market.read(id);
+    assert_eq!((&same.wish, &same.access, same.price), (&before.wish, &before.access, before.price));
+    market.assert_settled(&same, "given up");
+    let page = alice.get(&path(id, "progress")).await.unwrap();
+    assert!(page.says("has not answered for two hours") && page.says("Nothing was charged."), "{}", page.text());
+    // It comes back and does what it was told: the next change begins with that.
+    market.demo.world.nodes.set_fault(node, Fault::None);
+    market.until("the node is done", || memory_on(&market, &same) == used + 12).await;
+    alice.fill(&path(id, "stop"), &path(id, "stop"), &[]).await.unwrap();
+    assert_eq!(market.revised(id).await.state, Stage::Done);
+    assert_eq!(memory_on(&market, &same), used - 4);
+    let page = alice.get(&format!("/deployments/{id}")).await.unwrap();
+    alice.submit(&page, &path(id, "start"), &[]).await.unwrap();
+    assert_eq!(market.revised(id).await.state, Stage::Done);
+    let started = market.read(id);
+    assert_eq!((memory_on(&market, &started), &started.access), (used, &before.access));
+    assert_agreed(&market, &started);
+    // While its place is not paid nothing is sent to the chain to turn back what did not work. It is to be billed in a moment.
+    let app = market.demo.instance.app.clone();
+    let contract = started.attempt().unwrap().contract.unwrap();
+    let billed = || app.read().unwrap().bills_of(contract, 1000).unwrap().last().map(|bill| bill.at).unwrap();
+    market.leap((billed() + HOUR).since(app.now()).saturating_sub(MINUTE * 2));
+    begin().await;
+    let chain = &market.demo.world.chain;
+    chain.drain(&operator(), Tft::from_units(SCALE / 1000));
+    market.leap(MINUTE * 3);
+    market.until("it is paused", || market.read(id).paused.is_some()).await;
+    market.demo.world.nodes.set_fault(node, Fault::FailsAtTheLast);
+    market.nurse_by(Duration::from_secs(5), "it turns back", || market.last_revision(id).drafts.len() > 1).await;
+    let back = Purpose::UpdateContract { revision: market.last_revision(id).id, draft: 1 };
+    market.leap(HOUR / 2);
+    market.leap(HOUR / 2);
+    assert_eq!(app.read().unwrap().call(&back).unwrap(), None);
+    market.demo.world.nodes.set_fault(node, Fault::None);
+    chain.fund(&operator(), Tft::from_units(400_000 * SCALE));
+    market.leap(HOUR);
+    let revision = market.revised(id).await;
+    assert_eq!(revision.state, Stage::Failed, "{:?}", revision.story);
+    let same = market.read(id);
+    assert_eq!((&same.wish, &same.access, same.stopped), (&before.wish, &before.access, None));
+    assert_agreed(&market, &same);
+    market.assert_settled(&same, "turned back when it was paid");
+    // One that does not come back can be left.
+    begin().await;
+    market.demo.world.nodes.set_fault(node, Fault::Silent);
+    market.leap(2 * HOUR + HOUR / 10);
+    assert_eq!(market.revised(id).await.state, Stage::Failed);
+    app.refresh_nodes().await.unwrap();
+    alice.fill(&path(id, "move"), &path(id, "move"), &[("consent", "on")]).await.unwrap();
+    let revision = market.revised(id).await;
+    assert_eq!((revision.kind, revision.state), (Kind::Move, Stage::Done), "{:?}", revision.story);
+    assert_ne!(market.read(id).attempt().unwrap().node(), node);
+    market.assert_settled(&market.read(id), "left");
+    drop(app);
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_ordered_of_a_farm_can_be_moved_to_another() {
+    let market = Market::open().await;
+    let alice = market.shopper().await;
+    let nodes = market.demo.instance.app.nodes();
+    let farm = nodes.iter().find(|node| node.sellable()).unwrap().farm();
+    drop(nodes);
+    let wish = [("name", "web"), ("size", "medium"), ("image", "ubuntu-24.04"), ("ssh_key", KEY)];
+    let quote = alice.fill(&format!("/order?filter=farm%3D{farm}%26memory%3D4"), "/order", &wish).await.unwrap();
+    let id = market.confirm(&alice, &quote).await;
+    let before = market.rest(id).await;
+    assert_eq!((before.wish.filter.farm, before.attempt().unwrap().choice.best.farm), (Some(farm), farm));
+    // All of the farm is away: anywhere else is anywhere.
+    let app = market.demo.instance.app.clone();
+    let there: Vec<u32> = app.nodes().iter().filter(|node| node.farm() == farm).map(|node| node.id()).collect();
+    there.iter().for_each(|node| market.demo.world.nodes.set_condition(*node, Condition::Down));
+    app.refresh_nodes().await.unwrap();
+    alice.fill(&path(id, "move"), &path(id, "move"), &[("consent", "on")]).await.unwrap();
+    let revision = market.revised(id).await;
+    assert_eq!((revision.kind, revision.state), (Kind::Move, Stage::Done), "{:?}", revision.story);
+    let after = market.read(id);
+    assert_ne!(after.attempt().unwrap().choice.best.farm, farm);
+    assert_eq!((after.wish.filter.to_string().as_str(), after.price), ("memory=4", before.price));
+    drop(app);
     market.close().await;
 }

@@ -152,9 +152,7 @@ impl App {
 
     /// The card that is charged: the chosen one, else the newest.
     pub fn card_of(&self, user: &User) -> Result<Option<Card>> {
-        let mut cards = self.read()?.cards_of(user.id)?;
-        let chosen = cards.iter().position(|card| Some(card.id) == user.card);
-        Ok(chosen.map(|place| cards.swap_remove(place)).or_else(|| cards.pop()))
+        card_of(&self.read()?, user)
     }
 
     pub async fn choose_card(&self, user: UserId, id: CardId) -> Result<()> {
@@ -187,4 +185,11 @@ impl App {
 
 fn too_many_cards() -> Error {
     Error::conflict("You have saved twenty cards. Please remove one first.")
+}
+
+/// The card that is charged for a person: the one they have chosen, or the newest.
+pub(super) fn card_of(store: &impl Charges, user: &User) -> Result<Option<Card>> {
+    let mut cards = store.cards_of(user.id)?;
+    let chosen = cards.iter().position(|card| Some(card.id) == user.card);
+    Ok(chosen.map(|place| cards.swap_remove(place)).or_else(|| cards.pop()))
 }

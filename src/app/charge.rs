@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::App;
-use crate::base::ids::ChargeId;
+use crate::base::ids::{ChargeId, JobId, OrderId, RevisionId, TransferId, UserId};
 use crate::base::money::Usd;
-use crate::base::{Error, Result, Time};
-use crate::domain::charge::{Charge, ChargeState};
-use crate::domain::job::Next;
+use crate::base::time::SECOND;
+use crate::base::{Error, Random, Result, Time};
+use crate::domain::charge::{Card, Charge, ChargeState};
+use crate::domain::job::{Next, Work};
 use crate::domain::ledger::{Account, Cause, NewTransfer};
+use crate::domain::price::Part;
 use crate::store::Tx;
 use crate::store::charge::Charges;
 use crate::wire::stripe::{Metadata, PaymentIntent, PaymentRequest, PaymentStatus, StripeError, decline};
@@ -158,7 +160,7 @@ impl App {
                 charge.fee = Some(fee);
                 if fee.units() > 0 {
                     let transfer = NewTransfer {
-                        id: crate::base::ids::TransferId::random(&*random),
+                        id: TransferId::random(&*random),
                         debit: Account::CARD_FEES,
                         credit: Account::CARD_PROCESSOR,
                         amount: fee.into(),
@@ -209,8 +211,8 @@ impl App {
                 .await
             }
             PaymentStatus::Succeeded => {
-                let processor = intent.latest_charge.clone();
-                self.update(charge, id, move |tx, charge| captured(tx, charge, processor, now)).await
+                let (processor, random) = (intent.latest_charge.clone(), self.random.clone());
+                self.update(charge, id, move |tx, charge| captured(tx, charge, processor, &*random, now)).await
             }
             PaymentStatus::Canceled => {
                 self.update(charge, id, move |tx, charge| {
@@ -269,11 +271,69 @@ impl App {
     }
 }
 
-fn captured(tx: &mut Tx<'_>, charge: &mut Charge, processor: Option<String>, now: Time) -> Result<()> {
+/// What is to be charged.
+pub(super) struct Intent<'a> {
+    pub order: OrderId,
+    pub user: UserId,
+    pub card: &'a Card,
+    /// The processor's name for the customer.
+    pub customer: String,
+    pub amount: Usd,
+    /// What the receipt will say.
+    pub lines: Vec<Part>,
+    /// The change that it is for, if it is for one.
+    pub revision: Option<RevisionId>,
+    /// Why, in the books.
+    pub memo: &'static str,
+}
+
+/// Stores the intent to charge with its keys, held in the ledger. Nothing leaves the house.
+pub(super) fn hold_charge(tx: &mut Tx<'_>, intent: Intent<'_>, random: &dyn Random, now: Time) -> Result<ChargeId> {
+    cents(intent.amount)?;
+    let key = || hex::encode(random.bytes::<16>());
+    let charge = Charge {
+        id: ChargeId::random(random),
+        order: intent.order,
+        user: intent.user,
+        card: intent.card.id,
+        amount: intent.amount,
+        customer: intent.customer,
+        method: intent.card.method.clone(),
+        created: now,
+        state: ChargeState::Sent,
+        authorize_key: key(),
+        capture_key: key(),
+        cancel_key: key(),
+        hold: TransferId::random(random),
+        payment_intent: None,
+        processor_charge: None,
+        captured: None,
+        fee: None,
+        refunded: Usd::ZERO,
+        receipt: None,
+        lines: intent.lines,
+        revision: intent.revision,
+    };
+    let hold = NewTransfer {
+        id: charge.hold,
+        debit: Account::CARD_PROCESSOR,
+        credit: Account::customer(charge.user),
+        amount: charge.amount.into(),
+        cause: Cause::new("charge", charge.id),
+        memo: intent.memo.into(),
+    };
+    tx.hold(hold, now)?;
+    tx.add_charge(&charge)?;
+    Ok(charge.id)
+}
+
+/// The money is ours, whatever becomes of what it was for: what the processor kept of it is booked by a job of its own.
+fn captured(tx: &mut Tx<'_>, charge: &mut Charge, processor: Option<String>, random: &dyn Random, now: Time) -> Result<()> {
     charge.state = ChargeState::Captured;
     charge.captured = Some(now);
     charge.processor_charge = processor;
     charge.receipt = Some(tx.next_receipt()?);
+    tx.owe(JobId::random(random), Work::BookFee(charge.id), now + SECOND)?;
     tx.post(charge.hold, None, now).map(|_| ())
 }
 

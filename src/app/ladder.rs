@@ -11,7 +11,6 @@ use super::lease::{Built, Signed, know};
 use super::order::{new_attempt, next_choice, reservation};
 use super::{App, mail};
 use crate::base::ids::{JobId, OrderId};
-use crate::base::time::SECOND;
 use crate::base::{Error, Result, Time};
 use crate::domain::backup::Backup;
 use crate::domain::catalogue::Place;
@@ -212,7 +211,6 @@ impl App {
                     let best = &attempt.choice.best;
                     let fading = reservation(&order.wish, best.farm, Some(now + REPORTED_AFTER));
                     tx.reserve(best.node, order.id, &fading)?;
-                    tx.owe(JobId::random(&*random), Work::BookFee(charge.id), now + SECOND)?;
                     if order.wish.backup == Backup::Machine {
                         tx.owe(JobId::random(&*random), Work::TendBackup(order.id), now)?;
                     }

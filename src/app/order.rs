@@ -1,19 +1,18 @@
 //! Quoting, ordering and ending a VM.
 
+use super::charge::{Intent, hold_charge};
 use super::limit::Limit;
 use super::mail::standing::{self, Letters};
 use super::wish::wish;
 use super::{App, backup};
-use crate::base::ids::{CardId, ChargeId, JobId, OrderId, QuoteId, TransferId, UserId};
+use crate::base::ids::{CardId, JobId, OrderId, QuoteId, UserId};
 use crate::base::money::Usd;
 use crate::base::{Error, Random, Result, Time};
 use crate::domain::account::User;
 use crate::domain::backup::{Backup, Consent, apart_from};
 use crate::domain::catalogue::Sla;
-use crate::domain::charge::{Charge, ChargeState};
 use crate::domain::exposure::Buyer;
 use crate::domain::job::Work;
-use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::{Attempt, Order, Outcome, Quote, State, Step, Wish};
 use crate::domain::placement::{Ask, Choice, choose};
 use crate::domain::pool::{Filter, Pool};
@@ -201,20 +200,19 @@ impl App {
                 let id = OrderId::random(&*random);
                 let plan = planner.plan(&quote.wish, id, &choice, &*random)?;
                 let attempt = new_attempt(choice, plan, now);
-                let charge = new_charge(&*random, id, user, card.id, &quote, customer, card.method.clone(), now);
+                let month = Intent {
+                    order: id,
+                    user,
+                    card: &card,
+                    customer,
+                    amount: quote.price,
+                    lines: receipt_lines(&quote.wish, &quote.parts, quote.price),
+                    revision: None,
+                    memo: "prepaid month",
+                };
+                let charge = hold_charge(tx, month, &*random, now)?;
                 let first = &attempt.choice.best;
                 tx.reserve(first.node, id, &reservation(&quote.wish, first.farm, None))?;
-                tx.hold(
-                    NewTransfer {
-                        id: charge.hold,
-                        debit: Account::CARD_PROCESSOR,
-                        credit: Account::customer(user),
-                        amount: charge.amount.into(),
-                        cause: Cause::new("charge", charge.id),
-                        memo: "prepaid month".into(),
-                    },
-                    now,
-                )?;
                 let mut order = Order {
                     id,
                     user,
@@ -223,7 +221,7 @@ impl App {
                     price: quote.price,
                     sla: quote.sla.clone(),
                     card: card.id,
-                    charge: charge.id,
+                    charge,
                     created: now,
                     state: State::Paying,
                     attempts: vec![],
@@ -232,6 +230,7 @@ impl App {
                     active_since: None,
                     ended: None,
                     paused: None,
+                    resumed: None,
                     reason: None,
                     earned: Default::default(),
                     parts: quote.parts.clone(),
@@ -261,7 +260,6 @@ impl App {
                 order.attempts.push(attempt);
                 quote.order = Some(id);
                 tx.put_quote(&quote)?;
-                tx.add_charge(&charge)?;
                 tx.add_order(&order)?;
                 tx.owe(JobId::random(&*random), Work::ClimbOrder(id), now)?;
                 Ok(id)
@@ -359,43 +357,6 @@ fn still_free(tx: &Tx<'_>, nodes: &Pool, quote: &Quote, now: Time) -> Result<Cho
 /// What a wish takes of a node and its farm.
 pub(super) fn reservation(wish: &Wish, farm: u32, until: Option<Time>) -> Reservation {
     Reservation { farm, capacity: wish.capacity(), ipv4: wish.public_ips(), until }
-}
-
-#[allow(clippy::too_many_arguments, reason = "a row is made of its parts")]
-fn new_charge(
-    random: &dyn Random,
-    order: OrderId,
-    user: UserId,
-    card: CardId,
-    quote: &Quote,
-    customer: String,
-    method: String,
-    now: Time,
-) -> Charge {
-    let key = || hex::encode(random.bytes::<16>());
-    Charge {
-        id: ChargeId::random(random),
-        order,
-        user,
-        card,
-        amount: quote.price,
-        customer,
-        method,
-        created: now,
-        state: ChargeState::Sent,
-        authorize_key: key(),
-        capture_key: key(),
-        cancel_key: key(),
-        hold: TransferId::random(random),
-        payment_intent: None,
-        processor_charge: None,
-        captured: None,
-        fee: None,
-        refunded: Default::default(),
-        receipt: None,
-        lines: receipt_lines(&quote.wish, &quote.parts, quote.price),
-        revision: None,
-    }
 }
 
 /// What a month is charged for: the server first, by name, then what comes with it.

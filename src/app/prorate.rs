@@ -1,80 +1,19 @@
 //! What runs becomes dearer or cheaper within its month: the difference is charged to the card, or goes back to it, once.
 //!
-//! Whoever changes what an order costs does it in three steps. `hold_difference` stores the intent to charge, in the write that
+//! Whoever changes what an order costs does it in three steps. `hold_charge` stores the intent to charge, in the write that
 //! begins the change. The card is driven like any other (`drive_authorization`, `drive_capture`, `drive_void`). `reprice` moves
 //! the order to its new price, in the write that ends the change.
 
 use super::App;
-use super::charge::cents;
-use crate::base::ids::{ChargeId, JobId, RefundId, RevisionId, TransferId};
+use crate::base::ids::{ChargeId, JobId, RefundId, TransferId};
 use crate::base::money::Usd;
 use crate::base::{Error, Random, Result, Time};
-use crate::domain::charge::{Card, Charge, ChargeState, Refund};
+use crate::domain::charge::{Charge, ChargeState, Refund};
 use crate::domain::job::Work;
-use crate::domain::ledger::{Account, Cause, NewTransfer};
 use crate::domain::order::Order;
-use crate::domain::price::Part;
 use crate::domain::term::Due;
 use crate::store::Tx;
 use crate::store::charge::Charges;
-
-/// What a difference is charged for.
-pub(super) struct Difference<'a> {
-    pub amount: Usd,
-    pub card: &'a Card,
-    /// The processor's name for the customer.
-    pub customer: String,
-    pub lines: Vec<Part>,
-    pub revision: RevisionId,
-}
-
-/// Stores the intent to charge a difference, held in the ledger. Nothing leaves the house.
-pub(super) fn hold_difference(
-    tx: &mut Tx<'_>,
-    order: &Order,
-    difference: Difference<'_>,
-    random: &dyn Random,
-    now: Time,
-) -> Result<ChargeId> {
-    cents(difference.amount)?;
-    let key = || hex::encode(random.bytes::<16>());
-    let charge = Charge {
-        id: ChargeId::random(random),
-        order: order.id,
-        user: order.user,
-        card: difference.card.id,
-        amount: difference.amount,
-        customer: difference.customer,
-        method: difference.card.method.clone(),
-        created: now,
-        state: ChargeState::Sent,
-        authorize_key: key(),
-        capture_key: key(),
-        cancel_key: key(),
-        hold: TransferId::random(random),
-        payment_intent: None,
-        processor_charge: None,
-        captured: None,
-        fee: None,
-        refunded: Usd::ZERO,
-        receipt: None,
-        lines: difference.lines,
-        revision: Some(difference.revision),
-    };
-    tx.hold(
-        NewTransfer {
-            id: charge.hold,
-            debit: Account::CARD_PROCESSOR,
-            credit: Account::customer(order.user),
-            amount: charge.amount.into(),
-            cause: Cause::new("charge", charge.id),
-            memo: "difference for the rest of the month".into(),
-        },
-        now,
-    )?;
-    tx.add_charge(&charge)?;
-    Ok(charge.id)
-}
 
 /// Moves an order to another price, as of the moment it was agreed on: `charge` has been captured by now, and what it became cheaper
 /// by goes back. The caller stores the order.

@@ -13,7 +13,7 @@ use super::revision::settle_room;
 use super::signer::Overdue;
 use super::{App, backup, mail};
 use crate::base::ids::{JobId, RevisionId};
-use crate::base::time::{MINUTE, SECOND};
+use crate::base::time::{HOUR, MINUTE};
 use crate::base::{Error, Kind as ErrorKind, Result, Time};
 use crate::domain::charge::ChargeState;
 use crate::domain::job::{Next, Work};
@@ -32,6 +32,13 @@ use crate::store::revision::Revisions;
 
 /// So long a bank, a silent node or the chain may hold up a change that nothing was done for yet.
 const PATIENCE: Duration = Duration::from_secs(30 * MINUTE.as_secs());
+/// So long a node that was told of a change may be silent before nobody waits for it any more. What it has of the change is not known
+/// then: the next one begins with what it says.
+const SILENCE: Duration = HOUR.saturating_mul(2);
+/// So many blocks a node's view of the chain may lag behind ours: whoever finds another hash there than it was sent puts all aside.
+const MARGIN: u32 = 2;
+/// Said of a node that tells of more versions than there can be.
+const NONSENSE: &str = "Its node tells of it what can't be. Move it elsewhere, or delete it: hours not used go back to you.";
 /// The node reports its used room every 40 minutes (`threefoldtech/tfgrid-sdk-go: grid-proxy`).
 const REPORTED_AFTER: Duration = Duration::from_secs(60 * MINUTE.as_secs());
 
@@ -50,7 +57,7 @@ impl App {
                 _ if is_void(&order, &revision) => self.drop_open(&revision).await?,
                 Stage::Paying => self.pay_difference(&revision).await?,
                 Stage::Agreeing => self.agree(&order, &revision).await?,
-                Stage::Changing => self.carry_out(&order, &revision).await?,
+                Stage::Changing => self.or_silence(&order, &revision, self.carry_out(&order, &revision).await).await?,
                 Stage::Moving => self.set_up_elsewhere(&order, &revision).await?,
                 Stage::Settling => self.settle_revision(&revision).await?,
                 Stage::Releasing => self.release(&revision).await?,
@@ -105,6 +112,37 @@ impl App {
         })
         .await?;
         self.nudge();
+        Ok(self.soon())
+    }
+
+    /// What is done about a node that does not answer: it is asked again, until it has been silent for so long that the money is let go.
+    async fn or_silence(&self, order: &Order, revision: &Revision, done: Result<Next>) -> Result<Next> {
+        match done {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tracing::info!(revision = %revision.id, ?error, "a node does not answer");
+                let sent = revision.draft().and_then(|(_, draft)| draft.sent);
+                let since = [sent, order.resumed].into_iter().flatten().fold(revision.since, Time::max);
+                // It is shown as what it is; its owner can end it at any time.
+                if self.now().since(since) < SILENCE || order.paused.is_some() {
+                    return Ok(self.later());
+                }
+                self.lose(revision, "Its node has not answered for two hours. Move it elsewhere, or delete it.").await
+            }
+            done => done,
+        }
+    }
+
+    /// The same where nobody knows what its node has of it.
+    async fn lose(&self, revision: &Revision, why: &'static str) -> Result<Next> {
+        let now = self.now();
+        self.turn(revision, move |_, _, revision| {
+            revision.trouble(now, Rung::Change, why);
+            revision.reason = Some(why.into());
+            revision.lost = true;
+            revision.enter(Stage::Releasing, now);
+            Ok(())
+        })
+        .await?;
         Ok(self.soon())
     }
 
@@ -167,6 +205,10 @@ impl App {
         let Some((number, draft)) = revision.draft() else { return self.draw_up(attempt, contract, revision).await };
         let purpose = Purpose::UpdateContract { revision: revision.id, draft: number };
         let forth = draft.way == Way::Forth;
+        if !forth && order.paused.is_some() {
+            // The chain changes no contract that is not paid, and takes its fee for saying so.
+            return Ok(self.by_and_by(revision.since));
+        }
         let overdue = match forth && self.now().since(revision.since) > PATIENCE {
             true => Overdue::LetGo,
             false => Overdue::SignAnew,
@@ -177,10 +219,13 @@ impl App {
                 .await;
         }
         match self.drive_call(purpose, self.grid.update_call(order.id, contract, &draft.hash), overdue).await? {
-            Fate::Landed { .. } => {
+            Fate::Landed { block } => {
                 let (now, farm) = (self.now(), attempt.choice.best.farm_name.clone());
                 let held = draft.held;
                 self.turn(revision, move |_, _, revision| {
+                    if let Some(draft) = revision.drafts.get_mut(number as usize) {
+                        draft.agreed = Some(block);
+                    }
                     if forth {
                         revision.note(now, Rung::Agree, format!("{farm} has agreed to it."));
                     }
@@ -205,7 +250,7 @@ impl App {
                 }
                 // What it refuses now it may take when the contract is paid again; one that is gone ends its order.
                 self.forget_call(purpose).await?;
-                Ok(self.later())
+                Ok(self.seldom(revision.since))
             }
         }
     }
@@ -231,7 +276,13 @@ impl App {
             let said = "Its node has lost track of it: what is there goes on, but can be changed there no more. Move it elsewhere, or delete it.";
             return self.give_up_on(revision, Rung::Agree, said).await;
         }
-        let version = planner.revise(&attempt.deployment, attempt.off.as_ref(), &told, &revision.wish, on)?;
+        let version = match planner.revise(&attempt.deployment, attempt.off.as_ref(), &told, &revision.wish, on) {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                tracing::warn!(revision = %revision.id, node = attempt.node(), ?error, "a node tells what can't be");
+                return self.give_up_on(revision, Rung::Agree, NONSENSE).await;
+            }
+            version => version?,
+        };
         self.turn(revision, move |_, _, revision| {
             revision.drafts.push(draft(Way::Forth, version, false));
             Ok(())
@@ -246,6 +297,11 @@ impl App {
         let (number, draft) = revision.draft().ok_or_else(|| Error::internal("A change without a version."))?;
         let (node, twin, now) = (attempt.node(), attempt.choice.best.twin, self.now());
         if draft.sent.is_none() {
+            if let Some(agreed) = draft.agreed
+                && !self.grid.finalized().await.is_ok_and(|head| head.number >= agreed.saturating_add(MARGIN))
+            {
+                return Ok(self.at_next_block().await);
+            }
             match self.grid.update(twin, contract, &draft.deployment).await {
                 Ok(()) => {}
                 // Lost answers are asked about; a refusal may be that of a second asking.
@@ -272,8 +328,8 @@ impl App {
             .await?;
             return Ok(self.soon());
         }
-        let sent = draft.sent.unwrap_or(now);
         // While its place is not paid nothing of it goes on.
+        let sent = draft.sent.max(order.resumed).unwrap_or(now);
         let overdue = now.since(sent) > DEPLOY_PATIENCE && order.paused.is_none();
         match self.grid.revised(twin, contract, &draft.deployment).await {
             Ok(Revised::Ready(deployed)) => self.carried_out(revision, deployed).await,
@@ -295,11 +351,7 @@ impl App {
                 }
                 _ => Ok(self.later()),
             },
-            // It is shown as what it is; its owner can end it at any time.
-            Err(error) => {
-                tracing::info!(revision = %revision.id, node, ?error, "a node does not answer");
-                Ok(self.later())
-            }
+            Err(error) => said(Err(error)),
         }
     }
 
@@ -346,8 +398,15 @@ impl App {
         // There may be nothing left on the node that could be brought back.
         let forgotten = told.is_none();
         let planner = self.grid.planner(self.twin()?);
-        let (version, held) =
-            planner.restore(&attempt.deployment, attempt.off.as_ref(), &tried.deployment, told.as_ref(), way == Way::Bare)?;
+        let off = attempt.off.as_ref();
+        let drawn = planner.restore(&attempt.deployment, off, &tried.deployment, told.as_ref(), way == Way::Bare);
+        let (version, held) = match drawn {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                tracing::warn!(revision = %revision.id, node = attempt.node(), ?error, "a node tells what can't be");
+                return self.lose(revision, NONSENSE).await;
+            }
+            drawn => drawn?,
+        };
         self.turn(revision, move |_, _, revision| {
             let next = match way {
                 _ if forgotten => "It does not know the server any more.",
@@ -379,9 +438,8 @@ impl App {
                 ChargeState::Declined { .. } | ChargeState::Voided => {
                     let order = self.read()?.order(revision.order)?.ok_or_else(|| Error::not_found("order"))?;
                     tracing::info!(revision = %revision.id, "a bank let go of a difference before it was taken");
-                    return self
-                        .turn_back(&order, revision, "has done it, but your bank let go of the money before it was taken")
-                        .await;
+                    let why = "has done it, but your bank let go of the money before it was taken";
+                    return self.or_silence(&order, revision, self.turn_back(&order, revision, why).await).await;
                 }
                 ChargeState::Sent | ChargeState::NeedsAction { .. } | ChargeState::Authorized => return Ok(self.later()),
             }
@@ -389,21 +447,19 @@ impl App {
         let (now, random) = (self.now(), self.random.clone());
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
         self.turn(revision, move |tx, order, revision| {
+            let costs = revision.kind == Kind::Resize || order.lost.is_some();
             match revision.kind {
                 Kind::Move => elsewhere::arrive(tx, order, revision, &*random, now)?,
                 Kind::Stop | Kind::Start | Kind::Resize => take_over(order, revision, now)?,
             }
-            // Switching it off or on changes neither what was wished for nor what it costs, whatever became of either meanwhile.
-            let due = if matches!(revision.kind, Kind::Stop | Kind::Start) {
-                Due::Nothing
-            } else {
+            // What is only switched or moved costs what it costs, whatever became of its price meanwhile.
+            let due = if costs {
                 order.wish = revision.wish.clone();
                 order.parts = revision.parts.clone();
                 reprice(tx, order, (revision.price, revision.due, revision.created), revision.charge, &*random, now)?
+            } else {
+                Due::Nothing
             };
-            if let Some(charge) = revision.charge {
-                tx.owe(JobId::random(&*random), Work::BookFee(charge), now + SECOND)?;
-            }
             settle_room(tx, order, now + REPORTED_AFTER, now)?;
             // While its backup VM is in charge, visitors stay there.
             let backup = tx.backup(order.id)?;
@@ -433,7 +489,7 @@ impl App {
         let (now, random) = (self.now(), self.random.clone());
         let (brand, site) = (self.settings.brand.name.clone(), self.settings.server.public_url.clone());
         self.turn(revision, move |tx, order, revision| {
-            if revision.drafts.last().is_some_and(|draft| draft.way != Way::Forth) {
+            if !revision.lost && revision.drafts.last().is_some_and(|draft| draft.way != Way::Forth) {
                 take_over(order, revision, now)?;
             }
             if revision.kind != Kind::Move {
@@ -539,7 +595,7 @@ fn said<T>(answer: Result<T>) -> Result<T> {
 }
 
 fn draft(way: Way, version: Version, held: bool) -> Draft {
-    Draft { way, deployment: version.deployment, hash: version.hash, off: version.off, held, sent: None }
+    Draft { way, deployment: version.deployment, hash: version.hash, off: version.off, held, agreed: None, sent: None }
 }
 
 fn current(order: &Order) -> Result<(&Attempt, u64)> {

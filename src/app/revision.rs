@@ -1,8 +1,9 @@
 //! Changing what runs: stop, start, another size, another place. What was confirmed is stored with its price, and climbs by itself.
 
 use super::App;
+use super::card::card_of;
+use super::charge::{Intent, hold_charge};
 use super::order::{OrderForm, ask, new_attempt, no_card, reservation};
-use super::prorate::{Difference, hold_difference};
 use super::wish::{disk_fields, number, size};
 use crate::base::ids::{JobId, OrderId, RevisionId, UserId};
 use crate::base::money::Usd;
@@ -19,6 +20,7 @@ use crate::domain::price::{Part, backup_part, total, with_backup_at};
 use crate::domain::revision::{Kind, Open, Revision, Rung, State as Stage};
 use crate::domain::term::{Due, Proration};
 use crate::domain::wish::{DataDisk, Wish};
+use crate::store::account::Accounts;
 use crate::store::exposure::Exposures;
 use crate::store::order::{Orders, Reservation};
 use crate::store::revision::Revisions;
@@ -68,12 +70,49 @@ impl Preview {
     }
 }
 
-/// What is asked for, as it is to be stored.
-struct Asked {
-    kind: Kind,
+/// What is asked for. Whatever is not said here is the order's own at the moment at which the change is stored.
+enum Asked {
+    Stop,
+    Start,
+    Resize(Box<Resize>),
+    /// To a country, or anywhere.
+    Move(String),
+}
+
+/// Another size, as it was shown.
+struct Resize {
+    /// What the order was when it was shown.
+    from: Wish,
     wish: Wish,
     price: Usd,
     parts: Vec<Part>,
+    /// What was confirmed.
+    seal: String,
+}
+
+impl Asked {
+    fn kind(&self) -> Kind {
+        match self {
+            Asked::Stop => Kind::Stop,
+            Asked::Start => Kind::Start,
+            Asked::Resize(_) => Kind::Resize,
+            Asked::Move(_) => Kind::Move,
+        }
+    }
+
+    /// Whether a change under way is this one: a button was pressed twice.
+    fn is(&self, known: &Revision) -> bool {
+        self.kind() == known.kind
+            && match self {
+                Asked::Stop | Asked::Start => true,
+                Asked::Resize(new) => same_measures(&new.wish, &known.wish),
+                Asked::Move(region) => Place::parse(region) == known.wish.place,
+            }
+    }
+}
+
+fn same_measures(one: &Wish, other: &Wish) -> bool {
+    (one.size.capacity, &one.disks) == (other.size.capacity, &other.disks)
 }
 
 impl App {
@@ -171,55 +210,37 @@ impl App {
     /// Confirms another size at the price that was shown. What does not cost that any more is a conflict that says `OTHER_PRICE`.
     pub async fn resize_order(&self, user: &User, id: OrderId, form: &ResizeForm, seal: &str) -> Result<RevisionId> {
         let order = self.order_of(user.id, id)?;
-        let (wish, parts, price) = match order.revision {
-            // Pressed twice: what is under way tells whether it is the same.
-            Some(open) => match self.read()?.revision(open.id)? {
-                Some(revision) if open.kind == Kind::Resize => (revision.wish, revision.parts, revision.price),
-                _ => return Err(Error::conflict(order.unchangeable().unwrap_or_default())),
-            },
-            None => self.resized(&order, form, self.now())?,
-        };
-        self.begin_revision(user, id, Asked { kind: Kind::Resize, wish, price, parts }, Some(seal.to_owned()), None).await
+        let (wish, parts, price) = self.resized(&order, form, self.now()).map_err(|wrong| match order.unchangeable() {
+            Some(why) => Error::conflict(why),
+            None => wrong,
+        })?;
+        let asked = Resize { from: order.wish, wish, price, parts, seal: seal.to_owned() };
+        self.begin_revision(user, id, Asked::Resize(Box::new(asked))).await
     }
 
     /// Switches a server off, or on again. Its disks, its addresses and its room are kept, and its price.
     pub async fn switch_order(&self, user: &User, id: OrderId, on: bool) -> Result<RevisionId> {
-        let order = self.order_of(user.id, id)?;
-        let kind = if on { Kind::Start } else { Kind::Stop };
-        let asked = Asked { kind, wish: order.wish, price: order.price, parts: order.parts };
-        self.begin_revision(user, id, asked, None, None).await
+        self.begin_revision(user, id, if on { Asked::Start } else { Asked::Stop }).await
     }
 
     /// Begins to set it up elsewhere. It runs on where it is until it runs there.
     pub async fn move_order(&self, user: &User, id: OrderId, region: &str) -> Result<RevisionId> {
-        let order = self.order_of(user.id, id)?;
-        let (wish, nodes) = (moved(&order, region), self.known_nodes().await?);
-        let (price, parts) = order.restored().ok_or_else(too_much)?;
-        let asked = Asked { kind: Kind::Move, wish, price, parts };
-        self.begin_revision(user, id, asked, None, Some(nodes)).await
+        self.begin_revision(user, id, Asked::Move(region.to_owned())).await
     }
 
     /// Stores what is to be, holds the difference, reserves the room and queues the job. One transaction; nothing leaves before it.
-    async fn begin_revision(
-        &self,
-        user: &User,
-        id: OrderId,
-        asked: Asked,
-        seal: Option<String>,
-        elsewhere: Option<std::sync::Arc<Pool>>,
-    ) -> Result<RevisionId> {
-        let now = self.now();
-        let (user, customer, chosen) = (user.id, user.customer.clone(), self.card_of(user)?);
+    async fn begin_revision(&self, user: &User, id: OrderId, asked: Asked) -> Result<RevisionId> {
+        let (now, user) = (self.now(), user.id);
         let (nodes, sales, open) = (self.known_nodes().await?, self.sales().await?, self.open_for_orders());
         let planner = self.grid.planner(self.twin()?);
         let random = self.random.clone();
         let begun = self
             .store
             .write(move |tx| {
-                let mut order = own(tx, user, id)?;
+                let (mut order, kind) = (own(tx, user, id)?, asked.kind());
                 if let Some(open) = order.revision
                     && let Some(known) = tx.revision(open.id)?
-                    && (known.kind, &known.wish) == (asked.kind, &asked.wish)
+                    && asked.is(&known)
                 {
                     return Ok(known.id);
                 }
@@ -227,13 +248,13 @@ impl App {
                     return Err(Error::conflict(why));
                 }
                 super::swarm::at_rest(tx, id)?;
-                if order.lost.is_some() && asked.kind != Kind::Move {
+                if order.lost.is_some() && kind != Kind::Move {
                     return Err(Error::conflict("Its place has ended it. Move it to another place first, or delete it."));
                 }
-                if matches!(asked.kind, Kind::Move | Kind::Resize) {
+                if matches!(kind, Kind::Move | Kind::Resize) {
                     super::backup::at_rest(tx, id)?;
                 }
-                match (asked.kind, order.stopped.is_some()) {
+                match (kind, order.stopped.is_some()) {
                     (Kind::Stop, true) => return Err(Error::conflict("It is stopped already.")),
                     (Kind::Start, false) => return Err(Error::conflict("It runs already.")),
                     _ => {}
@@ -243,21 +264,43 @@ impl App {
                 if newest.get(CHANGES_A_DAY - 1).is_some_and(|old| now.since(old.created) < DAY) {
                     return Err(Error::conflict("It has been changed very often today. Please come back tomorrow."));
                 }
-                let proration = order.prorate(asked.price, now).ok_or_else(too_much)?;
+                let (mut wish, mut price, mut parts, mut due) =
+                    (order.wish.clone(), order.price, order.parts.clone(), Due::Nothing);
+                match asked {
+                    Asked::Stop | Asked::Start => {}
+                    Asked::Move(region) => {
+                        wish = moved(&order, &region);
+                        // One that its place has ended is paid again from when it is set up again.
+                        if order.lost.is_some() {
+                            (price, parts) = order.restored().ok_or_else(too_much)?;
+                            due = order.prorate(price, now).ok_or_else(too_much)?.due;
+                        }
+                    }
+                    Asked::Resize(new) => {
+                        let proration = order.prorate(new.price, now).ok_or_else(too_much)?;
+                        let Resize { from, wish: wanted, price: shown, parts: of, seal } = *new;
+                        let preview = Preview { wish: wanted, price: shown, parts: of, proration };
+                        if from != order.wish || seal != preview.seal() {
+                            return Err(Error::conflict(OTHER_PRICE));
+                        }
+                        due = preview.proration.due;
+                        (wish, price, parts) = (preview.wish, preview.price, preview.parts);
+                    }
+                }
                 let revision = RevisionId::random(&*random);
                 let mut row = Revision {
                     id: revision,
                     order: id,
                     user,
-                    kind: asked.kind,
+                    kind,
                     created: now,
                     state: Stage::Agreeing,
                     since: now,
-                    wish: asked.wish,
-                    price: asked.price,
-                    parts: asked.parts,
-                    due: proration.due,
-                    before: match asked.kind {
+                    wish,
+                    price,
+                    parts,
+                    due,
+                    before: match kind {
                         Kind::Move => order.attempt().map(|it| it.choice.best.place()).unwrap_or_default(),
                         _ => order.wish.measures(),
                     },
@@ -265,17 +308,14 @@ impl App {
                     drafts: vec![],
                     attempts_from: None,
                     access: None,
+                    lost: false,
                     story: vec![],
                     reason: None,
                     ended: None,
                 };
-                match asked.kind {
+                match kind {
                     Kind::Stop | Kind::Start => {}
                     Kind::Resize => {
-                        let preview = Preview { wish: row.wish.clone(), price: row.price, parts: row.parts.clone(), proration };
-                        if seal.as_deref() != Some(preview.seal().as_str()) {
-                            return Err(Error::conflict(OTHER_PRICE));
-                        }
                         let growth = has_room(tx, &nodes, &order, &row.wish, now)?;
                         if growth != Capacity::default() {
                             open?;
@@ -285,7 +325,6 @@ impl App {
                     }
                     Kind::Move => {
                         open?;
-                        let nodes = elsewhere.ok_or_else(|| Error::internal("A move without nodes to move to."))?;
                         if order.attempts.len() >= PLACES_MAX {
                             return Err(Error::conflict("It has been moved very often. Please order a new one instead."));
                         }
@@ -311,19 +350,24 @@ impl App {
                     }
                 }
                 if let Due::Pay(amount) = row.due {
-                    let card = chosen.filter(|card| card.removed.is_none()).ok_or_else(no_card)?;
-                    let customer = customer.ok_or_else(no_card)?;
+                    let user = tx.user(user)?.ok_or_else(|| Error::not_found("person"))?;
+                    let (card, customer) = (card_of(tx, &user)?.ok_or_else(no_card)?, user.customer.ok_or_else(no_card)?);
+                    let name = &order.wish.name;
                     let what = match row.kind {
-                        Kind::Move => format!("{}: set up again, the rest of its month", order.wish.name),
-                        _ => format!(
-                            "{}: {} instead of {}, the rest of its month",
-                            order.wish.name,
-                            row.wish.measures(),
-                            row.before
-                        ),
+                        Kind::Move => format!("{name}: set up again, the rest of its month"),
+                        _ => format!("{name}: {} instead of {}, the rest of its month", row.wish.measures(), row.before),
                     };
-                    let difference = Difference { amount, card: &card, customer, lines: vec![Part { what, amount }], revision };
-                    row.charge = Some(hold_difference(tx, &order, difference, &*random, now)?);
+                    let difference = Intent {
+                        order: id,
+                        user: user.id,
+                        card: &card,
+                        customer,
+                        amount,
+                        lines: vec![Part { what, amount }],
+                        revision: Some(revision),
+                        memo: "difference for the rest of the month",
+                    };
+                    row.charge = Some(hold_charge(tx, difference, &*random, now)?);
                     row.state = Stage::Paying;
                     row.note(now, Rung::Pay, format!("Asking the bank of {} to hold {}.", card.label(), amount.shown()));
                 }
@@ -350,12 +394,9 @@ fn too_much() -> Error {
     Error::invalid("size", "So much of it can't be priced.")
 }
 
-/// The same server at another place; what else was asked of a node is asked again, but for where it is.
+/// The same server at another place; what else was asked of a node is asked again, but for where it is and whose.
 fn moved(order: &Order, region: &str) -> Wish {
-    let mut filter = order.wish.filter.clone();
-    filter.nodes.clear();
-    filter.country = None;
-    Wish { place: Place::parse(region), filter, ..order.wish.clone() }
+    Wish { place: Place::parse(region), filter: order.wish.filter.anywhere(), ..order.wish.clone() }
 }
 
 /// What more a wish takes of the node that an order is on, if the node has it and is for sale to its owner.

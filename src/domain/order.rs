@@ -259,6 +259,9 @@ pub struct Order {
     /// Since when it is paused because its place is not paid; it goes on when it is.
     #[serde(default)]
     pub paused: Option<Time>,
+    /// When it last went on after a pause.
+    #[serde(default)]
+    pub resumed: Option<Time>,
     /// Why it is not running, in a sentence for its owner.
     #[serde(default)]
     pub reason: Option<String>,
@@ -328,7 +331,7 @@ impl Order {
 
     /// It runs again.
     pub fn resume(&mut self, at: Time) {
-        self.paused = None;
+        (self.paused, self.resumed) = (None, Some(at));
         self.note(at, Step::Access, "It runs again.");
     }
 
@@ -458,6 +461,7 @@ pub(crate) mod tests {
             active_since: Some(Time::EPOCH),
             ended: None,
             paused: None,
+            resumed: None,
             reason: None,
             earned: Usd::ZERO,
             parts: vec![],

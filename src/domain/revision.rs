@@ -105,6 +105,9 @@ pub struct Draft {
     /// The node has it already: only the chain must be told.
     #[serde(default)]
     pub held: bool,
+    /// The block in which the chain was told of it.
+    #[serde(default)]
+    pub agreed: Option<u32>,
     /// When it went to the node.
     #[serde(default)]
     pub sent: Option<Time>,
@@ -177,6 +180,9 @@ pub struct Revision {
     pub attempts_from: Option<u32>,
     #[serde(default)]
     pub access: Option<Access>,
+    /// Nobody knows which version its node has: it was silent for too long.
+    #[serde(default)]
+    pub lost: bool,
     #[serde(default)]
     pub story: Vec<Told>,
     /// Why it was not done, in a sentence.

@@ -93,7 +93,8 @@ impl App {
 
     /// The end of a VM that ran: no contract is left, its last bill is in the books, and unused hours are paid back.
     pub(super) async fn finish(&self, order: &Order) -> Result<Next> {
-        // A change under way is let go of first, by its own job: nothing new is begun behind our back: whatever was taken for it goes back whole.
+        // A change under way is let go of first, by its own job, so that nothing new is begun behind our back. Whatever
+        // was taken for it goes back whole.
         if !self.drop_revision(order).await? {
             return Ok(self.later());
         }

@@ -151,6 +151,8 @@ pub(super) fn arrive(tx: &mut Tx<'_>, order: &mut Order, revision: &Revision, ra
         tx.owe(JobId::random(random), Work::CancelAttempt { order: order.id, attempt }, now)?;
     }
     order.attempts[new as usize].outcome = Outcome::Works;
+    order.wish.place.clone_from(&revision.wish.place);
+    order.wish.filter.clone_from(&revision.wish.filter);
     order.access.clone_from(&revision.access);
     (order.stopped, order.lost) = (None, None);
     backup::moved(tx, order, random, now)

@@ -190,6 +190,13 @@ pub struct Wrong {
 }
 
 impl Filter {
+    /// The same wherever and whoever's: what is asked of a node itself.
+    #[must_use]
+    pub fn anywhere(&self) -> Filter {
+        let (region, country, city, farm, owner) = Default::default();
+        Filter { region, country, city, farm, owner, nodes: BTreeSet::new(), mine: false, ..self.clone() }
+    }
+
     /// Reads the fields of a query string. Pairs with other names are somebody else's; the last of two with one name counts, as
     /// in a form that is sent twice.
     pub fn parse(query: &str) -> Result<Filter, Vec<Wrong>> {

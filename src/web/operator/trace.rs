@@ -304,6 +304,7 @@ pub(super) mod tests {
             active_since: Some(START),
             ended: None,
             paused: None,
+            resumed: None,
             reason: None,
             earned: Usd::ZERO,
             parts: vec![],
