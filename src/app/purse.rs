@@ -53,22 +53,42 @@ impl Sales {
     /// if it ran: it may be started at any moment.
     pub(super) fn admit_room(&self, tx: &Tx<'_>, room: Capacity, addresses: u32, now: Time) -> Result<()> {
         let Some(purse) = &self.purse else { return Ok(()) };
-        let metered: BTreeSet<_> =
-            purse.meters.iter().filter(|meter| meter.line.list > Tft::ZERO).map(|meter| meter.running.order).collect();
+        let metered: BTreeSet<u64> =
+            purse.meters.iter().filter(|meter| meter.line.list > Tft::ZERO).map(|meter| meter.running.contract).collect();
         let mut lines = vec![];
         lines.extend(hour(purse, room, addresses));
         for state in COMING {
             // One that runs is soon read: only the newest can be missing in the purse.
             let most = if state == State::Active { NEWEST } else { SLICE };
-            let orders = tx.orders_in(state, None, most)?;
-            let unseen = orders.iter().filter(|order| !metered.contains(&order.id));
-            lines.extend(unseen.filter_map(|order| hour(purse, order.wish.everywhere(), order.wish.addresses_everywhere())));
+            for order in tx.orders_in(state, None, most)? {
+                let (backup, swarm) = (tx.backup(order.id)?, tx.swarm(order.id)?);
+                let (room, addresses) = unmetered(&order, backup.as_ref(), swarm.as_ref(), &metered);
+                if (room, addresses) != (Capacity::default(), 0) {
+                    lines.extend(hour(purse, room, addresses));
+                }
+            }
         }
         match purse.carries(&lines, self.floor_days, now) {
             true => Ok(()),
             false => Err(Error::conflict(PAUSED)),
         }
     }
+}
+
+/// What of an order no meter tells the cost of yet: everything but those of its contracts that are metered. Its parts come one by one,
+/// and each is billed from then on only.
+fn unmetered(order: &Order, backup: Option<&BackupVm>, swarm: Option<&Swarm>, metered: &BTreeSet<u64>) -> (Capacity, u32) {
+    let machine = order.attempt().and_then(|attempt| leased(order, attempt, order.wish.capacity(), order.wish.public_ips()));
+    let second = backup.and_then(|backup| {
+        let wish = twin(&order.wish);
+        leased(order, backup.current()?.1, wish.capacity(), wish.public_ips())
+    });
+    let open = swarm.into_iter().flat_map(|swarm| swarm.open().map(move |(_, shard)| (swarm, shard)));
+    let shards = open.filter_map(|(swarm, shard)| leased(order, &shard.attempt, need(&swarm.wish, shard.role), 0));
+    let there = machine.into_iter().chain(second).chain(shards).filter(|part| metered.contains(&part.contract));
+    there.fold((order.wish.everywhere(), order.wish.addresses_everywhere()), |(room, addresses), part| {
+        (room.minus(part.capacity), addresses.saturating_sub(part.addresses))
+    })
 }
 
 fn hour(purse: &Purse, capacity: Capacity, addresses: u32) -> Option<Line> {
@@ -266,4 +286,39 @@ fn shards(order: &Order, swarm: &Swarm) -> Vec<Running> {
     let paid = |running: Running| Running { paid_until: running.paid_until.filter(|_| swarm.stage == Stage::Ready), ..running };
     let of = |shard: &Shard| leased(order, &shard.attempt, need(&swarm.wish, shard.role), 0).map(paid);
     swarm.shards.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::order::new_attempt;
+    use super::*;
+    use crate::domain::order::tests::order;
+    use crate::domain::placement::{Choice, Scored};
+    use crate::grid::Plan;
+
+    #[test]
+    fn a_part_that_no_meter_tells_of_is_counted_though_another_one_is_metered() {
+        let mut order = order();
+        order.wish.backup = Backup::Machine;
+        let best = Scored {
+            node: 1,
+            twin: 1,
+            farm: 1,
+            farm_name: "Farm".into(),
+            owner: 1,
+            country: "Belgium".into(),
+            city: "Ghent".into(),
+            parts: vec![],
+            address: None,
+        };
+        let plan = Plan { deployment: serde_json::Value::Null, hash: String::new(), tunnel: None };
+        let choice = Choice { best, runner_up: None, fitting: 1 };
+        order.attempts.push(Attempt { contract: Some(7), ..new_attempt(choice, plan, Time::EPOCH) });
+        let all = (order.wish.everywhere(), order.wish.addresses_everywhere());
+        assert_eq!(unmetered(&order, None, None, &BTreeSet::from([8])), all);
+        let (room, _) = unmetered(&order, None, None, &BTreeSet::from([7]));
+        assert_eq!(room, twin(&order.wish).capacity());
+        order.wish.backup = Backup::None;
+        assert_eq!(unmetered(&order, None, None, &BTreeSet::from([7])), (Capacity::default(), 0));
+    }
 }
