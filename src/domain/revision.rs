@@ -289,6 +289,7 @@ mod tests {
             off: None,
             held: false,
             sent,
+            agreed: None,
         };
         let mut revision = Revision {
             id: RevisionId::from_bits(1),
@@ -307,6 +308,7 @@ mod tests {
             drafts: vec![],
             attempts_from: None,
             access: None,
+            lost: false,
             story: vec![],
             reason: None,
             ended: None,
