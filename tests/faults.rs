@@ -92,7 +92,10 @@ impl Bench {
     async fn lead(&self, rungs: &[Rung], what: &str) -> Vec<(Rung, OrderId)> {
         let (market, alice, world) = (&self.market, &self.alice, &self.market.demo.world);
         // Nodes that failed a moment ago are back, and are to be known as such.
-        market.demo.instance.app.refresh_nodes().await.expect("an index");
+        let app = &market.demo.instance.app;
+        app.refresh_nodes().await.expect("an index");
+        // The shop may still be closed for what struck before: it opens with the next word from the chain.
+        market.until(what, || app.obstacles().is_ok_and(|them| them.is_empty())).await;
         // With many on their way each has to be held longer.
         let slow = Duration::from_millis(if rungs.len() > 1 { 2000 } else { 250 });
         let mut led = Vec::new();

@@ -206,6 +206,8 @@ async fn a_server_is_taken_over_to_its_owners_twin_and_nobody_else_has_a_right_t
     let late = alice.post(&there, &[("contract", &number), ("agreed", "on")]).await;
     assert!(late.status == 409 && late.says("ends already"), "{}", late.body);
     assert_eq!(market.read(second).handed_over, None);
+    // What ends it signs with the same key as the calls below.
+    market.ended(second).await;
 
     // The marketplace has no right left: neither the chain nor the node does what its key asks.
     let grid = &market.demo.instance.app.grid;

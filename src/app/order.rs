@@ -79,9 +79,11 @@ const BY_OWNER: &str = "You deleted it.";
 impl App {
     /// Checks a form and finds a node; the price stands for half an hour.
     pub async fn quote(&self, user: &User, form: &OrderForm) -> Result<Quote> {
-        self.open_for_orders()?;
         let now = self.now();
         self.limits.take(Limit::Offer, &user.id.to_string(), now)?;
+        // First of all: what closes the shop may be nothing but a list that nobody has asked for lately.
+        let nodes = self.nodes_to_sell().await?;
+        self.open_for_orders()?;
         self.sales_are_open(now).await?;
         let units = self.unit_prices(now);
         let wish = wish(&self.catalogue, &self.settings.limits, &units, user, form)?;
@@ -89,7 +91,6 @@ impl App {
         let parts = units.parts(&wish).ok_or_else(too_much)?;
         let price = total(&parts).ok_or_else(too_much)?;
         let snapshot = self.read()?;
-        let nodes = self.nodes_to_sell().await?;
         let choice = choose(&nodes, &ask(&wish, snapshot.buyer(user)?), &snapshot.market(now)?)
             .map_err(|none| Error::invalid(none.field(), none.sentence()))?;
         let backup = match wish.backup {
