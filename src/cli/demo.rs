@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::instance::{Instance, bind};
 use super::serve::{STEP, start_world, until_stopped};
 use super::{Context, Say, story};
-use crate::app::account::NewPerson;
 use crate::base::time::HOUR;
 use crate::base::{Error, Result};
 use crate::domain::account::Role;
@@ -45,6 +44,9 @@ pub struct Person {
     pub name: &'static str,
     pub email: &'static str,
     pub password: &'static str,
+    /// The password as it is kept. It is worked out here once for all, for it takes a while, on purpose.
+    #[serde(skip)]
+    hash: &'static str,
     pub roles: &'static [Role],
     pub what: &'static str,
 }
@@ -53,6 +55,7 @@ pub const ALICE: Person = Person {
     name: "Alice",
     email: "alice@cooperage.example",
     password: "alice rolls the barrels",
+    hash: "$argon2id$v=19$m=19456,t=2,p=1$Q4e0H99g9edcoEw9mJe0Eg$kY1SdqQjl5DF8xd7nXNpSJF5ae3QfJBzoPHx77RIw5U",
     roles: &[Role::User],
     what: "user: orders VMs",
 };
@@ -60,6 +63,7 @@ pub const TOM: Person = Person {
     name: "Tom",
     email: "tom@cooperage.example",
     password: "tom turns the staves",
+    hash: "$argon2id$v=19$m=19456,t=2,p=1$5zpg6WlvQ6MCEvu/bs75yw$4zalFX7sAMzHajzpSIacG7/sOqO3SXIxTRCkM97oPIA",
     roles: &[Role::User, Role::Operator],
     what: "operator: sees orders, money and jobs",
 };
@@ -67,6 +71,7 @@ pub const HILBERT: Person = Person {
     name: "Hilbert",
     email: "hilbert@cooperage.example",
     password: "hilbert bends the hoops",
+    hash: "$argon2id$v=19$m=19456,t=2,p=1$f6ALKAtBI9TEq4ITOJ0W1w$A3zO1eMb8kwwOTZsZ9FDl58tDPuITFHzrAst+Cu6kKs",
     roles: &[Role::User, Role::Provider],
     what: "provider: his farm is “Hilbert's Barn”",
 };
@@ -109,8 +114,8 @@ impl Demo {
     async fn people(&self) -> Result<()> {
         let app = &self.instance.app;
         for person in PEOPLE {
-            let form = NewPerson { name: person.name.into(), email: person.email.into(), password: person.password.into() };
-            let user = app.create_person(form, person.roles.iter().copied().collect()).await?;
+            let hash = person.hash.into();
+            let user = app.add_person(person.name, person.email, hash, person.roles.iter().copied().collect()).await?;
             if person.name == HILBERT.name {
                 for farm in self.world.fleet.farms.iter().filter(|farm| farm.name.starts_with("Hilbert")) {
                     app.grant_farm(user.id, farm.id, farm.twin).await?;
@@ -212,6 +217,20 @@ async fn tick(clock: Arc<HostClock>, app: Arc<crate::app::App>) {
             .map_or(true, |all| all.iter().any(|address| !matches!(address.stage, Stage::Live | Stage::Waiting)));
         if !pointing && !State::ALL.into_iter().filter(|state| !state.at_rest()).any(moving) {
             clock.leap(HOUR);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::hasher::Hasher;
+
+    #[tokio::test]
+    async fn the_people_of_the_demo_get_in_with_the_passwords_that_it_prints() {
+        let hasher = Hasher::default();
+        for person in PEOPLE {
+            assert!(hasher.fits(person.password.into(), Some(person.hash.into())).await.unwrap(), "{}", person.name);
         }
     }
 }

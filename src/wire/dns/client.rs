@@ -26,7 +26,7 @@ const LABELS_MAX: usize = 20;
 /// Servers to ask; none: those of this machine (`/etc/resolv.conf`).
 pub struct Resolver {
     servers: Vec<SocketAddr>,
-    within: Duration,
+    pub(super) within: Duration,
     // Made at the first question: it wants to be made inside the runtime.
     inner: OnceCell<TokioResolver>,
 }
