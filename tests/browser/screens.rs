@@ -610,7 +610,10 @@ async fn a_person_orders_a_server_with_a_backup_vm_in_the_basic_view() {
     go(&market, &alice, &page).await;
     alice.sees("Went well").await;
     album.keep(&alice, "user-backup-in-step").await;
-    alice.presses("Begin a drill").await;
+    alice.follows("Begin a drill").await;
+    alice.sees("Begin the drill").await;
+    album.keep(&alice, "user-backup-drill-asked").await;
+    alice.presses("Begin the drill").await;
     alice.sees("The backup VM is in charge").await;
     album.keep(&alice, "user-backup-drill").await;
     alice.presses("Put the server back in charge").await;

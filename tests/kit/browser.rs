@@ -159,7 +159,8 @@ impl Browser {
 
     /// Picks a radio button by clicking on its card.
     pub async fn picks(&self, name: &str, value: &str) {
-        let css = format!("label:has(input[name='{name}'][value='{value}'])");
+        let input = format!("input[name='{name}'][value='{value}']");
+        let css = format!("label:has({input}), {input} + label");
         self.find(Locator::Css(&css)).await.click().await.expect("a click");
     }
 

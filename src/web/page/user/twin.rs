@@ -124,7 +124,7 @@ pub fn handover_page(chrome: &Chrome, view: &HandoverView) -> Markup {
                 @if view.address.is_some() {
                     (part::card("2. Set it up", html! {
                         p { "The file holds what you ordered and where there is room for it, and no secret." }
-                        p.actions { a.btn.quiet href={ (here) "/file" } download=(view.file) { "Download " (view.file) } }
+                        p.actions { a.btn.quiet href={ (here) "/file" } download=(view.file) { "Download the file" } }
                         (copyable("Where the file is, type", &format!("cooperage twin take {}", view.file)))
                         p.hint {
                             "It asks for your twelve words, makes the contract in your name, and prints its number and the new address. If it is cut off, type it \
