@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cooperage::base::ids::OrderId;
+use cooperage::base::time::MINUTE;
 use cooperage::cli::visitor::{Page, Visitor};
 use cooperage::domain::order::{Order, Outcome, State};
 use cooperage::localgrid::fleet::Condition;
@@ -93,6 +94,8 @@ impl Bench {
         let (market, alice, world) = (&self.market, &self.alice, &self.market.demo.world);
         // Nodes that failed a moment ago are back, and are to be known as such.
         let app = &market.demo.instance.app;
+        // Nobody asks for so many offers in a row: what was used up of them is given back.
+        market.leap(MINUTE);
         app.refresh_nodes().await.expect("an index");
         // The shop may still be closed for what struck before: it opens with the next word from the chain.
         market.until(what, || app.obstacles().is_ok_and(|them| them.is_empty())).await;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cooperage::base::Time;
 use cooperage::base::ids::OrderId;
 use cooperage::base::time::{DAY, HOUR};
 use cooperage::cli::demo::{ALICE, HILBERT, TOM};
@@ -311,9 +312,14 @@ async fn users(market: &Market, album: &mut Album, nora: &Browser) {
         ("user-order", "/order".to_owned()),
         ("user-twin-none", "/twin".to_owned()),
         ("user-handover-none", format!("/deployments/{active}/handover")),
+        ("user-copies-none", format!("/deployments/{active}/copies")),
     ];
     let played: Vec<_> = played.iter().map(|(name, path)| (*name, path.as_str())).collect();
     album.visit(market, nora, &played).await;
+    go(market, nora, &format!("/deployments/{active}/copies")).await;
+    nora.script("document.querySelector('form[action$=copies]').requestSubmit()").await;
+    nora.sees("rsync").await;
+    album.keep(nora, "user-copies").await;
     own_account(market, album, nora, active).await;
     go(market, nora, &format!("/deployments/{active}")).await;
     nora.follows("Open the receipt").await;
@@ -461,6 +467,7 @@ async fn providers(market: &Market, album: &mut Album) {
         ("user-profile-provider", "/profile"),
     ];
     album.visit(market, &hilbert, &pages).await;
+    announced(market, album, &hilbert).await;
     hilbert.close().await;
     let alice = Browser::open(Taste::default()).await;
     log_in(market, &alice, &ALICE).await;
@@ -468,6 +475,26 @@ async fn providers(market: &Market, album: &mut Album) {
     // A browser writes down that a page was missing: this one is not asked whether it was quiet.
     album.visit(market, &alice, &[("error-404", "/deployments/nothing"), ("error-no-role", "/operator")]).await;
     drop(alice);
+}
+
+/// Announces maintenance of a node, with what can be wrong there.
+async fn announced(market: &Market, album: &mut Album, hilbert: &Browser) {
+    let (begins, ends) = (market.demo.instance.app.now() + 3 * DAY, market.demo.instance.app.now() + 3 * DAY + 2 * HOUR);
+    go(market, hilbert, "/provider/nodes/1").await;
+    let fill = |begins: Time, ends: Time| {
+        format!(
+            "const field = name => document.querySelector(`[name=${{name}}]`); field('starts').value = '{}'; field('ends').value = '{}'; \
+             field('why').value = 'A new power supply.'; field('why').form.requestSubmit()",
+            begins.as_minute(),
+            ends.as_minute()
+        )
+    };
+    hilbert.script(&fill(ends, begins)).await;
+    hilbert.sees("That did not work yet").await;
+    album.keep(hilbert, "provider-maintenance-wrong").await;
+    hilbert.script(&fill(begins, ends)).await;
+    hilbert.sees("It is announced").await;
+    album.keep(hilbert, "provider-maintenance").await;
 }
 
 async fn mails(market: &Market, album: &mut Album) {
