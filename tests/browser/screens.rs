@@ -318,7 +318,7 @@ async fn users(market: &Market, album: &mut Album, nora: &Browser) {
     album.visit(market, nora, &played).await;
     go(market, nora, &format!("/deployments/{active}/copies")).await;
     nora.script("document.querySelector('form[action$=copies]').requestSubmit()").await;
-    nora.sees("rsync").await;
+    nora.sees("Run one of these lines on your own machine").await;
     album.keep(nora, "user-copies").await;
     own_account(market, album, nora, active).await;
     go(market, nora, &format!("/deployments/{active}")).await;
