@@ -19,7 +19,9 @@ fn the_story_holds_from_the_card_to_the_provider() {
     for step in ["sign up", "card", "quote", "running", "hours", "earnings", "trace", "deleted", "paid out", "books"] {
         assert!(steps.contains(&step), "{step} is missing in {steps:?}");
     }
-    assert!(!errors.contains("\"ERROR\""), "{errors}");
+    // The web server says this of a connection that comes while it stops.
+    let known = |line: &&str| line.contains("actix_server::accept") && line.contains("No workers");
+    assert!(!errors.lines().filter(|line| !known(line)).any(|line| line.contains("\"ERROR\"")), "{errors}");
 }
 
 #[test]
